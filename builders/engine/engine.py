@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +218,10 @@ class Engine:
             for c in found
         ]
 
+    def remove(self, container: str) -> None:
+        """Remove a container if it exists, running or not; raises `EngineError`."""
+        remove_container(self._api, container)
+
     def sweep(self, run: str) -> int:
         """Remove all containers of a run, and return their number."""
         found = self.containers(run=run)
@@ -228,6 +232,6 @@ class Engine:
 
 def _time(text: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(text)
-    except ValueError:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None

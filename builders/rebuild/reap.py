@@ -1,27 +1,53 @@
-"""Remove what killed runs have left: containers, mounts, folders."""
+"""Remove what killed runs have left: containers, mounts, folders.
+
+What was left may be hostile or broken. It is not read, and what cannot be removed is reported and
+keeps nothing else from being removed.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from builders.container.scratch import detach_deleted
+from builders.core.errors import EngineError
 from builders.engine import Engine
-from builders.rebuild.workspace import abandoned_folders, is_alive, remove_folder
+from builders.rebuild.workspace import discard_scratch, is_alive, remove_folder, try_lock
 
 _STALE_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReapReport:
-    """What was removed: ids of containers, names of run folders and of other files."""
+class NotRemoved:
+    """Something that could not be removed, by its id or name, and the reason."""
 
-    containers: tuple[str, ...]
-    folders: tuple[str, ...]
-    files: tuple[str, ...]
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReapReport:
+    """What was removed, and what was not: ids of containers, names of run folders and files."""
+
+    containers: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    failed: list[NotRemoved] = field(default_factory=list)
+
+    @contextmanager
+    def noting(self, name: str, removed: list[str] | None = None) -> Iterator[None]:
+        """Add `name` to `removed` after the block, or to what failed if the block does."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # no leftover may keep the others
+            reason = str(error) or type(error).__name__
+            self.failed.append(NotRemoved(name=name, reason=reason))
+        else:
+            if removed is not None:
+                removed.append(name)
 
 
 def reap(
@@ -37,37 +63,49 @@ def reap(
 
     A container is removed if its deadline has passed, or if its run's folder is here and is held by
     no process. A folder is removed if no process holds it, and incomplete files below `workdir`
-    after a day. Living runs are never touched, nor the folders of runs in `keep`.
+    after a day. Living runs are never touched; of the runs in `keep` only scratch spaces are
+    removed. Raises `EngineError` if the engine does not list its containers.
     """
-    moment = now or datetime.now(UTC)
-    containers, folders = [], []
+    moment, report = now or datetime.now(UTC), ReapReport()
     for leftover in engine.containers(center=center):
-        late = leftover.deadline is not None and leftover.deadline < moment
-        if late and not is_alive(runs, leftover.run):
-            engine.sweep(leftover.run)
-            containers.append(leftover.id)
-    for folder in abandoned_folders(runs):
-        if folder.name in keep:
-            continue
-        containers += [c.id for c in engine.containers(run=folder.name)]
-        engine.sweep(folder.name)
-        with contextlib.suppress(FileNotFoundError):  # its owner is removing it, too
-            remove_folder(folder)
-        folders.append(folder.name)
-    return ReapReport(
-        containers=tuple(containers),
-        folders=tuple(folders),
-        files=tuple(_remove_stale(workdir, moment)),
-    )
-
-
-def _remove_stale(workdir: Path, now: datetime) -> Iterator[str]:
-    """Delete what killed fetches and image builds have left, and yield the names."""
+        with report.noting(leftover.id):
+            if is_alive(runs, leftover.run):
+                continue
+            if leftover.deadline is None:
+                raise EngineError("its deadline cannot be read", todo="Remove it with docker")
+            if leftover.deadline < moment:
+                engine.remove(leftover.id)
+                report.containers.append(leftover.id)
+    for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
+        with report.noting(folder.name), try_lock(folder) as locked:
+            if locked:
+                _remove_run(engine, folder, report, kept=folder.name in keep)
+    with report.noting("loop devices"):
+        detach_deleted()
     for path in sorted(workdir.iterdir()) if workdir.is_dir() else []:
-        try:
-            age = now.timestamp() - path.stat().st_mtime
-        except FileNotFoundError:  # its owner has just removed it
-            continue
-        if age > _STALE_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
-            yield path.name
+        with report.noting(path.name):
+            _remove_stale(path, moment, report)
+    return report
+
+
+def _remove_run(engine: Engine, folder: Path, report: ReapReport, *, kept: bool) -> None:
+    """Remove a run that no process holds; of one that is kept its scratch spaces alone."""
+    if kept:
+        discard_scratch(folder)
+        return
+    for leftover in engine.containers(run=folder.name):
+        with report.noting(leftover.id, report.containers):
+            engine.remove(leftover.id)
+    remove_folder(folder)
+    report.folders.append(folder.name)
+
+
+def _remove_stale(path: Path, now: datetime, report: ReapReport) -> None:
+    """Delete what a killed fetch or image build has left."""
+    try:
+        age = now.timestamp() - path.lstat().st_mtime
+    except FileNotFoundError:  # its owner has just removed it
+        return
+    if age > _STALE_SECONDS:
+        remove_folder(path)
+        report.files.append(path.name)

@@ -7,17 +7,14 @@ by the kernel, so a folder whose lock is free may be removed.
 from __future__ import annotations
 
 import fcntl
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
-
 from builders.container import scratch
 from builders.core.errors import ScratchError
-from builders.core.runid import RunId
+from builders.core.run_tool import run_tool
+from builders.core.runid import RunId, parse_run_id
 
 _LOCK, _NEW_LOCK, _RELEASE, _KEPT = "lock", "lock.new", "release", "kept"
 
@@ -76,35 +73,53 @@ def living_runs(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Unmount all that is mounted below `folder`, and delete it."""
-    for image in sorted(folder.rglob(scratch.IMAGE)):
-        scratch.release(image.parent)
-    inside = f"{os.path.realpath(folder)}/"
-    mounts = [part.mountpoint for part in psutil.disk_partitions(all=True)]
-    if left := [mount for mount in mounts if mount.startswith(inside)]:
-        what = "a scratch space is still mounted"
-        raise ScratchError(what, got=left[0], todo="`samebits reap` tries again")
-    shutil.rmtree(folder, ignore_errors=False)
+    """Discard the scratch spaces below `folder`, and delete it, however deep it is.
+
+    Nothing is deleted where something else is mounted. Raises `ScratchError`.
+    """
+    discard_scratch(folder)
+    if left := scratch.mounts_below(folder):
+        what = "something is still mounted in a folder to be removed"
+        raise ScratchError(what, got=left[0], todo="Unmount it; `samebits reap` tries again")
+    # Of trees that are too deep for a recursion, and never into another file system.
+    done = run_tool(
+        ["rm", "--recursive", "--force", "--one-file-system", "--", str(folder)],
+        environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+        timeout=600,
+        error=ScratchError,
+        todo="Install coreutils",
+    )
+    if done.exit_code:
+        raise ScratchError("a folder was not removed", got=done.error_text[:300])
+
+
+def discard_scratch(folder: Path) -> None:
+    """Discard the scratch spaces that are mounted below `folder`; raises `ScratchError`."""
+    for mount in reversed(scratch.mounts_below(folder)):
+        if mount.name == scratch.MOUNT_POINT and (mount.parent / scratch.IMAGE).is_file():
+            scratch.discard(mount.parent)
 
 
 def abandoned_folders(root: Path) -> Iterator[Path]:
     """Yield the folders of runs whose process has ended; each is locked while it is yielded."""
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
-        with _try_lock(folder) as locked:
+        with suppress(OSError), try_lock(folder) as locked:  # `reap` says why it is not looked at
             if locked:
                 yield folder
 
 
 def is_alive(root: Path, run: str) -> bool:
     """Say whether a living process holds the folder of `run`."""
-    if "/" in run or run in {"", ".", ".."}:
+    try:
+        folder = root / parse_run_id(run)
+    except ValueError:
         return False
-    with _try_lock(root / run) as locked:
+    with try_lock(folder) as locked:
         return locked is False
 
 
 @contextmanager
-def _try_lock(folder: Path) -> Iterator[bool | None]:
+def try_lock(folder: Path) -> Iterator[bool | None]:
     """Lock a run's folder if no process holds it; yields None if it is no folder of a run."""
     try:
         lock = (folder / _LOCK).open("r+b")

@@ -133,13 +133,14 @@ def reap(session: Session) -> None:
     A run commits to what it built in the log, before it opens what was shipped. If it was killed
     after that, it is completed from its folder: shipped files are fetched and compared, and the
     evidence is published. Of all other runs that are no longer alive containers, mounts and folders
-    are removed. Living runs are never touched, so it can run at any time, also from a timer.
+    are removed. Living runs are never touched, so it can run at any time, also from a timer. What
+    cannot be removed is told, and keeps nothing else from being removed.
 
     \b
     Example:
       samebits reap
 
-    Exit codes: 0 done, 2 a run could not be completed now.
+    Exit codes: 0 done, 2 a run could not be completed, or something not be removed.
     """
     from pipelines.nightly.periodic import reap_center
 
@@ -154,10 +155,12 @@ def reap(session: Session) -> None:
             "folders": list(gone.folders),
             "files": list(gone.files),
             "half_written": found.half_written,
+            "failed": [vars(one) for one in gone.failed],
         },
         *(f"completed {one.run} of {one.release}: {one.verdict}" for one in found.completed),
         *(f"not completed yet: {run}" for run in found.uncompleted),
+        *(f"not removed: {one.name}: {one.reason}" for one in gone.failed),
         f"removed {len(gone.containers)} containers, {len(gone.folders)} folders of runs, "
         f"{len(gone.files)} half-made files, {found.half_written} half-written objects",
     )
-    sys.exit(EXIT_NOT_CHECKED if found.uncompleted else 0)
+    sys.exit(EXIT_NOT_CHECKED if found.uncompleted or gone.failed else 0)

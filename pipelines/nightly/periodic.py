@@ -268,6 +268,7 @@ class Reaped:
     uncompleted: tuple[str, ...]
     """Runs that had committed, and cannot be completed now; their folders stay."""
     removed: ReapReport
+    """Containers, folders and files; and what could not be removed."""
     half_written: int
     """Objects of the store."""
 
@@ -281,11 +282,15 @@ def reap_center(session: Session, *, complete: bool = True) -> Reaped:
     center = session.center
     found = list(complete_interrupted(session) if complete else interrupted_runs(session))
     uncompleted = tuple(one for one in found if isinstance(one, str))
+    runs, workdir, half_written = center.runs, session.workdir, 0
+    removed = reap(session.engine, runs, workdir, center=center.id, keep=uncompleted)
+    with removed.noting("half-written objects"):
+        half_written = session.store.sweep()
+    for one in removed.failed:
+        _LOG.warning("not removed: %s: %s", one.name, one.reason)
     return Reaped(
         completed=tuple(one for one in found if isinstance(one, Report)),
         uncompleted=uncompleted,
-        removed=reap(
-            session.engine, center.runs, session.workdir, center=center.id, keep=uncompleted
-        ),
-        half_written=session.store.sweep(),
+        removed=removed,
+        half_written=half_written,
     )

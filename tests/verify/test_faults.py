@@ -140,8 +140,14 @@ def test_a_killed_command_is_cleared_away_by_reap(
         reaped = samebits("reap", "--json", home=own_home).document()
         assert (len(reaped["containers"]), len(reaped["folders"])) == (1, 1)
         assert_nothing_left(session.engine, own_home)
+    odd = own_home / "runs" / "odd" / "lock"
+    odd.parent.mkdir()
+    odd.symlink_to(odd)
     again = samebits("reap", home=own_home)
-    assert again.out.startswith("removed 0 containers, 0 folders of runs")
+    assert again.code == 2
+    assert again.out.startswith("not removed: odd: [Errno 40] Too many levels of symbolic links")
+    assert "removed 0 containers, 0 folders of runs" in again.out
+    assert samebits("reap", "--json", home=own_home).document()["failed"][0]["name"] == "odd"
 
 
 def test_no_engine_is_one_message(own_home: Path) -> None:
