@@ -82,7 +82,8 @@ def list_alarms(
         except UsageError as error:
             faults[f"{name}: {error}"] = None
             continue
-        raised += release_alarms(joined, rules_for(view, joined.recipe))
+        withheld = logs.once_withheld(view.center, str(name))
+        raised += release_alarms(joined, rules_for(view, joined.recipe), withheld)
         unread = [e for e in joined.read.excluded if e.reason in _UNREAD]
         faults |= dict.fromkeys(f"{e.center} cannot be read: {e.detail}" for e in unread)
     about = {None, *map(str, wanted)}
@@ -94,8 +95,13 @@ def list_alarms(
 
 
 def open_alarms(view: ConsensusView, raised: Iterable[Alarm]) -> tuple[Alarm, ...]:
-    """Return those of `raised` that nobody has acknowledged; raises as `list_alarms` does."""
-    listed, _ = _listed(view, read_logs(view, ()), raised)
+    """Return those of `raised`, and those about logs, that nobody has acknowledged.
+
+    Raises as `list_alarms` does.
+    """
+    logs = read_logs(view, ())
+    logs.read_ahead()
+    listed, _ = _listed(view, logs, [*_of_logs(view, logs), *raised])
     return tuple(one.alarm for one in listed if one.is_open)
 
 

@@ -9,16 +9,18 @@ that dissented ends it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from itertools import groupby
+from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from pipelines.alarms.alarm import OF_EXCLUSIONS, Alarm, Leaf
 from pipelines.alarms.cause import AlarmCause
-from pipelines.audit.center_finding import CenterFinding, Excluded
+from pipelines.audit.center_finding import CenterFinding, Dissent, Excluded
 from pipelines.consensus.conclusion import Conclusion, conclusion_of
 from pipelines.consensus.consensus_result import Consensus, Result
-from pipelines.consensus.release_consensus import JoinedRelease
+from pipelines.consensus.release_consensus import JoinedRelease, ReleaseFindings
+from pipelines.evidence.statements.statement import value_of
 from pipelines.policy import ConsensusRules
 
 Repeated: TypeAlias = tuple[CenterFinding, ...]
@@ -27,9 +29,30 @@ _T = TypeVar("_T")
 _K = TypeVar("_K", bound=Hashable)
 
 
-def release_alarms(joined: JoinedRelease, rules: ConsensusRules) -> tuple[Alarm, ...]:
-    """Return the alarms of a release, each once; `rules` are those of its kind."""
-    return tuple(dict.fromkeys(_release_alarms(joined, rules)))
+def release_alarms(
+    joined: JoinedRelease,
+    rules: ConsensusRules,
+    withheld: Mapping[str, Collection[int]] = MappingProxyType({}),
+) -> tuple[Alarm, ...]:
+    """Return the alarms of a release, each once; `rules` are those of its kind.
+
+    `withheld` are the leaves of each center that our witness has once missed for too long.
+    """
+    found = dict.fromkeys(_release_alarms(joined, rules))
+    shown = {leaf for one in found if one.cause is AlarmCause.WITHHELD for leaf in one.leaves}
+    for center, indexes in withheld.items():
+        if gone := sorted({Leaf(log=center, index=index) for index in indexes} - shown):
+            text = f"{center} has once withheld statements that its log has"
+            found[
+                Alarm(
+                    cause=AlarmCause.WITHHELD,
+                    release=str(joined.read.release),
+                    center=center,
+                    text=text,
+                    leaves=tuple(gone),
+                )
+            ] = None
+    return tuple(found)
 
 
 def _release_alarms(joined: JoinedRelease, rules: ConsensusRules) -> Iterator[Alarm]:
@@ -40,7 +63,7 @@ def _release_alarms(joined: JoinedRelease, rules: ConsensusRules) -> Iterator[Al
         yield from _suspect(release, artefact, findings, rules)
     for consensus in joined.consensus.artefacts:
         if consensus.result is Result.SPLIT:
-            yield _split(release, consensus, read.findings)
+            yield _split(release, consensus, read)
     yield from _excluded(release, read.excluded)
 
 
@@ -76,11 +99,20 @@ def _suspect(
                     yield _alarm(AlarmCause.SUSPECT, release, text, alike)
 
 
-def _split(release: str, consensus: Consensus, findings: Iterable[CenterFinding]) -> Alarm:
-    """Return the alarm of a consensus in which some dissent."""
+def _split(release: str, consensus: Consensus, read: ReleaseFindings) -> Alarm:
+    """Return the alarm of a consensus in which some dissent, by a finding or by a run without."""
     subject = consensus.subject
-    dissent = {f.comparison for o in consensus.operators if o.dissents for f in o.basis}
-    about = (f for f in findings if subject.is_of(f))
+    lost = {
+        one
+        for one in read.dissents
+        for o in consensus.operators
+        if (o.operator, o.conclusion) == (one.center.operator, Conclusion(one.reason))
+        and one.claim == value_of(subject.claim)
+    }
+    by_run = {one.center.operator for one in lost}
+    found_so = [o for o in consensus.operators if o.dissents and o.operator not in by_run]
+    dissent = {f.comparison for o in found_so for f in o.basis}
+    about = (f for f in read.findings if subject.is_of(f))
     shown = [
         repeated
         for repeated in _repeated(about, lambda f: f.built)
@@ -90,7 +122,7 @@ def _split(release: str, consensus: Consensus, findings: Iterable[CenterFinding]
         f"{subject.artefact}: {', '.join(consensus.matched)} match the shipped bytes, "
         f"{', '.join(consensus.dissenting)} do not"
     )
-    return _alarm(AlarmCause.SPLIT, release, text, shown)
+    return _alarm(AlarmCause.SPLIT, release, text, shown, lost)
 
 
 def _excluded(release: str, excluded: Iterable[Excluded]) -> Iterator[Alarm]:
@@ -108,19 +140,28 @@ def _excluded(release: str, excluded: Iterable[Excluded]) -> Iterator[Alarm]:
             )
 
 
-def _alarm(cause: AlarmCause, release: str, text: str, shown: Iterable[Repeated]) -> Alarm:
-    """Return the alarm that findings show; `shown` is not empty."""
-    found = sorted(shown, key=lambda repeated: (repeated[0].run, repeated[0].center.id))
-    first = found[0][0]
+def _alarm(
+    cause: AlarmCause,
+    release: str,
+    text: str,
+    shown: Iterable[Repeated],
+    lost: Iterable[Dissent] = (),
+) -> Alarm:
+    """Return the alarm that findings show, or runs that state none; not both are empty."""
+    found, dissents = list(shown), list(lost)
+    begins: list[CenterFinding | Dissent] = [*(repeated[0] for repeated in found), *dissents]
+    first = min(begins, key=lambda one: (one.run, one.center.id))
     return Alarm(
         cause=cause,
         release=release,
         center=first.center.id,
         text=text,
-        leaves=tuple(sorted(Leaf(log=r[0].center.id, index=r[0].index) for r in found)),
-        record=first.comparison.name,
+        leaves=tuple(sorted({Leaf(log=one.center.id, index=one.index) for one in begins})),
+        record=first.comparison.name if isinstance(first, CenterFinding) else "",
         since=first.run,
-        runs=frozenset(f.run for repeated in found for f in repeated),
+        runs=frozenset(
+            [*(f.run for repeated in found for f in repeated), *(d.run for d in dissents)]
+        ),
     )
 
 

@@ -69,10 +69,28 @@ def absent_since(reports: Iterable[Absence], release: str) -> dict[int, tuple[da
 
     With each come the times of the first and the last report in a row that say so.
     """
+    *_, since = ({}, *_streaks(reports, release))
+    return since
+
+
+def once_withheld(reports: Iterable[Absence], release: str, limit: timedelta) -> frozenset[int]:
+    """Return the leaves about a release that one witness has ever missed for so long."""
+    return frozenset(
+        index
+        for since in _streaks(reports, release)
+        for index, (first, last) in since.items()
+        if last - first >= limit
+    )
+
+
+def _streaks(
+    reports: Iterable[Absence], release: str
+) -> Iterator[dict[int, tuple[datetime, datetime]]]:
+    """Yield after each look what is absent, and since when it is so in each report."""
     since: dict[int, tuple[datetime, datetime]] = {}
     for looked_on, absent in _looks(reports, release):
         since = {index: (since.get(index, (looked_on,))[0], looked_on) for index in absent}
-    return since
+        yield since
 
 
 def _looks(reports: Iterable[Absence], release: str) -> Iterator[tuple[datetime, tuple[int, ...]]]:

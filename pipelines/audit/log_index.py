@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
-from pipelines.audit.absences import Reports, read_reports, withheld_leaves
+from pipelines.audit.absences import Reports, once_withheld, read_reports, withheld_leaves
 from pipelines.audit.kept_logs import KeptLog, KeptLogs, ReadAgainError
 from pipelines.audit.logged_release import LoggedRelease
 from pipelines.audit.source import Source, UnreachableError, short
@@ -103,9 +103,28 @@ class LogIndex:
 
     def reported(self, center: str, release: str) -> frozenset[int]:
         """Return the leaves about a release that witnesses have reported absent for too long."""
+        return withheld_leaves(self._reports_on(center), release, self._policy.longest_open)
+
+    def once_withheld(self, by: str, release: str) -> dict[str, frozenset[int]]:
+        """Return the leaves about a release that the witness of center `by` ever missed too long.
+
+        By center. That is for that center to believe: one witness alone accuses nobody to others.
+        """
+        key = next((c.witness for c in self._policy.centers if c.id == by), None)
+        if key is None:
+            return {}
+        limit = self._policy.longest_open
+        return {
+            c.id: once_withheld(self._reports_on(c.id).get(key, ()), release, limit)
+            for c in self._policy.centers
+            if c.id != by
+        }
+
+    def _reports_on(self, center: str) -> Reports:
+        """Return what witnesses have reported absent of a center."""
         if self._signed is None and center not in self._reports:
             self._reports[center] = read_reports(self._witnesses, self._identity(center))
-        return withheld_leaves(self._reports.get(center, {}), release, self._policy.longest_open)
+        return self._reports.get(center, {})
 
     def _kept(self, witnesses: Iterable[Source], center: str) -> list[SignedCheckpoint]:
         log, before = self._identity(center), self._policy.longest_open

@@ -17,7 +17,6 @@ from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError, ScratchError
 from pipelines.alarms.alarm import Alarm
 from pipelines.alarms.listing import open_alarms
-from pipelines.audit.center_finding import Excluded, ExclusionReason
 from pipelines.audit.log_audit import GapKind
 from pipelines.center.center import Peer
 from pipelines.center.logs import KnownLog, check_completeness, own_log, peer_log
@@ -25,8 +24,8 @@ from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Complaint
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.witness import WitnessResult
-from pipelines.nightly.lasting import untold
-from pipelines.nightly.periodic import JoinSummary, join_round, witness_round
+from pipelines.nightly.lasting import as_told
+from pipelines.nightly.periodic import join_round, witness_round
 from pipelines.nightly.record import AlarmKind, NightAlarm, NightEntry
 from pipelines.policy import CenterPolicyError, Policy, PolicyError
 from pipelines.policy.changes import expiry_warnings, key_endings
@@ -39,14 +38,6 @@ _TOLD = 20
 """Gaps of one log that are told."""
 _RANK = list(Verdict)
 _ALIKE = {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}
-_SERVED = "what was served somewhere is not what was published"
-_CONSENSUS = {
-    "SUSPECT": (AlarmKind.SUSPECT, "centers agree on other bytes than those shipped"),
-    "SPLIT": (AlarmKind.SPLIT, "some centers match and some do not"),
-    "SHIPPED_MISMATCH": (AlarmKind.SHIPPED_MISMATCH, _SERVED),
-    "SERVED_DIFFERENTLY": (AlarmKind.SHIPPED_MISMATCH, _SERVED),
-}
-"""By a consensus, or the name of an alarm that comes with one."""
 _AGAINST = {
     Complaint.SHORTENED: "is shorter than it was",
     Complaint.FORKED: "shows other entries at the size that it had before",
@@ -85,10 +76,8 @@ def outside_alarms(
     joining = join_round(session, releases)
     session.logbook().settle()  # what a join that failed had stored already
     sizes = {name: result.size for name, result in seen.items() if result.size is not None}
-    newest = tuple(_newest_alarms(joining))
     return (
-        *newest,
-        *untold(_open_alarms(session, joining.raised, now), newest),
+        *map(as_told, _open_alarms(session, joining.raised, now)),
         *(
             alarm
             for peer in center.peers
@@ -105,36 +94,6 @@ def is_worse(verdict: Verdict, before: Verdict | None) -> bool:
     if before is None or (verdict in _ALIKE and before in _ALIKE):
         return False
     return _RANK.index(verdict) < _RANK.index(before)
-
-
-def consensus_alarms(release: str, artefact: str, consensus: str) -> Iterator[NightAlarm]:
-    """Yield the alarm of a consensus on one artefact, if it is one."""
-    if consensus in _CONSENSUS:
-        kind, what = _CONSENSUS[consensus]
-        yield _alarm(kind, release, f"{artefact}: {what} ({consensus})")
-
-
-def audit_alarms(release: str, excluded: Excluded) -> Iterator[NightAlarm]:
-    """Yield the alarm of what an audit excluded, if no honest center leaves that behind."""
-    center = excluded.center
-    match excluded.reason:
-        case ExclusionReason.WITHHELD:
-            text = f"{center} withholds statements that its log has: {excluded.detail}"
-            yield _alarm(AlarmKind.WITHHELD, release, text)
-        case ExclusionReason.UNCOMMITTED:
-            text = f"{center} states a match that its run had not committed to"
-            yield _alarm(AlarmKind.WITHHELD, release, text)
-        case ExclusionReason.LOG_FORKED:
-            text = f"the key of the log of {center} has signed two histories: `samebits log forks`"
-            yield _alarm(AlarmKind.PEER_ROLLED_BACK, center, text)
-        case ExclusionReason.ABANDONED:
-            text = f"{center} committed to a run, and never said what it found: {excluded.detail}"
-            yield _alarm(AlarmKind.ABANDONED, release, text)
-        case ExclusionReason.LOG_BROKEN:
-            text = f"the log of {center} is altered, or is not what its witnesses have seen"
-            yield _alarm(AlarmKind.PEER_ROLLED_BACK, center, text)
-        case _:
-            pass
 
 
 def peer_alarms(
@@ -162,7 +121,7 @@ def gap_alarms(
     """Yield what is wrong with a log; one that is silent or not there is told as that elsewhere.
 
     `recover` opens the center's own log, and refuses one that was rolled back. What is missing of
-    `joined` releases is told once it is withheld, by `audit_alarms`.
+    `joined` releases is told once it is withheld.
     """
     try:
         recover()
@@ -202,21 +161,11 @@ def _entry_alarms(entry: NightEntry, before: NightEntry | None) -> Iterator[Nigh
         yield _alarm(AlarmKind.WORSE, entry.release, text)
 
 
-def _newest_alarms(joining: JoinSummary) -> Iterator[NightAlarm]:
-    """Yield what the newest findings on the releases joined show, acknowledged or not."""
-    for joined in joining.joined:
-        release = str(joined.release)
-        for one in joined.artefacts:
-            for word in (one.result, *(alarm.name for alarm in one.alarms)):
-                yield from consensus_alarms(release, one.subject.artefact, str(word))
-        for excluded in joined.excluded:
-            yield from audit_alarms(release, excluded)
-
-
 def _open_alarms(session: Session, raised: Sequence[Alarm], now: datetime) -> Sequence[Alarm]:
-    """Return the alarms that nobody has acknowledged; all of them where that is not known."""
-    if not raised:
-        return ()
+    """Return of those, and of all about logs, what nobody has acknowledged.
+
+    Where that is not known, all of `raised`.
+    """
     try:
         return open_alarms(session.consensus_view(now), raised)
     except SamebitsError as error:

@@ -75,11 +75,16 @@ def _same(one: Alarm, alarm: NightAlarm) -> bool:
     return alike and one.about == alarm.about
 
 
+def as_told(alarm: Alarm) -> NightAlarm:
+    """Return an alarm as a night tells it."""
+    return NightAlarm(kind=_KINDS[alarm.cause], about=alarm.about, text=alarm.text)
+
+
 def untold(lasting: Iterable[Alarm], alarms: Sequence[NightAlarm]) -> Iterator[NightAlarm]:
     """Yield the alarms of which a night has told none of the same cause."""
     for one in lasting:
         if not any(_same(one, alarm) for alarm in alarms):
-            yield NightAlarm(kind=_KINDS[one.cause], about=one.about, text=one.text)
+            yield as_told(one)
 
 
 def _marked(alarm: NightAlarm, listed: Iterable[ListedAlarm]) -> NightAlarm:

@@ -165,7 +165,8 @@ def _round(
                 _LOG.warning("%s could not be joined: %s", name, error)
                 failed.append((str(name), str(error)))
             else:
-                alarms = release_alarms(found, rules_for(view, found.recipe))
+                withheld = logs.once_withheld(view.center, str(name))
+                alarms = release_alarms(found, rules_for(view, found.recipe), withheld)
                 settled.keep(found, alarms, state, clock())
                 raised += alarms
                 joined.append(found.consensus)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile
@@ -129,6 +133,39 @@ def test_a_split_begins_where_somebody_dissents(world: World) -> None:
     assert (alarm.cause, {leaf.log for leaf in alarm.leaves}) == ("split", {"bob-1"})
     world["bob-1"].run(run=run_id(4))
     assert causes(world) == ["split"], "an operator that found two things contradicts itself"
+
+
+@pytest.mark.parametrize("unbuilt", [False, True])
+def test_a_split_by_a_run_that_states_nothing_begins_at_its_commitment(
+    world: World, *, unbuilt: bool
+) -> None:
+    """It has no finding that could be shown, or the match of another run."""
+    bob = world["bob-1"]
+    made, at = bob.made(run=run_id(3)), len(bob.log)
+    bob.commit(made)
+    if unbuilt:
+        nothing = MadeUpFile(
+            published=CONTENT, served=None, built=None, verdict=Verdict.NOT_CHECKED
+        )
+        bob.publish(
+            replace(made, outcome=Outcome.BUILD_FAILED, files={FILE: nothing}, by_products={})
+        )
+    bob.overdue = len(bob.log)
+    split = next(alarm for alarm in alarms(world) if alarm.cause == "split")
+    assert (split.center, split.leaves) == ("bob-1", (Leaf(log="bob-1", index=at),))
+    assert (split.since, set(split.runs)) == (run_id(3), {run_id(3)})
+
+
+def test_a_run_that_states_nothing_splits_those_who_match_though_nothing_else_is_known_of_it() -> (
+    None
+):
+    world = World("ada", "bob", "cyd")
+    for name in ("ada-1", "bob-1"):
+        world[name].run()
+    cyd = world["cyd-1"]
+    cyd.commit(cyd.made(run=run_id(3)))
+    cyd.overdue = len(cyd.log)
+    assert causes(world) == ["split", "abandoned"]
 
 
 def test_a_statement_that_is_withheld(world: World) -> None:

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from infra.bench.madeup import MadeUpFile
+from pipelines.alarms.raised import release_alarms
 from pipelines.audit.kept_logs import KeptLogs
 from pipelines.audit.source import UnreachableError
 from pipelines.consensus import ReleaseConsensus
-from pipelines.consensus.release_consensus import join_release, read_logs
+from pipelines.consensus.release_consensus import join_release, read_logs, rules_for
 from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.log_reader import LogReader
-from pipelines.nightly.alarms import audit_alarms
 from pipelines.nightly.missing_statements import report_missing
 from pipelines.storage.directory import DirectoryStore
 from tests.consensus.two_centers import TwoCenters
@@ -39,8 +39,12 @@ def absent(found: ReleaseConsensus) -> set[tuple[str, str]]:
     return {(center, why) for center, why in reasons(found) if why in {"missing", "withheld"}}
 
 
-def alarms(found: ReleaseConsensus) -> list[str]:
-    return [str(a.kind) for e in found.excluded for a in audit_alarms(str(RELEASE), e)]
+def alarms(centers: TwoCenters) -> list[str]:
+    view = centers.session("europe").consensus_view(NOW)
+    found = join_release(view, RELEASE)
+    withheld = read_logs(view, [RELEASE]).once_withheld("europe", str(RELEASE))
+    rules = rules_for(view, found.recipe)
+    return [str(one.cause) for one in release_alarms(found, rules, withheld)]
 
 
 def test_it_is_missing_until_an_outside_witness_has_missed_it_twice(centers: TwoCenters) -> None:
@@ -53,7 +57,7 @@ def test_it_is_missing_until_an_outside_witness_has_missed_it_twice(centers: Two
 
     assert absent(joined(centers)) == {("asia", "missing")}
     assert str(joined(centers).artefacts[0].result) == "PENDING", "it may be a mismatch"
-    assert alarms(joined(centers)) == [], "and nobody is accused"
+    assert alarms(centers) == [], "and nobody is accused"
 
     assert report(centers, NOW) == 1
     assert report(centers, NOW + DAY / 2) == 0, "it is said already"
@@ -61,13 +65,14 @@ def test_it_is_missing_until_an_outside_witness_has_missed_it_twice(centers: Two
     assert report(centers, NOW + DAY) == 1
     assert report(centers, NOW + 9 * DAY) == 0
     assert absent(joined(centers)) == {("asia", "withheld")}
-    assert alarms(joined(centers)) == ["withheld"]
+    assert alarms(centers) == ["withheld"]
 
     DirectoryStore(centers.root / "asia/store").put_record(
         f"{run.folder()}comparison-1.dsse.json", data
     )
     assert absent(joined(centers)) == set(), "what is there again is not missing"
     assert report(centers, NOW + 10 * DAY) == 1, "and that is reported too"
+    assert alarms(centers) == ["withheld"], "our own witness has missed it for too long"
 
 
 def test_what_its_own_center_reports_accuses_nobody(centers: TwoCenters) -> None:

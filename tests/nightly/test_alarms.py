@@ -12,15 +12,12 @@ import pytest
 from builders.core.enums import Verdict
 from builders.core.errors import ScratchError, StoreError
 from pipelines.alarms.cause import ALARM_EXIT
-from pipelines.audit.center_finding import Excluded, ExclusionReason
 from pipelines.audit.log_audit import Gap, GapKind, LogReport
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Complaint
 from pipelines.log.witness import WitnessOutcome, WitnessResult
 from pipelines.nightly.alarms import (
     alarms,
-    audit_alarms,
-    consensus_alarms,
     expiry_alarms,
     gap_alarms,
     is_worse,
@@ -57,57 +54,13 @@ def of_peer(
     return list(peer_alarms("asia", seen, heard, NOW))
 
 
-def joined(word: str) -> list[NightAlarm]:
-    return list(consensus_alarms("lab/one@1", "out.bin", word))
-
-
 def test_a_quiet_night_raises_none() -> None:
     assert not raised(
         entry(),
         entry("lab/two@1"),
         before=(entry(),),
-        outside=[*joined("CONFIRMED"), *of_peer()],
+        outside=of_peer(),
     )
-
-
-@pytest.mark.parametrize(
-    ("word", "kind"),
-    [("SUSPECT", "suspect"), ("SPLIT", "split"), ("SERVED_DIFFERENTLY", "shipped-mismatch")],
-)
-def test_a_consensus_that_speaks_of_tampering(word: str, kind: str) -> None:
-    (alarm,) = joined(word)
-    assert (alarm.kind, alarm.about) == (kind, "lab/one@1")
-    assert "out.bin" in alarm.text
-
-
-@pytest.mark.parametrize(
-    ("reason", "kind", "about"),
-    [
-        (ExclusionReason.WITHHELD, "withheld", "lab/one@1"),
-        (ExclusionReason.UNCOMMITTED, "withheld", "lab/one@1"),
-        (ExclusionReason.LOG_BROKEN, "peer-rolled-back", "asia"),
-        (ExclusionReason.LOG_FORKED, "peer-rolled-back", "asia"),
-    ],
-)
-def test_what_no_honest_center_leaves_behind(
-    reason: ExclusionReason, kind: str, about: str
-) -> None:
-    (alarm,) = audit_alarms("lab/one@1", Excluded(center="asia", reason=reason, detail="2"))
-    assert (alarm.kind, alarm.about) == (kind, about)
-    assert "asia" in alarm.text
-
-
-@pytest.mark.parametrize(
-    "reason",
-    [ExclusionReason.UNREACHABLE, ExclusionReason.AWAITING_WITNESS, ExclusionReason.OPEN],
-)
-def test_what_an_honest_center_may_leave_behind(reason: ExclusionReason) -> None:
-    assert not [*audit_alarms("lab/one@1", Excluded(center="asia", reason=reason))]
-
-
-@pytest.mark.parametrize("word", ["CONFIRMED", "PENDING", "NOT_CHECKED", "NONDETERMINISTIC"])
-def test_a_consensus_that_does_not(word: str) -> None:
-    assert not joined(word)
 
 
 def test_another_file_than_the_published_one_alarms_every_night() -> None:
@@ -246,7 +199,8 @@ def test_what_runs_out() -> None:
 
 
 def test_the_gravest_come_first_and_nothing_twice() -> None:
-    outside = [*of_peer(complaint=Complaint.FORKED), *joined("SUSPECT"), *joined("SUSPECT")]
+    suspect = NightAlarm(kind=AlarmKind.SUSPECT, about="lab/one@1", text="out.bin")
+    outside = [*of_peer(complaint=Complaint.FORKED), suspect, suspect]
     found = raised(entry(verdict="DIFFERENT"), before=(entry(),), outside=outside)
     assert [alarm.kind for alarm in found] == ["suspect", "worse", "peer-rolled-back"]
 

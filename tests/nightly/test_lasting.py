@@ -10,13 +10,21 @@ from pipelines.alarms.cause import ALARM_EXIT, AlarmCause
 from pipelines.audit.center_finding import ExclusionReason
 from pipelines.center.logs import own_witness
 from pipelines.consensus.release_consensus import join_release
+from pipelines.evidence.statements.acknowledgement import LeafRange
 from pipelines.nightly.alarms import outside_alarms
 from pipelines.nightly.lasting import lasting_alarms
 from pipelines.nightly.night import summarise
-from pipelines.nightly.record import AlarmKind, NightAlarm, NightRecord, store_night
+from pipelines.nightly.record import (
+    AlarmKind,
+    LastingAlarm,
+    NightAlarm,
+    NightRecord,
+    store_night,
+)
 from pipelines.storage.directory import DirectoryStore
 from tests.alarms.alarming import served
 from tests.alarms.conftest import two
+from tests.alarms.test_command import forked
 from tests.alarms.two_operators import Alarms, suspect
 from tests.consensus.conftest import centers
 from tests.consensus.world import RELEASE
@@ -130,15 +138,35 @@ def test_a_statement_that_was_withheld_stays_an_alarm_when_it_is_shown_again(two
     third = after(two, before=second)
     (alarm,) = third.alarms
     assert (alarm.kind, alarm.is_open) == ("withheld", True)
-    assert alarm.text.endswith("(does not show any more)")
-    assert alarm.text.count("any more") == 1
-    kept = third.model_copy(update={"center": "europe"})
-    store_night(DirectoryStore(two.root / "europe/store"), kept)
+    assert alarm.text == "asia has once withheld statements that its log has"
     code, found = two.list()
     assert (code, [one["cause"] for one in found["alarms"]]) == (ALARM_EXIT, ["withheld"])
     two.acknowledge(str(RELEASE), "withheld")
     assert two.list()[0] == 0
     assert after(two, before=third).alarms == ()
+
+
+def test_what_was_told_and_does_not_show_any_more_is_listed_as_that(two: Alarms) -> None:
+    two.centers.publish("asia")
+    leaves = (LeafRange(log="asia", first=7, last=7),)
+    told = LastingAlarm(
+        cause=AlarmCause.ABANDONED, release=str(RELEASE), center="asia", text="told", leaves=leaves
+    )
+    second = after(two, before=night(entry(), lasting=(told,)))
+    third = after(two, before=second)
+    assert [alarm.text for alarm in third.alarms] == ["told (does not show any more)"]
+    kept = third.model_copy(update={"center": "europe"})
+    store_night(DirectoryStore(two.root / "europe/store"), kept)
+    code, found = two.list()
+    assert (code, [one["cause"] for one in found["alarms"]]) == (ALARM_EXIT, ["abandoned"])
+
+
+def test_a_night_tells_of_logs_what_is_on_record_and_derives_it_anew(two: Alarms) -> None:
+    forked(two, "asia")
+    with two.centers.session("europe") as session:
+        found = outside_alarms(session, [], now=datetime.now(UTC))
+    assert [a.kind for a in found if a.about == "asia" and a.kind == "fork"] == ["fork"]
+    assert [a.is_open for a in after(two, *found).alarms if a.kind == "fork"] == [True]
 
 
 def test_a_run_that_no_statement_tells_of_is_not_acknowledged_with_others(two: Alarms) -> None:
