@@ -71,5 +71,9 @@ if [ $# -gt 0 ]; then
     exit
 fi
 run_tests_without_services
-# Real services are shared by the tests that need them.
-.venv/bin/pytest -m "$services"
+# Each process has real services of its own, which the tests of one module share. Their sockets need
+# short paths.
+services_scratch=$(mktemp -d /tmp/sb-XXXX)
+trap 'rm -rf "$scratch" "$services_scratch"' EXIT
+.venv/bin/pytest -m "$services" --numprocesses "$(nproc)" --dist loadfile \
+    --basetemp "$services_scratch/t"
