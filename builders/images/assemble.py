@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from pathlib import Path
 from debian.deb822 import Deb822
 
 from builders.core.errors import ImageMismatchError, ImageUnavailableError, InfrastructureError
+from builders.images import confined
 from builders.images.definition import ImageDefinition
 from builders.images.lock import ImageLock, LockedPackage, Resolution
 from builders.images.oci_archive import BuiltImage, write_archive
@@ -30,8 +32,9 @@ _STEP = re.compile(r"(?:Unpacking|Setting up) ([a-z0-9][a-z0-9+.-]+)")
 _LAST_LINES = 12
 _NAMESPACE = (  # it dies with this process, even if that is killed
     *("setpriv", "--pdeathsig", "KILL", "--"),
-    *("unshare", "--net", "--mount", "--pid", "--ipc", "--uts"),
+    *("unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--cgroup"),
     *("--fork", "--kill-child", "--propagation", "private", "--"),
+    *(sys.executable, "-s", "-P", "-B", "-c", f"from {confined.__name__} import main; main()"),
 )
 
 
@@ -55,20 +58,24 @@ def build_image(
     partial = tar.with_name(f".{tar.name}.part")
     with _scratch(workdir) as scratch:
         root, debs = scratch / "root", scratch / "debs"
-        root.mkdir()
-        root.chmod(0o755)
+        for folder in (root, debs):
+            folder.mkdir()
+            folder.chmod(0o755)
         for name, packages in (
             ("essential", resolution.essential),
             ("packages", resolution.packages),
         ):
-            (debs / name).mkdir(parents=True)
+            (debs / name).mkdir()
+            (debs / name).chmod(0o755)
             for index, package in enumerate(packages):
-                vault.stage(package.sha256, debs / name / f"{index:05d}.deb")
+                staged = debs / name / f"{index:05d}.deb"
+                vault.stage(package.sha256, staged)
+                staged.chmod(0o644)
         _install(root, debs, definition.user, resolution, progress)
         _check_installed(root, resolution.every())
         try:
             partial.unlink(missing_ok=True)
-            built = write_archive(root, definition, resolution.epoch, partial)
+            built = write_archive(root, definition, resolution.epoch, confined.FIRST_ID, partial)
             partial.replace(tar)
         except BaseException:
             partial.unlink(missing_ok=True)
@@ -113,13 +120,12 @@ def _scratch(workdir: Path) -> Iterator[Path]:
 def _install(
     root: Path, debs: Path, user: str, resolution: Resolution, progress: FetchProgress
 ) -> None:
-    script = debs.parent / "assemble.sh"
+    script = debs / "assemble.sh"
     script.write_bytes((resources.files("builders.images") / "assemble.sh").read_bytes())
+    script.chmod(0o644)
     total = 2 * len(resolution.every())
     done, last = 0, deque[str](maxlen=_LAST_LINES)
-    with _namespace(
-        ["sh", str(script), str(root), str(debs), user], resolution.epoch, debs.parent
-    ) as process:
+    with _namespace([str(root), str(debs), user], resolution.epoch, debs.parent) as process:
         assert process.stdout is not None  # noqa: S101  # it is a pipe
         for raw in process.stdout:
             line = raw.decode("utf-8", "replace").strip()
@@ -128,6 +134,15 @@ def _install(
                 done = min(done + 1, total)
                 progress(done, total, step[1])
         status = process.wait()
+    if status == confined.UNCONFINED:
+        raise InfrastructureError(
+            "an image is built in a user namespace, and this machine allows none",
+            got=" | ".join(list(last)[-2:]),
+            expected=f"one with users and groups {confined.FIRST_ID} to "
+            f"{confined.FIRST_ID + confined.IDS - 1} of this machine",
+            todo="Set user.max_user_namespaces above 0. A container must let its root make "
+            "namespaces and mounts, and have those users and groups",
+        )
     if status:
         raise ImageUnavailableError(
             "the locked packages cannot be installed",
@@ -138,9 +153,10 @@ def _install(
 
 @contextmanager
 def _namespace(
-    command: Sequence[str], epoch: int, folder: Path
+    arguments: Sequence[str], epoch: int, folder: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command in namespaces of its own, without network; kill what is left of it."""
+    """Run `confined` in namespaces of its own, without network; kill what is left of it."""
+    paths = [path for path in sys.path if path and Path(path).is_absolute()]
     environment = {
         "DEBCONF_NONINTERACTIVE_SEEN": "true",
         "DEBIAN_FRONTEND": "noninteractive",
@@ -148,12 +164,13 @@ def _namespace(
         "LC_ALL": "C.UTF-8",
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "PYTHONHASHSEED": "0",
+        "PYTHONPATH": os.pathsep.join(paths),
         "SOURCE_DATE_EPOCH": str(epoch),
         "TZ": "UTC",
     }
     try:
         process = subprocess.Popen(
-            [*_NAMESPACE, *command],
+            [*_NAMESPACE, *arguments],
             env=environment,
             cwd=folder,
             umask=0o022,
@@ -177,7 +194,10 @@ def _namespace(
 
 
 def _check_installed(root: Path, expected: Sequence[LockedPackage]) -> None:
-    with (root / "var/lib/dpkg/status").open("rb") as stream:
+    status = (root / "var/lib/dpkg/status").resolve()  # a package may have made links
+    if not (status.is_relative_to(root.resolve()) and status.is_file()):
+        raise ImageMismatchError("the image has no list of installed packages")
+    with status.open("rb") as stream:
         got = {
             (entry["Package"], entry["Version"], entry["Architecture"])
             for entry in Deb822.iter_paragraphs(stream, use_apt_pkg=False)

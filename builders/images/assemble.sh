@@ -1,51 +1,23 @@
 #!/bin/sh
-# Installs Debian packages into an empty folder, as root, in namespaces of its own without network.
-# Arguments: the empty folder, the folder with essential/*.deb and packages/*.deb, the user's name.
-# Only the packages' own dpkg installs anything, in the order of the file names: no tool of this
-# machine decides a byte of the result. Mounts end with the namespace.
+# Installs the packages of an image, as the image's own root and in it; its only argument is the name
+# of the user to make. Run by `builders.images.confined`: the essential packages are unpacked, and
+# /tmp/debs has essential/*.deb and packages/*.deb.
+# Only the packages' own dpkg installs anything, in the order of the file names: no tool of the host
+# decides a byte of the result, and none runs here.
 set -eu
 umask 022
-root=$1
-debs=$2
-user=$3
+user=$1
 
-for deb in "$debs"/essential/*.deb; do
-    dpkg-deb --extract "$deb" "$root"
-done
-for folder in dev proc run sys tmp; do
-    mkdir -p "$root/$folder"
-done
-mount -t proc proc "$root/proc"
-mount -t tmpfs -o mode=0755 tmpfs "$root/dev"
-mount -t tmpfs -o mode=0755 tmpfs "$root/run"
-mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
-for node in full null random tty urandom zero; do
-    : > "$root/dev/$node"
-    mount --bind "/dev/$node" "$root/dev/$node"
-done
-ln -s /proc/self/fd "$root/dev/fd"
-ln -s /proc/self/fd/0 "$root/dev/stdin"
-ln -s /proc/self/fd/1 "$root/dev/stdout"
-ln -s /proc/self/fd/2 "$root/dev/stderr"
-mkdir "$root/dev/shm" "$root/run/lock" "$root/tmp/debs"
-mount --bind "$debs" "$root/tmp/debs"
-chroot "$root" hostname builder
-# dpkg waits for the disk at every step of its database, so it stands in memory until the end.
-cp -a "$root/var/lib/dpkg" "$root/tmp/dpkg"
-mount --bind "$root/tmp/dpkg" "$root/var/lib/dpkg"
-
-printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
-chmod 755 "$root/usr/sbin/policy-rc.d"
+printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
 # dpkg does not sort by Pre-Depends; everything is there before anything is configured.
-install='exec dpkg --force-depends --force-unsafe-io --log=/dev/null --install "$@"'
-chroot "$root" sh -c 'set -- /tmp/debs/essential/*.deb; '"$install"
-for deb in "$debs"/packages/*.deb; do
-    if [ -e "$deb" ]; then
-        chroot "$root" sh -c 'set -- /tmp/debs/packages/*.deb; '"$install"
-    fi
+install() { dpkg --force-depends --force-unsafe-io --log=/dev/null --install "$@"; }
+install /tmp/debs/essential/*.deb
+for deb in /tmp/debs/packages/*.deb; do
+    if [ -e "$deb" ]; then install /tmp/debs/packages/*.deb; fi
     break
 done
-unfinished=$(chroot "$root" dpkg --audit)
+unfinished=$(dpkg --audit)
 if [ -n "$unfinished" ]; then
     echo "$unfinished"
     exit 1
@@ -53,32 +25,29 @@ fi
 
 # What Python compiles depends on the order of its sets up to 3.10, and Debian's packages compile
 # without the fixed order that is asked for here.
-for python in "$root"/usr/bin/python3.[0-9]; do
+cd /
+for python in /usr/bin/python3.[0-9]; do
     if [ ! -x "$python" ]; then continue; fi
     version=${python##*/python}
     compiled="cpython-3${version#3.}"
-    (cd "$root" && find usr -name "*.$compiled.pyc") \
+    find usr -name "*.$compiled.pyc" \
         | sed "s,^,/,;s,__pycache__/\\([^/]*\\)\\.$compiled\\.pyc\$,\\1.py," | LC_ALL=C sort \
-        | chroot "$root" "/usr/bin/python$version" -m py_compile -
+        | "$python" -m py_compile -
 done
 
-umount "$root/var/lib/dpkg"
-rm -rf "$root/var/lib/dpkg"
-cp -a "$root/tmp/dpkg" "$root/var/lib/dpkg"
-
-printf '%s:*:1000:1000::/home/%s:/bin/sh\n' "$user" "$user" >> "$root/etc/passwd"
-printf '%s:*:1000:\n' "$user" >> "$root/etc/group"
-mkdir -p "$root/home/$user"
-chown 1000:1000 "$root/home/$user"
+printf '%s:*:1000:1000::/home/%s:/bin/sh\n' "$user" "$user" >> /etc/passwd
+printf '%s:*:1000:\n' "$user" >> /etc/group
+mkdir -p "/home/$user"
+chown 1000:1000 "/home/$user"
 
 # What a run of the tools leaves behind, and what an engine puts there itself.
-rm -rf "$root/usr/sbin/policy-rc.d" "$root/var/lib/apt" "$root/var/cache/apt" \
-    "$root/var/cache/ldconfig" "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/catalog" \
-    "$root/etc/hostname" "$root/etc/hosts" "$root/etc/machine-id" "$root/etc/resolv.conf" \
-    "$root/etc/.pwd.lock" "$root/etc/passwd-" "$root/etc/group-" "$root/etc/shadow-" \
-    "$root/etc/gshadow-" "$root/etc/subuid-" "$root/etc/subgid-" \
-    "$root/var/lib/dpkg/lock" "$root/var/lib/dpkg/lock-frontend" \
-    "$root/var/lib/dpkg/triggers/Lock" "$root/var/lib/dpkg/available" \
-    "$root"/var/lib/dpkg/*-old "$root"/var/cache/debconf/*-old
-mkdir -p "$root/var/lib/apt/lists/partial" "$root/var/cache/apt/archives/partial"
-find "$root/var/log" -type f -delete
+rm -rf /usr/sbin/policy-rc.d /var/lib/apt /var/cache/apt \
+    /var/cache/ldconfig /var/lib/dbus/machine-id /var/lib/systemd/catalog \
+    /etc/hostname /etc/hosts /etc/machine-id /etc/resolv.conf \
+    /etc/.pwd.lock /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid- \
+    /var/lib/dpkg/lock /var/lib/dpkg/lock-frontend /var/lib/dpkg/triggers/Lock \
+    /var/lib/dpkg/available /var/lib/dpkg/*-old /var/cache/debconf/*-old
+mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
+find /var/log -type f -delete
+# From memory to the folder of the image.
+cp -a /var/lib/dpkg/. /tmp/dpkg/

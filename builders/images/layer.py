@@ -18,15 +18,18 @@ from typing import BinaryIO
 _EMPTIED = frozenset({"dev", "proc", "run", "sys", "tmp"})
 
 
-def write_layer(root: Path, out: BinaryIO, epoch: int) -> None:
-    """Write everything below `root` to `out` as an uncompressed tar; `epoch` in seconds."""
+def write_layer(root: Path, out: BinaryIO, epoch: int, first_id: int) -> None:
+    """Write everything below `root` to `out` as an uncompressed tar; `epoch` in seconds.
+
+    What the user or group `first_id` owns is root's in the layer, and so on from there.
+    """
     links: dict[tuple[int, int], str] = {}
     with tarfile.TarFile(
         fileobj=out, mode="w", format=tarfile.PAX_FORMAT, copybufsize=1 << 20
     ) as tar:
         for name in _names(os.fsencode(root), b""):
             path = os.path.join(os.fsencode(root), name)  # noqa: PTH118  # bytes, not text
-            info = _info(path, os.fsdecode(name), epoch, links)
+            info = _info(path, os.fsdecode(name), epoch, first_id, links)
             if info is None:
                 continue
             if info.isreg():
@@ -49,12 +52,12 @@ def _names(root: bytes, below: bytes) -> Iterator[bytes]:
 
 
 def _info(
-    path: bytes, name: str, epoch: int, links: dict[tuple[int, int], str]
+    path: bytes, name: str, epoch: int, first_id: int, links: dict[tuple[int, int], str]
 ) -> tarfile.TarInfo | None:
     found = os.lstat(path)
     info = tarfile.TarInfo(name)
     info.mode = stat.S_IMODE(found.st_mode)
-    info.uid, info.gid = found.st_uid, found.st_gid
+    info.uid, info.gid = found.st_uid - first_id, found.st_gid - first_id
     info.mtime = epoch if name in _EMPTIED else min(int(found.st_mtime), epoch)
     match stat.S_IFMT(found.st_mode):
         case stat.S_IFDIR:

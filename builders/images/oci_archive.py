@@ -30,12 +30,17 @@ class BuiltImage:
     digests: ImageDigests
 
 
-def write_archive(root: Path, definition: ImageDefinition, epoch: int, tar: Path) -> BuiltImage:
-    """Write the file tree at `root` as an image to the new file `tar`; `epoch` in seconds."""
+def write_archive(
+    root: Path, definition: ImageDefinition, epoch: int, first_id: int, tar: Path
+) -> BuiltImage:
+    """Write the file tree at `root` as an image to the new file `tar`; `epoch` in seconds.
+
+    Its root is the user and group `first_id` at `root`.
+    """
     with tar.open("x+b") as out:
         out.write(bytes(tarfile.BLOCKSIZE))  # the layer's header is written once its size is known
         hashing = _HashingWriter(out)
-        write_layer(root, hashing, epoch)  # type: ignore[arg-type]  # it has write and tell
+        write_layer(root, hashing, epoch, first_id)  # type: ignore[arg-type]  # it has write and tell
         diff_id, layer_size = Digest(hashing.hasher.hexdigest()), hashing.size
         config = canonical_json(_config(definition, epoch, diff_id))
         layer = _descriptor("layer.v1.tar", diff_id, layer_size)

@@ -2,6 +2,7 @@
 
 `enter_namespaces` leaves it no network, no files and no other process; `drop_rights` no capability,
 no user that owns anything, and limits; `load()` of the filter in `syscalls` hardly a system call.
+The assembly of images, which needs its own root, uses the parts of these steps.
 Sources: namespaces(7), pivot_root(2), capabilities(7), prctl(2).
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from builders.jail.syscalls import syscall_number
@@ -45,10 +47,51 @@ def enter_namespaces() -> None:
     _call("mount", b"none", b"/", None, _RECURSIVE | _PRIVATE, None)
     flags = _READ_ONLY | _NO_SETUID | _NO_DEVICES | _NO_PROGRAMS
     _call("mount", b"none", b"/proc", b"tmpfs", flags, b"size=4k,mode=755")
-    os.chdir("/proc")
+    pivot_into(Path("/proc"))
+
+
+def pivot_into(root: Path) -> None:
+    """Make the mount at `root` the root of this mount namespace; nothing else of it remains."""
+    os.chdir(root)
     _call("syscall", _PIVOT_ROOT, b".", b".")
     _call("umount2", b".", _DETACH)
     os.chdir("/")
+
+
+def enter_users(first: int, count: int) -> None:
+    """Enter a user namespace as its root: the user and the group `first` of the namespace before.
+
+    Its users and groups are 0 to `count` - 1, and before they are those from `first` on. Has all
+    capabilities over them, and no other. Needs root and /proc; raises `OSError`.
+    """
+    maps = [f"/proc/{os.getpid()}/{kind}_map" for kind in ("uid", "gid")]
+    entered, enter = os.pipe()
+    helper = os.fork()  # only a process that stays outside may write the maps
+    if helper == 0:
+        os.close(enter)
+        os._exit(_write_maps(maps, b"0 %d %d" % (first, count)) if os.read(entered, 1) else 0)
+    os.close(entered)
+    try:
+        _call("unshare", _NEW_USER)
+        os.write(enter, b"+")
+    finally:
+        os.close(enter)
+        _, status = os.waitpid(helper, 0)
+    if number := os.waitstatus_to_exitcode(status):
+        raise OSError(number, os.strerror(number), "uid_map")
+    os.setgroups([])
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+
+
+def _write_maps(maps: Sequence[str], text: bytes) -> int:
+    """Return the number of the error, 0 for none; imports nothing, which might not be there."""
+    try:
+        for path in maps:
+            os.write(os.open(path, os.O_WRONLY), text)
+    except OSError as error:
+        return error.errno or 1
+    return 0
 
 
 def drop_rights(*, seconds: float, memory: int, file_size: int) -> None:
@@ -56,16 +99,14 @@ def drop_rights(*, seconds: float, memory: int, file_size: int) -> None:
 
     `seconds` of processor time, bytes of memory, and bytes of one file that is written.
     """
-    for capability in range(_LAST_CAPABILITY + 1):
-        if _LIBC.prctl(_DROP_BOUND, capability, 0, 0, 0) != 0:
-            break  # the kernel has no capability of that number
+    drop_bounding()
     if os.getuid() != NOBODY:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
     header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
     _call("capset", header, (ctypes.c_uint32 * 6)())
-    _call("prctl", _NO_NEW_RIGHTS, 1, 0, 0, 0)
+    no_new_rights()
     _call("prctl", _DUMPABLE, 0, 0, 0, 0)
     die_with_parent()
     for name, limit in (
@@ -79,6 +120,18 @@ def drop_rights(*, seconds: float, memory: int, file_size: int) -> None:
         ("MSGQUEUE", 0),
     ):
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
+
+
+def drop_bounding(kept: Collection[int] = ()) -> None:
+    """Let no program that is started from here on have a capability that is not `kept`."""
+    for capability in range(_LAST_CAPABILITY + 1):
+        if capability not in kept and _LIBC.prctl(_DROP_BOUND, capability, 0, 0, 0) != 0:
+            break  # the kernel has no capability of that number
+
+
+def no_new_rights() -> None:
+    """Let no program that is started from here on have more rights than this process."""
+    _call("prctl", _NO_NEW_RIGHTS, 1, 0, 0, 0)
 
 
 def die_with_parent() -> None:

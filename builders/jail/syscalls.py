@@ -45,17 +45,17 @@ def reader_filter() -> SyscallFilter:
     """Return the filter; `load()` applies it to this process for good. Raises `OSError`."""
     found = SyscallFilter(seccomp.KILL_PROCESS)
     found.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.KILL_PROCESS)
-    for name in _known(_ALLOWED):
+    for name in known_calls(_ALLOWED):
         found.add_rule(seccomp.ALLOW, name)
-    for name in _known(_WITHOUT_CODE):
+    for name in known_calls(_WITHOUT_CODE):
         code = seccomp.Arg(2, seccomp.MASKED_EQ, _PROT_EXEC, 0)
         found.add_rule(seccomp.ALLOW, name, code)
-    for name in _known(_REFUSED):
+    for name in known_calls(_REFUSED):
         found.add_rule(seccomp.ERRNO(_REFUSED[name]), name)
     return found
 
 
-def _known(names: tuple[str, ...] | dict[str, int]) -> list[str]:
+def known_calls(names: tuple[str, ...] | dict[str, int]) -> list[str]:
     """Leave out calls that this processor does not have: newer ones have no `open` or `stat`."""
     return [name for name in names if seccomp.resolve_syscall(seccomp.Arch.NATIVE, name) >= 0]
 

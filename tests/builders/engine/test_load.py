@@ -34,7 +34,7 @@ def engine(running: OwnEngine) -> Iterator[Engine]:
 def built(tmp_path: Path) -> BuiltImage:
     (tmp_path / "root").mkdir()
     definition = ImageDefinition.model_validate({"schema": "samebits/image/v1", "suite": "trixie"})
-    return write_archive(tmp_path / "root", definition, 0, tmp_path / "image.tar")
+    return write_archive(tmp_path / "root", definition, 0, 0, tmp_path / "image.tar")
 
 
 def docker(running: OwnEngine, *words: str) -> str:

@@ -17,13 +17,14 @@ from builders.core.errors import (
     InfrastructureError,
     InputUnavailableError,
 )
-from builders.images import BuiltImage, ImageCatalogue, catalogue
+from builders.images import BuiltImage, ImageCatalogue, assemble, catalogue, confined
 from builders.images.assemble import build_image
 from builders.images.catalogue import NewLock
 from builders.images.lock import Resolution
 from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
+from tests.builders.images.hostile_package import hostile_package
 from tests.fakes.store import MemoryStore
 
 DEFINITION = """\
@@ -32,6 +33,15 @@ suite: trixie
 packages: [netbase]
 environment: {GREETING: hello}
 """
+ENOUGH = {
+    "base-files", "base-passwd", "coreutils", "dash", "debconf", "debianutils", "diffutils", "dpkg",
+    "findutils", "gcc-14-base", "grep", "libacl1", "libattr1", "libbz2-1.0", "libc-bin", "libc6",
+    "libcap2",
+    "libcrypt1", "libgcc-s1", "libgmp10", "liblzma5", "libmd0", "libpcre2-8-0", "libselinux1",
+    "libssl3t64", "libsystemd0", "libzstd1", "openssl-provider-legacy", "perl-base", "sed", "tar",
+    "zlib1g",
+}  # fmt: skip
+"""The packages that dpkg and a script in Perl need."""
 
 
 class Bench:
@@ -225,8 +235,53 @@ def test_packages_that_do_not_install_say_why_in_one_line(bench: Bench, tmp_path
     definition = bench.images.definition("tiny")
     with pytest.raises(ImageUnavailableError, match="cannot be installed; got exit code") as caught:
         build_image(definition, resolution, bench.vault, tmp_path / "x.tar", bench.work)
-    assert "chroot" in str(caught.value)
+    assert "No such file or directory: '/bin/sh'" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    bench.assert_nothing_left()
+
+
+def test_a_hostile_package_reaches_nothing_of_this_machine(bench: Bench, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    for folder in tmp_path, *tmp_path.parents:
+        if folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(0o755)  # whoever reaches the file may read and write it
+    secret.chmod(0o666)
+    package = hostile_package(tmp_path, bench.vault, secret, os.getpid())
+    lock = bench.new.lock.model_dump(by_alias=True, exclude={"image"})
+    enough = [p for p in bench.new.lock.essential if p.name in ENOUGH]
+    resolution = Resolution.model_validate({**lock, "essential": enough, "packages": [package]})
+    definition = bench.images.definition("tiny")
+    image = build_image(definition, resolution, bench.vault, tmp_path / "x.tar", bench.work)
+    with tarfile.open(image.tar) as outer:
+        layer = outer.extractfile(f"blobs/sha256/{image.digests.diff_id}")
+        with tarfile.open(fileobj=layer) as tar:
+            stream = tar.extractfile("var/lib/hostile/report")
+            assert stream is not None
+            report = stream.read().decode().splitlines()
+            kinds = {member.type for member in tar}
+    end = report.index("packages failed") + 1
+    assert [line for line in report[:end] if not line.endswith(" failed")] == []
+    assert [line.split() for line in report[end:]] == [
+        ["CapInh:", "0000000000000000"],
+        ["CapBnd:", "00000000800000fb"],  # to own and give away the files of the image
+        ["NoNewPrivs:", "1"],
+        ["Seccomp:", "2"],
+        ["0", str(confined.FIRST_ID), "65536"],
+    ]
+    assert kinds == {tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE}
+    assert secret.read_text() == "secret"
+    bench.assert_nothing_left()
+
+
+def test_where_no_user_namespace_can_be_had_it_says_so(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = ("unshare", "--user", "--map-root-user", "--", *assemble._NAMESPACE)
+    monkeypatch.setattr(assemble, "_NAMESPACE", without)
+    with pytest.raises(InfrastructureError, match="user namespace, and this machine allows none"):
+        bench.images.build("tiny", tmp_path)
     assert not list(tmp_path.iterdir())
     bench.assert_nothing_left()
 
