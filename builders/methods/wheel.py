@@ -41,7 +41,7 @@ class WheelBuild(Build):
 
 def _command(build: WheelBuild, staged: Sequence[StagedInput], cores: int) -> Command:
     del cores
-    source = only_source(staged, (".tar.gz", ".zip", ".tar.bz2", ".tar.xz"))
+    source = only_source(staged, (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tar"))
     tools = [i for i in staged if i.role in {Role.TOOLCHAIN, Role.DEPENDENCY}]
     if wrong := [i.name for i in tools if not i.name.endswith(".whl")]:
         raise ValueError(f"expected wheels as toolchain and dependency inputs, got {wrong[0]!r}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pipelines.cli import options
-from pipelines.cli.terminal import tell
 
 if TYPE_CHECKING:
     from pipelines.verify.session import Session
@@ -174,7 +174,8 @@ def consensus(releases: int, against: tuple[str, ...]) -> None:
     from infra.bench.consensus import measure
     from infra.bench.show import show_figures
 
-    show_figures(measure(releases, against=against, told=tell))
+    told = partial(click.echo, err=True)
+    show_figures(measure(releases, against=against, told=told))
 
 
 @command.command()
@@ -193,7 +194,7 @@ def peers(leaves: int) -> None:
     from infra.bench.peers import measure
     from infra.bench.show import show_figures
 
-    show_figures(measure(leaves, told=tell))
+    show_figures(measure(leaves, told=partial(click.echo, err=True)))
 
 
 @command.command()
@@ -210,12 +211,12 @@ def joining(releases: int, changed: int) -> None:
     from infra.bench.changed import measure
     from infra.bench.show import show_figures
 
-    show_figures(measure(releases, changed, told=tell))
+    show_figures(measure(releases, changed, told=partial(click.echo, err=True)))
 
 
 def _told(leaves: int) -> None:
     if leaves % 50_000 == 0:
-        tell(f"{leaves} leaves")
+        click.echo(f"{leaves} leaves", err=True)
 
 
 @command.command()

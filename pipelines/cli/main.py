@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import os
 import signal
 import sys
@@ -22,9 +23,7 @@ from builders.core.errors import (
     SamebitsError,
     UsageError,
 )
-from builders.core.log_records import escape_logs
 from builders.core.similar import did_you_mean
-from pipelines.cli.console import escape_crashes, write_json
 from pipelines.cli.terminal import tell, warn
 
 _COMMANDS = {
@@ -111,15 +110,17 @@ def samebits() -> None:
     """
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
+def main(
+    arguments: Sequence[str] | None = None,
+    command: click.Command = samebits,
+    name: str = "samebits",
+) -> NoReturn:
     """Run the command and exit; a failure is one clear message, never a traceback."""
     signal.signal(signal.SIGTERM, _terminate)
-    escape_logs()
-    escape_crashes()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = samebits.main(
-            words, prog_name="samebits", standalone_mode=False, color=None if _colored() else False
+        code = command.main(
+            words, prog_name=name, standalone_mode=False, color=None if _colored() else False
         )
     except click.exceptions.Exit as error:
         code = error.exit_code
@@ -131,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         fail(error, as_json=_wants_json(words))
     except (KeyboardInterrupt, click.Abort):
         code = EXIT_INTERRUPTED
-        warn("interrupted; nothing half-done was left behind")
+        click.echo("samebits: interrupted; nothing half-done was left behind", err=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
@@ -155,14 +156,14 @@ def _wants_json(words: Sequence[str]) -> bool:
 def fail(error: SamebitsError, *, as_json: bool) -> None:
     """Print an error: for people on stderr, for programs as the one document on stdout."""
     if as_json:
-        write_json({"error": error.to_dict()})
+        click.echo(json.dumps({"error": error.to_dict()}, indent=2))
     warn(error)
 
 
 def _show_usage(error: click.ClickException, *, as_json: bool) -> None:
     """Print what click says of wrong words, as `fail` prints an error."""
     if as_json:
-        write_json({"error": UsageError(error.format_message()).to_dict()})
+        click.echo(json.dumps({"error": UsageError(error.format_message()).to_dict()}, indent=2))
     text = io.StringIO()
     error.show(text)
     tell(*text.getvalue().splitlines())

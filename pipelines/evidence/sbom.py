@@ -55,6 +55,11 @@ def _sbom(
     ]
     bom = Bom(metadata=BomMetaData(component=root), components=components)
     bom.register_dependency(root, bom.components)
+    return bom_bytes(bom)
+
+
+def bom_bytes(bom: Bom) -> bytes:
+    """Return an SBOM as canonical JSON, without a time, under a serial number of its content."""
     document = json.loads(JsonV1Dot6(bom).output_as_string())
     del document["serialNumber"], document["metadata"]["timestamp"]
     content = Digest.of(canonical_json(document))

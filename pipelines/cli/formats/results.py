@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError
-from builders.core.escaping import entry
 from pipelines.cli.differences import confirmation_lines, member_lines, told_of
 from pipelines.evidence.report import Report
 from pipelines.evidence.run_explanation import RunExplanation
@@ -89,7 +88,7 @@ class Row:
     name: str
     verdict: Verdict
     text: str
-    """The reason and the causes, one a line, or several of which all but the first have a bar."""
+    """The reason and the causes, one a line."""
 
     @property
     def passed(self) -> bool:
@@ -105,7 +104,7 @@ class Row:
 def rows_of(one: Verified) -> Iterator[Row]:
     """Yield a row for every finding; for a fault, one for the recipe."""
     if one.report is None:
-        text = entry(str(one.fault))
+        text = str(one.fault)
         yield Row(release=str(one.recipe), name="release", verdict=Verdict.NOT_CHECKED, text=text)
         return
     for finding in one.report.artefacts:
@@ -113,7 +112,7 @@ def rows_of(one: Verified) -> Iterator[Row]:
             release=one.report.release,
             name=finding.name,
             verdict=finding.verdict,
-            text="\n".join(map(entry, _text(finding, one))),
+            text="\n".join(_text(finding, one)),
         )
 
 
