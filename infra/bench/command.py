@@ -23,21 +23,30 @@ def command() -> None:
 @command.command()
 @click.argument("recipes", nargs=-1, type=options.PATH, metavar="[RECIPE...]")
 @click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 100))
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="COMMIT",
+    help="Measure the command of this commit too, in turn; may be given again.",
+)
 @options.common
-def overhead(session: Session, recipes: tuple[Path, ...], pairs: int) -> None:
+def overhead(
+    session: Session, recipes: tuple[Path, ...], pairs: int, against: tuple[str, ...]
+) -> None:
     """Compare a verification with a bare `docker run` of the same build steps, in turn.
 
-    The command `samebits verify` is timed as a whole process; the start-up of flows (imports,
-    Prefect) is measured apart. Without a RECIPE: libsodium and netbase.
+    The command `samebits verify` is timed as a whole process, in a home of its own; the start-up of
+    flows (imports, Prefect) is measured apart. Without a RECIPE: libsodium and netbase.
 
     \b
-    Example:
+    Examples:
       samebits bench overhead --pairs 3 --json
+      samebits bench overhead --against HEAD~10 --json
     """
     from infra.bench.overhead import measure
     from infra.bench.show import show_figures
 
-    show_figures(measure(recipes, session, pairs=pairs))
+    show_figures(measure(recipes, session, pairs=pairs, against=against))
 
 
 @command.command()
@@ -195,6 +204,32 @@ def peers(leaves: int) -> None:
     from infra.bench.show import show_figures
 
     show_figures(measure(leaves, told=partial(click.echo, err=True)))
+
+
+@command.command()
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="COMMIT",
+    help="Measure this commit of the checkout too; may be given again.",
+)
+@options.json
+def looks(against: tuple[str, ...]) -> None:
+    """Measure what hostile files cost a first look: global headers, bombs, nested archives.
+
+    Each line is an attack: its files, then the seconds, the memory of the largest process, and how
+    listing and comparing it ended. A process that takes 200 s or 8 GiB is ended.
+
+    \b
+    Examples:
+      samebits bench looks --json
+      samebits bench looks --against HEAD~10
+    """
+    from infra.bench.looks import measure, table
+    from pipelines.cli.terminal import show
+
+    figures = measure(against, told=partial(click.echo, err=True))
+    show(figures, *table(figures))
 
 
 @command.command()

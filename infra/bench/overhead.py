@@ -1,18 +1,18 @@
 """A verification beside a bare `docker run` of the same build steps, in turn.
 
-Four things are timed in each round: the bare container, the verification in this process, the flow,
-and the command `samebits verify` as a whole process. What the second costs above the first is
-samebits' own share; what the third costs above the second is Prefect's.
+Timed in each round are the bare container, the verification in this process, the flow, and the
+command `samebits verify` as a whole process, of this checkout and of earlier commits. What the
+second costs above the first is samebits' own share; what the third costs above the second is
+Prefect's. Each commit has a home of its own.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,8 +24,9 @@ from builders.rebuild.lint import check_recipes
 from builders.rebuild.plan import make_plan
 from builders.rebuild.staging import stage_control, stage_inputs
 from builders.recipe.claim import recipe_script
+from infra.bench.commits import HERE, files_of
 from infra.bench.show import spread
-from pipelines.center.center import Center
+from infra.bench.startup import Started, Tree
 from pipelines.center.file import recipes_folder
 from pipelines.flows.server import EmbeddedServer
 from pipelines.verify import steps
@@ -48,8 +49,34 @@ class _Quiet:
         """Show nothing."""
 
 
-def measure(recipes: tuple[Path, ...], session: Session, *, pairs: int) -> dict[str, Any]:
-    """Return seconds and ratios of every recipe, and the start-up apart."""
+_Round = tuple[float, float, float, dict[str, Started]]
+"""Seconds of the bare container, the verification and the flow; the command by commit."""
+
+
+def measure(
+    recipes: tuple[Path, ...], session: Session, *, pairs: int, against: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return seconds and ratios of every recipe, and the start-up apart.
+
+    `against` holds commits whose command is timed too. Raises `UsageError` for an unknown one.
+    """
+    with tempfile.TemporaryDirectory(prefix="samebits-bench-") as name:
+        trees = [_tree(Path(name), commit) for commit in (HERE, *against)]
+        return _measure(recipes, session, trees, pairs)
+
+
+def _tree(folder: Path, commit: str) -> Tree:
+    """Return the files of a commit, and a home with the recipes that are here."""
+    home = folder / f"home-{commit.replace('/', '-')}"
+    shutil.copytree(recipes_folder(), home / "recipes")
+    tree = Tree(name=commit, folder=files_of(commit, folder), home=home)
+    tree.run(("center", "init"))
+    return tree
+
+
+def _measure(
+    recipes: tuple[Path, ...], session: Session, trees: Sequence[Tree], pairs: int
+) -> dict[str, Any]:
     paths = recipes or tuple(recipes_folder() / "releases" / name for name in _DEFAULT)
     check_recipes(paths, session.images)
     session.progress = _Quiet()
@@ -70,9 +97,9 @@ def measure(recipes: tuple[Path, ...], session: Session, *, pairs: int) -> dict[
                 start = time.perf_counter()
                 verify_release(str(path))
                 flow = time.perf_counter() - start
-                whole, cpu = _timed_command(path, session.center)
-                if number:  # the first round warms caches, vault and images
-                    rounds.append((bare, plain, flow, whole, cpu))
+                commands = {tree.name: _timed_command(path, tree) for tree in trees}
+                if number:  # the first round warms caches, vaults and images
+                    rounds.append((bare, plain, flow, commands))
             releases[path.parent.name] = _figures(rounds)
     return {
         "pairs": pairs,
@@ -84,19 +111,27 @@ def measure(recipes: tuple[Path, ...], session: Session, *, pairs: int) -> dict[
     }
 
 
-def _figures(rounds: list[tuple[float, float, float, float, float]]) -> dict[str, Any]:
-    bare, plain, flow, whole, cpu = (list(column) for column in zip(*rounds, strict=True))
+def _figures(rounds: list[_Round]) -> dict[str, Any]:
+    bare, plain, flow, commands = (list(column) for column in zip(*rounds, strict=True))
     return {
         "bare_seconds": spread(bare),
         "verify_seconds": spread(plain),
         "flow_seconds": spread(flow),
-        "command_seconds": spread(whole),
-        "command_cpu_seconds": spread(cpu),
-        "flow_to_bare_ratio": round(median(f / b for b, _, f, *_ in rounds), 3),
-        "flow_above_bare_seconds": round(median(f - b for b, _, f, *_ in rounds), 3),
-        "command_above_bare_seconds": round(median(w - b for b, _, _, w, _ in rounds), 3),
+        "flow_to_bare_ratio": round(median(f / b for b, _, f, _ in rounds), 3),
+        "flow_above_bare_seconds": round(median(f - b for b, _, f, _ in rounds), 3),
         "own_share_seconds": round(median(p - b for b, p, *_ in rounds), 3),
-        "prefect_share_seconds": round(median(f - p for _, p, f, *_ in rounds), 3),
+        "prefect_share_seconds": round(median(f - p for _, p, f, _ in rounds), 3),
+        "commands": {name: _command_figures(rounds, name) for name in commands[0]},
+    }
+
+
+def _command_figures(rounds: list[_Round], commit: str) -> dict[str, Any]:
+    pairs = [(bare, commands[commit]) for bare, _, _, commands in rounds]
+    return {
+        "seconds": spread([done.seconds for _, done in pairs]),
+        "cpu_seconds": spread([done.cpu for _, done in pairs]),
+        "to_bare_ratio": round(median(done.seconds / bare for bare, done in pairs), 3),
+        "above_bare_seconds": round(median(done.seconds - bare for bare, done in pairs), 3),
     }
 
 
@@ -106,21 +141,12 @@ def _timed_plain(path: Path, session: Session) -> float:
     return time.perf_counter() - start
 
 
-def _timed_command(path: Path, center: Center) -> tuple[float, float]:
-    """Return the seconds of `samebits verify` as a whole process, and those of its CPU."""
-    words = [sys.executable, "-m", "pipelines.cli", "verify", str(path)]
-    words += ["--store", str(center.store)]
-    words += ["--center", str(center.file)] if center.file else []
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    start, before = time.perf_counter(), os.times()
-    done = subprocess.run(words, capture_output=True, check=False, env=environment)
-    seconds, after = time.perf_counter() - start, os.times()
-    if done.returncode not in {0, 1}:
-        raise InfrastructureError(
-            "samebits verify failed", got=done.stderr.decode(errors="replace")[-300:]
-        )
-    spent = [getattr(after, n) - getattr(before, n) for n in ("children_user", "children_system")]
-    return seconds, sum(spent)
+def _timed_command(path: Path, tree: Tree) -> Started:
+    """Time `samebits verify` of a commit as a whole process."""
+    done = tree.run(("verify", str(path.resolve())))
+    if done.code not in {0, 1}:
+        raise InfrastructureError(f"samebits verify of {tree.name} failed", got=f"exit {done.code}")
+    return done
 
 
 def _bare(path: Path, session: Session) -> float:

@@ -131,7 +131,7 @@ def _sources(opened: OpenedEvidence) -> Iterator[Condition]:
     pairs = zip(sources, inputs, strict=True)
     for fact, item in [(f, i) for f, i in pairs if f.source_digest is not None]:
         try:
-            files = list(opened.source.input_files(item))
+            files = opened.input_files(item)
             digest = source_digest(
                 files, lambda file: opened.source.vault.open(file.sha256), opened.source.jail
             )

@@ -250,10 +250,20 @@ class OpenedEvidence:
         )
         return compare(facts)
 
+    def input_files(self, item: Input) -> tuple[InputFile, ...]:
+        """Return the files of an input, which are listed once; see `ByteSource.input_files`."""
+        if item not in self._listed:
+            self._listed[item] = tuple(self.source.input_files(item))
+        return self._listed[item]
+
+    @cached_property
+    def _listed(self) -> dict[Input, tuple[InputFile, ...]]:
+        return {}
+
     def _contents(self) -> Iterator[tuple[CheckedInput, Contents]]:
         """Yield every file of the inputs with what it contains."""
         for item in self.recipe.inputs:
-            for file in self.source.input_files(item):
+            for file in self.input_files(item):
                 checked = CheckedInput(
                     role=file.role,
                     name=file.name,

@@ -50,6 +50,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "reap": ("tests/verify/test_faults.py", 'samebits("reap", "--json", home=own_home)'),
     "bench corpus": ("tests/infer/test_corpus.py", "measure("),
     "bench log": ("tests/log/test_log_bench.py", "figures"),
+    "bench looks": ("tests/judge/test_attacks.py", "looks.measure("),
     "bench startup": ("tests/cli/test_startup_bench.py", "measure("),
     "bench night": ("tests/nightly/test_night_bench.py", "Usage("),
 }

@@ -12,11 +12,11 @@ from builders.archives import tar
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.jail import JailEnd, JailFailedError, ParserJail
+from infra.bench import attacks, looks
+from infra.bench.attacks import ATTACKS, gzip_bomb
 from pipelines.explain.first_look import FirstLooks
 from pipelines.judge.copied import CheckedInput, contents, input_fault
 from pipelines.verify.readers import READERS
-from tests.judge import attacks
-from tests.judge.attacks import ATTACKS, gzip_bomb
 
 SLACK = 30
 """Seconds that a busy machine may add."""
@@ -34,17 +34,17 @@ def jail() -> Iterator[ParserJail]:
 def test_an_attack_on_a_look_ends_in_time(jail: ParserJail, name: str) -> None:
     attack = ATTACKS[name](1)
     start = time.monotonic()
-    looks = FirstLooks(jail, seconds=10)
-    assert looks.difference(io.BytesIO(attack), io.BytesIO(b"rebuilt")).first_offset == 0
+    first = FirstLooks(jail, seconds=10)
+    assert first.difference(io.BytesIO(attack), io.BytesIO(b"rebuilt")).first_offset == 0
     assert time.monotonic() - start < 3 + SLACK
 
 
 @pytest.mark.parametrize("name", ["gzip_bomb", "nested_zips", "global_headers_and_members"])
 def test_what_takes_too_long_to_list_is_named(jail: ParserJail, name: str) -> None:
-    looks = FirstLooks(jail, seconds=0.5)
+    first = FirstLooks(jail, seconds=0.5)
     start = time.monotonic()
     with pytest.raises(JailFailedError) as caught:
-        looks.carried(io.BytesIO(ATTACKS[name](2)), [])
+        first.carried(io.BytesIO(ATTACKS[name](2)), [])
     assert caught.value.end is JailEnd.TIMED_OUT
     assert time.monotonic() - start < 0.5 + SLACK
 
@@ -52,14 +52,26 @@ def test_what_takes_too_long_to_list_is_named(jail: ParserJail, name: str) -> No
 def test_a_thousand_bombs_share_the_time_of_all_looks(jail: ParserJail) -> None:
     bomb, timed_out = gzip_bomb(8), 0
     start = time.monotonic()
-    looks = FirstLooks(jail, seconds=3)
+    first = FirstLooks(jail, seconds=3)
     for _ in range(1000):
         try:
-            looks.difference(io.BytesIO(bomb), io.BytesIO(b"rebuilt"))
+            first.difference(io.BytesIO(bomb), io.BytesIO(b"rebuilt"))
         except JailFailedError as error:
             timed_out += error.end is JailEnd.TIMED_OUT
     assert time.monotonic() - start < 3 + SLACK
     assert timed_out > 900
+
+
+def test_the_bench_of_looks_tells_seconds_memory_and_end() -> None:
+    name = "a member of eight exabytes"
+    figures = looks.measure(cases={name: looks.CASES[name]}, limit=10 + SLACK)
+    row = figures["attacks"][name]["here"]
+    assert row["ends"] == ["done", "done"]
+    assert row["seconds"] < 3 + SLACK
+    assert 10 < row["peak_megabytes"] < 512
+    (line,) = looks.table(figures)
+    assert line.startswith(name)
+    assert f"{row['seconds']} s, {row['peak_megabytes']} MB, done and done" in line
 
 
 def test_an_input_that_the_jail_cannot_read_is_not_searched() -> None:

@@ -12,6 +12,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 BLOCK = 512
 _DATE = (2024, 2, 29, 12, 30, 58)
@@ -45,9 +46,9 @@ def record(key: bytes, value: bytes) -> bytes:
     return b"%d %s=%s\n" % (size, key, value)
 
 
-def _packed(parts: Iterable[bytes]) -> bytes:
+def _packed(parts: Iterable[bytes], level: int = 1) -> bytes:
     out = io.BytesIO()
-    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1, mtime=0) as stream:
+    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=level, mtime=0) as stream:
         for part in parts:
             stream.write(part)
     return out.getvalue()
@@ -71,6 +72,13 @@ def global_headers(scale: int) -> bytes:
     return _packed([*headers, _member(b"a", b"x"), bytes(2 * BLOCK)])
 
 
+def large_global_headers(scale: int) -> bytes:
+    """Global headers with a large value each, which whoever reads them may keep."""
+    value = b"a" * 990_000
+    headers = (_member(b"g", record(b"k%d" % n, value), b"g") for n in range(10 * scale))
+    return _packed(chain(headers, [_member(b"a", b"x"), bytes(2 * BLOCK)]), level=9)
+
+
 def global_headers_and_members(scale: int) -> bytes:
     """Hundreds of thousands of global names, which thousands of members inherit; not packed."""
     headers = (_member(b"g", extended_names(n << 20, 1_000_000), b"g") for n in range(8 * scale))
@@ -85,7 +93,7 @@ def long_names(scale: int) -> bytes:
 
 
 def one_long_name_for_all(scale: int) -> bytes:
-    """A global path, which every member has."""
+    """Return a global path, which every member has."""
     path = _member(b"g", record(b"path", b"a/" * 490_000 + b"b"), b"g")
     return _packed([path, *(_member(b"a", b"") for _ in range(200 * scale)), bytes(1024)])
 
@@ -101,7 +109,7 @@ def xz_bomb(scale: int) -> bytes:
 
 
 def nested_gzips(scale: int) -> bytes:
-    """A gzip in a gzip, hundreds deep."""
+    """Return a gzip in a gzip, hundreds deep."""
     data = b"x" * 1000
     for _ in range(200 * scale):
         data = gzip.compress(data, compresslevel=1, mtime=0)
@@ -132,7 +140,7 @@ def large_zips_in_a_tar(scale: int) -> bytes:
 
 
 def many_members(scale: int) -> bytes:
-    """A zip with a hundred thousand empty members."""
+    """Return a zip with a hundred thousand empty members."""
     local, central, count = io.BytesIO(), io.BytesIO(), 100_000 * scale
     for number in range(count):
         name = b"%x" % number
@@ -155,19 +163,19 @@ def many_members(scale: int) -> bytes:
 
 
 def many_tiny_members(scale: int) -> bytes:
-    """A tar with tens of thousands of empty members."""
+    """Return a tar with tens of thousands of empty members."""
     return _packed([*(_member(b"%x" % n, b"") for n in range(20_000 * scale)), bytes(1024)])
 
 
 def sparse(scale: int) -> bytes:
-    """A sparse member that says to have eight exabytes."""
+    """Return a sparse member that says to have eight exabytes."""
     real = record(b"GNU.sparse.realsize", b"9223372036854775807") * scale
     major = record(b"GNU.sparse.major", b"1") + record(b"GNU.sparse.minor", b"0")
     return _member(b"x", major + real, b"x") + _member(b"a", b"1\n0\n1\n") + bytes(1024)
 
 
 def huge_size(_: int) -> bytes:
-    """A member that says to be eight exabytes, and ends at once."""
+    """Return a member that says to be eight exabytes, and ends at once."""
     size = _member(b"x", record(b"size", b"9223372036854775807"), b"x")
     return size + _header(b"a", 0, b"0")
 
@@ -191,8 +199,8 @@ def bzip2_frames(scale: int) -> bytes:
 ATTACKS: dict[str, Callable[[int], bytes]] = {
     function.__name__: function
     for function in (
-        global_headers, global_headers_and_members, long_names, one_long_name_for_all, gzip_bomb,
-        xz_bomb, nested_gzips, nested_zips, large_zips_in_a_tar, many_members, many_tiny_members,
-        sparse, huge_size, symbolic_links, bzip2_frames,
+        global_headers, large_global_headers, global_headers_and_members, long_names,
+        one_long_name_for_all, gzip_bomb, xz_bomb, nested_gzips, nested_zips, large_zips_in_a_tar,
+        many_members, many_tiny_members, sparse, huge_size, symbolic_links, bzip2_frames,
     )
 }  # fmt: skip

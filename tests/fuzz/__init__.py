@@ -1,0 +1,126 @@
+"""What is fuzzed of the readers of the parser jail, and with which files.
+
+`python -m tests.fuzz TARGET SECONDS` goes on for so long; `tests/judge/test_fuzzed.py` ends soon.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from builders.core.digest import Digest
+from builders.jail import Reader
+from infra.bench.attacks import ATTACKS
+
+SECONDS = 20.0
+"""Of one file; a busy machine takes its time too."""
+_SMALL = 1 << 20
+_NUMBERS = (b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"77777777777", b"99999999")
+_DATA = Path(__file__).parents[1] / "data" / "archives"
+_BOMB = "one-gib-of-zeros.bz2"
+"""Within the limits of most readers, and slow: fuzzing would find it again and again."""
+_DSC = b"Source: a\nChecksums-Sha256:\n " + b"0" * 64 + b" 3 a_1.tar.xz\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A reader by its name, and its parameters; with `pair` it reads a sound file before."""
+
+    reader: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    pair: bool = False
+
+    def load(self) -> tuple[Reader[Any, Any], Any]:
+        """Return the reader and its parameters."""
+        module, _, name = self.reader.partition(":")
+        reader: Reader[Any, Any] = getattr(import_module(module), name)
+        return reader, reader.parameters.model_validate(self.parameters)
+
+    def files(self, content: bytes) -> list[io.BytesIO]:
+        """Return what the reader is given to read `content`."""
+        sound = [io.BytesIO(made_wheel())] if self.pair else []
+        return [*sound, io.BytesIO(content)]
+
+    def read(self, content: bytes) -> None:
+        """Read in this process; an error that the reader declares is none."""
+        reader, parameters = self.load()
+        with suppress(*reader.errors):
+            reader.read(list(self.files(content)), parameters, tempfile.TemporaryFile)
+
+
+TARGETS = {
+    "archive": Target(
+        reader="pipelines.judge.copied:CONTENTS", parameters={"digest": Digest.of(b"")}
+    ),
+    "comparison": Target(
+        reader="pipelines.infer.wheel.comparison:COMPARISON",
+        parameters={"name": "a.whl"},
+        pair=True,
+    ),
+    "deb": Target(reader="pipelines.infer.debian.deb_content:DEB"),
+    "dsc": Target(reader="builders.locators.dsc:COMPANIONS", parameters={"name": "a.dsc"}),
+    "files": Target(reader="pipelines.judge.copied:FILES"),
+    "look": Target(
+        reader="pipelines.explain.first_look:LOOK", parameters={"seconds": 1.0}, pair=True
+    ),
+    "parts": Target(reader="pipelines.infer.script.parts:PARTS"),
+    "requirements": Target(
+        reader="pipelines.infer.wheel.facts:REQUIREMENTS", parameters={"name": "a.whl"}
+    ),
+    "sdist": Target(reader="pipelines.infer.wheel.facts:SDIST", parameters={"name": "a.tar.gz"}),
+    "source": Target(
+        reader="builders.inputs.source_archive:ARCHIVE", parameters={"name": "a.tar.gz"}
+    ),
+    "wheel": Target(reader="pipelines.infer.wheel.facts:WHEEL", parameters={"name": "a.whl"}),
+}
+
+
+def made_wheel() -> bytes:
+    """Return a small wheel, one member of which is an archive."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in {
+            "METADATA": "Name: a\nRequires-Dist: b >= 1\n\ntext\n",
+            "WHEEL": "Generator: flit 3.7.1\n",
+            "RECORD": "a.py,sha256=AAAA,1\na-1.dist-info/RECORD,,\n",
+        }.items():
+            archive.writestr(zipfile.ZipInfo(f"a-1.dist-info/{name}"), text)
+        archive.writestr(zipfile.ZipInfo("a.py"), "x")
+    return out.getvalue()
+
+
+def seeds() -> list[bytes]:
+    """Return small files to begin with: sound ones, and attacks."""
+    files = [path.read_bytes() for path in sorted(_DATA.iterdir()) if path.name != _BOMB]
+    made = (ATTACKS[name](1) for name in ("long_names", "sparse", "huge_size", "nested_gzips"))
+    found = (*files, *made, made_wheel(), _DSC)
+    return [content for content in found if 0 < len(content) <= _SMALL]
+
+
+def damaged(content: bytes, other: bytes, chance: random.Random) -> bytes:
+    """Return `content` with some bytes changed, cut out, said twice or taken from `other`."""
+    found = bytearray(content)
+    for _ in range(chance.randint(1, 8)):
+        at, size = chance.randrange(len(found) + 1), chance.choice((1, 4, 12, 512, 4096))
+        match chance.randrange(5):
+            case 0:
+                found[at : at + size] = chance.randbytes(size)
+            case 1:
+                found[at : at + size] = b""
+            case 2:
+                found[at:at] = found[at : at + size] * chance.randint(1, 40)
+            case 3:
+                start = chance.randrange(len(other))
+                found[at:at] = other[start : start + size]
+            case _:
+                number = chance.choice(_NUMBERS)
+                found[at : at + len(number)] = number
+    return bytes(found)
