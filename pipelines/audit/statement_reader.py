@@ -18,10 +18,7 @@ from pipelines.audit.witnessed import Witnessed
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.statements.acknowledgement import AcknowledgementStatement
-from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
-from pipelines.evidence.statements.log_status import HeartbeatStatement
-from pipelines.evidence.statements.people import ReceiptStatement
+from pipelines.evidence.statements.authorship import made_by
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.log.leaf import CommitmentLeaf
@@ -197,15 +194,7 @@ def _author(statement: Statement, member: PolicyCenter) -> tuple[str | None, str
 
     What a kind of statement does not name is that of the center whose store it is in.
     """
-    match statement:
-        case (
-            CrosscheckStatement()
-            | AcknowledgementStatement()
-            | HeartbeatStatement()
-            | ReceiptStatement()
-        ):
-            return statement.predicate.center, member.builder
-        case SummaryStatement():
-            return statement.predicate.consensus.center, member.builder
-    about = statement.run_reference
-    return (about.center or member.id, about.builder) if about else (None, "")
+    if (about := statement.run_reference) is not None:
+        return about.center or member.id, about.builder
+    made = made_by(statement)
+    return (made[0], member.builder) if made else (None, "")

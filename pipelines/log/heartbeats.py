@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError
+from pipelines.evidence.clocks import CENTER_SKEW
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
@@ -31,8 +32,6 @@ from pipelines.log.writer_cache import ReleaseHead
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import DamagedError, ReadableStore, TooLargeError
 
-SKEW = timedelta(hours=1)
-"""How far the clock of a center may be ahead."""
 MAX_TRIES = 100
 """Records that are read before the search for the newest heartbeat is given up."""
 _MAX_BYTES = 6 << 20
@@ -85,7 +84,7 @@ def newest_heartbeat(
     cannot be read.
     """
     folder = _folder(center)
-    latest = f"{now + SKEW:%Y%m%dT%H%M%SZ}{SUFFIX}"
+    latest = f"{now + CENTER_SKEW:%Y%m%dT%H%M%SZ}{SUFFIX}"
     names = (key.removeprefix(folder) for key in store.list(folder))
     past = (name for name in names if name <= latest)
     for name in heapq.nlargest(MAX_TRIES, past):

@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from pipelines.evidence.clocks import CENTER_SKEW
 from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import SignatureError
 from pipelines.evidence.statements.people import Request
 from pipelines.policy import Reviewer
 from pipelines.requests.messages import SignedRequest
-
-SKEW = timedelta(hours=1)
-"""How far the clock of a requester may be ahead."""
 
 
 class IgnoreReason(StrEnum):
@@ -76,7 +74,7 @@ RULES: Mapping[RefusalReason, Broken] = {
     RefusalReason.WRONG_NAME: lambda request, at: request.requester != at.requester,
     RefusalReason.OTHER_CENTER: lambda request, at: request.center != at.center,
     RefusalReason.REPLAYED: lambda request, at: (at.requester, request.nonce) in at.nonces,
-    RefusalReason.FUTURE: lambda request, at: request.requested_on > at.now + SKEW,
+    RefusalReason.FUTURE: lambda request, at: request.requested_on > at.now + CENTER_SKEW,
     RefusalReason.EXPIRED: lambda request, at: request.expires <= at.now,
     RefusalReason.UNKNOWN_RELEASE: lambda request, at: (
         at.recipe(request.release) is RefusalReason.UNKNOWN_RELEASE

@@ -12,10 +12,11 @@ from builders.rebuild.outputs import part_of
 from builders.rebuild.robustness_factors import Factor, KeptReason
 from builders.rebuild.robustness_plan import declares, default_value, varied_values
 from builders.rebuild.seal import hide_names, seal_digest
+from pipelines.evidence.clocks import SKEW
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.rebuilds import MAX_ATTEMPTS
-from pipelines.signer.opened_evidence import MAX_RUN, SKEW, Condition, OpenedEvidence, equal
+from pipelines.signer.opened_evidence import MAX_RUN, Condition, OpenedEvidence, equal
 
 # A run can still break or be stopped after its build succeeded, and before its seal.
 _AFTER_THE_BUILD = frozenset({Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED})

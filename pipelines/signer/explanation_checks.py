@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from pipelines.evidence.clocks import SKEW
 from pipelines.evidence.dsse import PAYLOAD_TYPE, pae
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.run_explanation import ExplainedArtefact
@@ -13,7 +14,7 @@ from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.judge.compare import confirm_difference
 from pipelines.judge.finding import Confirmation, Finding
-from pipelines.signer.opened_evidence import SKEW, Condition, OpenedEvidence, equal
+from pipelines.signer.opened_evidence import Condition, OpenedEvidence, equal
 
 IsLogged = Callable[[Digest], bool]
 """Says whether the center's log has the statement with that digest (`Envelope.digest`)."""

@@ -42,8 +42,6 @@ from pipelines.judge.finding import FileFact, Finding
 from pipelines.signer.orders import Evidence
 from pipelines.storage.names import Visibility, cas
 
-SKEW = timedelta(minutes=5)
-"""How far the clock of a caller may be from that of the signer."""
 MAX_RUN = timedelta(days=30)
 
 

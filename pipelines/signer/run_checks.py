@@ -19,18 +19,15 @@ from builders.images.lock import ImageLock, load_lock
 from builders.rebuild.rebuild_result import OutputKind
 from builders.recipe.claim import claim_of
 from builders.recipe.scope import scope_of
+from pipelines.evidence.clocks import SKEW
 from pipelines.evidence.errors import RefusedError
-from pipelines.evidence.statements.acknowledgement import AcknowledgementStatement
+from pipelines.evidence.statements.authorship import made_by
 from pipelines.evidence.statements.comparison import ground
-from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
-from pipelines.evidence.statements.log_status import HeartbeatStatement
-from pipelines.evidence.statements.people import ReceiptStatement
-from pipelines.evidence.statements.seal_lines import SealLinesStatement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.judge.finding import worst_verdict
 from pipelines.signer.build_checks import build_conditions, robustness_conditions
 from pipelines.signer.explanation_checks import explanation_conditions
-from pipelines.signer.opened_evidence import MAX_RUN, SKEW, Condition, OpenedEvidence, equal
+from pipelines.signer.opened_evidence import MAX_RUN, Condition, OpenedEvidence, equal
 
 
 def run_conditions(opened: OpenedEvidence) -> Iterator[Condition]:
@@ -173,27 +170,14 @@ def status_conditions(statement: Statement, center: str, now: datetime) -> Itera
     is its author and its time. The consensus of a summary is recomputed besides, by the caller.
     Raises `RefusedError` for a statement of another kind.
     """
-    match statement:
-        case HeartbeatStatement():
-            author, time = statement.predicate.center, statement.predicate.beat_on
-        case ReceiptStatement():
-            author, time = statement.predicate.center, statement.predicate.answered_on
-        case CrosscheckStatement():
-            author, time = statement.predicate.center, statement.predicate.checked_on
-        case SealLinesStatement():
-            author, time = statement.predicate.center, statement.predicate.published_on
-        case AcknowledgementStatement():
-            author, time = statement.predicate.center, statement.predicate.acknowledged_on
-        case SummaryStatement():
-            summary = statement.predicate
-            author, time = summary.consensus.center, summary.time_verified
-        case _:
-            raise RefusedError(
-                "kind",
-                "that is not signed on request",
-                got=statement.KIND,
-                expected="heartbeat, receipt, crosscheck, seal, acknowledgement or summary",
-            )
+    if (made := made_by(statement)) is None:
+        raise RefusedError(
+            "kind",
+            "that is not signed on request",
+            got=statement.KIND,
+            expected="heartbeat, receipt, crosscheck, seal, acknowledgement or summary",
+        )
+    author, time = made
     yield equal("center", "the statement is by another center", author, center)
     yield Condition(
         "times",

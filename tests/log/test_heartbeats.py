@@ -11,11 +11,12 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError, StoreError
+from pipelines.evidence.clocks import CENTER_SKEW
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, sign_envelope
 from pipelines.evidence.statements.log_status import HeartbeatStatement, Tree, Work
 from pipelines.evidence.statements.statement import MAX_STATEMENT, Statement
 from pipelines.log import heartbeats
-from pipelines.log.heartbeats import SKEW, heartbeat_key, make_heartbeat, newest_heartbeat
+from pipelines.log.heartbeats import heartbeat_key, make_heartbeat, newest_heartbeat
 from pipelines.log.writer_cache import ReleaseHead
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.store import Store
@@ -119,9 +120,9 @@ def test_a_heartbeat_from_the_future_hides_no_silence() -> None:
     store = MemoryStore()
     old = beat(NOW - 5 * MINUTE)
     stored(store, old, by_center)
-    stored(store, beat(NOW + SKEW + MINUTE), by_center)
+    stored(store, beat(NOW + CENTER_SKEW + MINUTE), by_center)
     assert newest(store) == old
-    edge = beat(NOW + SKEW)
+    edge = beat(NOW + CENTER_SKEW)
     stored(store, edge, by_center)
     assert newest(store) == edge
 

@@ -11,10 +11,11 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
+from pipelines.evidence.clocks import CENTER_SKEW
 from pipelines.evidence.statements.people import Answer
 from pipelines.policy import Reviewer
 from pipelines.requests.messages import FIRST, LAST, receipt_key, request_key
-from pipelines.requests.rules import SKEW, RefusalReason
+from pipelines.requests.rules import RefusalReason
 from pipelines.requests.serve import serve
 from pipelines.requests.triage import pending
 from tests.fakes.store import MemoryStore
@@ -108,7 +109,7 @@ BOB_ASKS = signed(BOB, name="bob", nonce="nonce-bob", ago=5 * MINUTE)
 REFUSED: dict[RefusalReason, Callable[[Center], object]] = {
     RefusalReason.WRONG_NAME: lambda c: c.ask(name="bob"),
     RefusalReason.OTHER_CENTER: lambda c: c.ask(center=ELSEWHERE),
-    RefusalReason.FUTURE: lambda c: c.ask(ago=-SKEW - timedelta(seconds=1)),
+    RefusalReason.FUTURE: lambda c: c.ask(ago=-CENTER_SKEW - timedelta(seconds=1)),
     RefusalReason.EXPIRED: lambda c: c.ask(ago=DAY),
     RefusalReason.UNKNOWN_RELEASE: lambda c: c.ask(release="lab/engine@2"),
     RefusalReason.BAD_RECIPE: lambda c: (
@@ -127,7 +128,7 @@ def test_a_known_person_is_told_why_not(center: Center, why: RefusalReason) -> N
 
 
 def test_the_edges_of_time_are_inside(center: Center) -> None:
-    center.ask(nonce="nonce-early", ago=-SKEW)
+    center.ask(nonce="nonce-early", ago=-CENTER_SKEW)
     center.ask(nonce="nonce-late", ago=DAY - timedelta(seconds=1))
     assert len(center.look().open) == 2
 

@@ -7,7 +7,6 @@ no other. The policy in the bundle is shown and counts for nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from builders.core.units import format_duration
@@ -22,6 +21,7 @@ from pipelines.bundle.check.result import (
     require_equal,
 )
 from pipelines.bundle.layout import HEARTBEAT, LOG, POLICY
+from pipelines.evidence.clocks import SKEW
 from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Heartbeat
@@ -31,8 +31,6 @@ from pipelines.log.checkpoint import Cosignature
 if TYPE_CHECKING:
     from pipelines.policy.signed_policy import SignedPolicy
 
-SKEW = timedelta(minutes=5)
-"""How far the clock of a witness may be ahead."""
 _AGAIN = "Export it again once the witnesses have seen the log"
 _TWO_LOGS = "The center shows different logs to different people: keep the bundle as a proof"
 _NO_WITNESSES = "This policy names no witness, so that no age can be shown: check without one"

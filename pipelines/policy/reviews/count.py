@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from builders.core.digest import Digest
+from pipelines.evidence.clocks import SKEW
 from pipelines.evidence.dsse import PAYLOAD_TYPE, Envelope, verify_envelope
 from pipelines.evidence.errors import MalformedError, SignatureError
 from pipelines.evidence.publickey import PublicKey
@@ -23,9 +24,6 @@ from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.strictjson import malformed
 from pipelines.policy import Policy
-
-SKEW = timedelta(minutes=5)
-"""How far the clock of a reviewer may be ahead."""
 
 
 @dataclass(frozen=True, kw_only=True)

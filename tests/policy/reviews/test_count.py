@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.bench.madeup import EMPTY_POLICY
+from pipelines.evidence.clocks import SKEW
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import Policy, Reviewer
 from pipelines.policy.reviews.count import (
-    SKEW,
     ReviewCount,
     ReviewExclusion,
     ReviewTarget,
