@@ -13,7 +13,7 @@ from pipelines.alarms.cause import ABOUT_CENTERS, AlarmCause
 from pipelines.alarms.raised import release_alarms
 from pipelines.audit.acknowledgements import VerifiedAcknowledgement, read_acknowledgements
 from pipelines.audit.center_finding import Excluded, ExclusionReason
-from pipelines.audit.log_faults import LogFault, has_begun, log_faults
+from pipelines.audit.log_faults import LogFault, LogFaults, has_begun, log_faults
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import UnreachableError
 from pipelines.audit.statement_reader import StatementReader
@@ -73,8 +73,9 @@ def list_alarms(
     logs = read_logs(view, ())
     logs.read_ahead()
     wanted = sorted({*_of_recipes(view), *_of_log(view, logs)}) if chosen is None else chosen
-    raised = [*_of_logs(view, logs)]
-    faults: dict[str, None] = {}
+    on_record = log_faults(view.policy.policy, view.sources, view.center)
+    raised = [*_of_logs(view, logs, on_record)]
+    faults = dict.fromkeys(on_record.unread)
     for done, name in enumerate(wanted):
         count(done, len(wanted))
         try:
@@ -101,7 +102,8 @@ def open_alarms(view: ConsensusView, raised: Iterable[Alarm]) -> tuple[Alarm, ..
     """
     logs = read_logs(view, ())
     logs.read_ahead()
-    listed, _ = _listed(view, logs, [*_of_logs(view, logs), *raised])
+    on_record = log_faults(view.policy.policy, view.sources, view.center)
+    listed, _ = _listed(view, logs, [*_of_logs(view, logs, on_record), *raised])
     return tuple(one.alarm for one in listed if one.is_open)
 
 
@@ -162,10 +164,10 @@ def _order(one: ListedAlarm) -> tuple[object, ...]:
     return _ORDER.index(alarm.cause), alarm.about, alarm.leaves, alarm.text
 
 
-def _of_logs(view: ConsensusView, logs: LogIndex) -> Iterator[Alarm]:
+def _of_logs(view: ConsensusView, logs: LogIndex, found: LogFaults) -> Iterator[Alarm]:
     """Yield the alarms about logs as a whole: on record, and of logs that are not believed now."""
     policy = view.policy.policy
-    yield from map(_of_fault, log_faults(policy, view.sources, view.center))
+    yield from map(_of_fault, found.faults)
     known = {center.id for center in policy.centers}
     for source in (s for s in view.sources if s.center in known):
         with suppress(UnreachableError):

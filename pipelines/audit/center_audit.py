@@ -34,8 +34,12 @@ from pipelines.evidence.statements.seal_lines import SealLinesStatement
 from pipelines.log.errors import ForkedLogError, LogError
 from pipelines.storage.names import encode, release_prefix
 
-MAX_RECORDS = 20_000
-"""Of one release, by one center."""
+MAX_RECORDS, _PER_LEAF = 20_000, 4
+"""Names that one center may have of one release, and how many more for each leaf of its log.
+
+An honest one stays below, however often it has rebuilt. Of more than that the last ones are read,
+and what its log has and is not among them is missing.
+"""
 _NOT_READ = ("provenance-", "robustness-", "explanation-")
 """Records that hold no finding."""
 _Record = VerifiedStatement | Excluded
@@ -117,7 +121,9 @@ class _Audit:
     def audit(self) -> CenterAudit:
         """Return what may be believed of the center."""
         prefix = center_prefix(self.release, self.source.center)
-        names = sorted(self.source.names(prefix, limit=MAX_RECORDS))
+        limit = MAX_RECORDS + _PER_LEAF * len(self.logged.results)
+        names = self.source.last_names(prefix, limit=limit + 1)
+        too_many, names = len(names) > limit, names[-limit:]
         folders: dict[str, list[_Record]] = {}
         for run, keys in groupby(names, key=lambda n: n.removeprefix(prefix).split("/")[0]):
             records = [self.reader.read(self.source, key) for key in keys if _may_hold_finding(key)]
@@ -125,6 +131,9 @@ class _Audit:
         found = [record for records in folders.values() for record in records]
         missing = self._missing(found)
         whole = [*_leaf_faults(self.source, self.logged), *self._absent(missing)]
+        if too_many:
+            detail = f"more than {limit}, of which the last are read"
+            whole.append(_whole(self.source, ExclusionReason.TOO_MANY_RECORDS, detail))
         if not missing and not names:
             whole.append(_whole(self.source, ExclusionReason.NOTHING))
         # What is missing may be what a run found whose commitment seems to be open.

@@ -42,6 +42,8 @@ class ExclusionReason(StrEnum):
     """Leaves of the log are equal to earlier ones."""
     UNKNOWN_KIND = "unknown-kind"
     """Leaves of the log are of a kind that this version does not know."""
+    TOO_MANY_RECORDS = "too-many-records"
+    """More than any honest center has, so not all are read. By itself it takes nothing away."""
     UNCHAINED = "unchained"
     """Leaves of the log do not follow the one before them of the release."""
     UNCOMMITTED = "uncommitted"

@@ -11,25 +11,18 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
+from pipelines.audit.source import Source, UnreachableError
+from pipelines.audit.witness_records import FORKS, REFUSALS, kept_names, read_refusals
 from pipelines.audit.witnessed import (
-    MAX_CHECKPOINTS,
     below_quorum,
     conflicts,
     require_accepted,
     signed_checkpoints,
 )
-from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
-from pipelines.evidence.errors import EvidenceError
-from pipelines.evidence.statements.log_status import RefusalStatement
 from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.log_reader import LogReader
-from pipelines.log.witness import origin_folder
 from pipelines.policy import Policy
 from pipelines.policy.resolution import LogTree
-
-MAX_REFUSALS = 16
-"""Of one log by one witness that are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +44,8 @@ class LogForks:
 
     That alone proves nothing: it costs the log this cosignature and no more.
     """
+    unread: tuple[str, ...]
+    """The centers whose witness keeps more records about the log than are read."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
@@ -71,6 +66,8 @@ def find_forks(policy: Policy, source: Source, witnesses: Collection[Source]) ->
     if resolution is not None:
         require_accepted(reader, resolution)
     own = [one for one in (*signed, reader.checkpoint) if one.checkpoint not in found]
+    unread: list[str] = []
+    refused = tuple(dict.fromkeys(_refusals(policy, log.origin, witnesses, unread)))
     size = below_quorum(own, policy, member.id).size or reader.size
     return LogForks(
         center=member.id,
@@ -81,20 +78,20 @@ def find_forks(policy: Policy, source: Source, witnesses: Collection[Source]) ->
             LogTree.of(one) for one in found if not (resolution and resolution.settles(one))
         ),
         proposed=LogTree.of(reader.tree(size)),
-        refused=tuple(dict.fromkeys(_refusals(policy, log.origin, witnesses))),
+        refused=refused,
+        unread=tuple(unread),
     )
 
 
-def _refusals(policy: Policy, origin: str, witnesses: Iterable[Source]) -> Iterator[str]:
-    """Yield who has refused a log, and why: as far as the witness of a center has signed it."""
-    keys = {c.id: c.witness.public for c in policy.centers if c.witness}
-    folder = f"{origin_folder(origin)}refused/"
+def _refusals(
+    policy: Policy, origin: str, witnesses: Iterable[Source], unread: list[str]
+) -> Iterator[str]:
+    """Yield who has refused a log, and why; to `unread` comes who keeps more than was read."""
+    keys = {c.id: c.witness for c in policy.centers if c.witness}
     for source in (one for one in witnesses if one.center in keys):
         with suppress(UnreachableError):
-            for name in source.names(folder, limit=MAX_CHECKPOINTS)[:MAX_REFUSALS]:
-                with suppress(EvidenceError, *OBJECT_ERRORS):
-                    envelope = Envelope.from_bytes(source.get(name, MAX_ENVELOPE))
-                    verify_envelope(envelope, [keys[source.center]])
-                    refusal = RefusalStatement.from_bytes(envelope.payload).predicate
-                    if refusal.origin == origin:
-                        yield f"{source.center}: {refusal.complaint}"
+            refusals, more = kept_names(source, origin, REFUSALS)
+            if more or kept_names(source, origin, FORKS)[1]:
+                unread.append(source.center)
+            for _, refusal in read_refusals(source, refusals, origin, keys[source.center]):
+                yield f"{source.center}: {refusal.complaint}"

@@ -10,22 +10,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
+from pipelines.audit.source import Source, UnreachableError
+from pipelines.audit.witness_records import (
+    FORKS,
+    REFUSALS,
+    kept_names,
+    read_forks,
+    read_refusals,
+)
 from pipelines.audit.witnessed import signed_checkpoints
-from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError
-from pipelines.evidence.publickey import ed25519_key
-from pipelines.evidence.statements.log_status import Complaint, RefusalStatement
+from pipelines.evidence.statements.log_status import Complaint
 from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.errors import LogError
-from pipelines.log.fork import MAX_FORK, ForkProof
 from pipelines.log.log_reader import published
-from pipelines.log.notekey import NoteKey
-from pipelines.log.witness import origin_folder
-from pipelines.policy import Policy
-
-MAX_FAULTS = 1000
-"""Records of one kind about one log in one store."""
+from pipelines.policy import Policy, PolicyCenter
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -41,17 +40,29 @@ class LogFault:
     record: str
 
 
-def log_faults(policy: Policy, sources: Iterable[Source], own: str) -> tuple[LogFault, ...]:
+@dataclass(frozen=True, kw_only=True)
+class LogFaults:
+    """What the logs of a policy did."""
+
+    faults: tuple[LogFault, ...]
+    """In order; of equal ones one."""
+    unread: tuple[str, ...]
+    """Where there is more than was read."""
+
+
+def log_faults(policy: Policy, sources: Iterable[Source], own: str) -> LogFaults:
     """Return what is on record about the logs of the policy; `own` is the center that reads.
 
-    Of equal faults one is returned. A store that does not answer adds nothing.
+    A store that does not answer adds nothing.
     """
-    found = {
-        (fault.center, fault.size, fault.complaint, fault.proved): fault
-        for source in sources
-        for fault in _faults(policy, source, own=source.center == own)
-    }
-    return tuple(sorted(found.values()))
+    found: dict[tuple[object, ...], LogFault] = {}
+    unread: list[str] = []
+    for source in sources:
+        for center in policy.centers:
+            with suppress(UnreachableError):
+                for fault in _faults(policy, source, center, unread, own=source.center == own):
+                    found[fault.center, fault.size, fault.complaint, fault.proved] = fault
+    return LogFaults(faults=tuple(sorted(found.values())), unread=tuple(unread))
 
 
 def has_begun(policy: Policy, source: Source, witnesses: Iterable[Source]) -> bool:
@@ -68,43 +79,39 @@ def has_begun(policy: Policy, source: Source, witnesses: Iterable[Source]) -> bo
     return any(signed_checkpoints(witnesses, log, policy.longest_open))
 
 
-def _faults(policy: Policy, source: Source, *, own: bool) -> Iterator[LogFault]:
-    witness = next((c.witness for c in policy.centers if c.id == source.center), None)
-    for center in policy.centers:
-        log = LogIdentity.of(center.log.key)
-        yield from _forks(source, center.id, log)
-        if own and witness is not None:
-            yield from _refusals(source, center.id, log, witness)
-
-
-def _forks(source: Source, center: str, log: LogIdentity) -> Iterator[LogFault]:
-    for name in _names(source, f"{origin_folder(log.origin)}fork/"):
-        with suppress(EvidenceError, UnreachableError, *OBJECT_ERRORS):
-            fork = ForkProof.parse(source.get(name, MAX_FORK)).verify(log)
-            yield LogFault(
-                center=center, size=fork.size, complaint=Complaint.FORKED, proved=True, record=name
-            )
-
-
-def _refusals(
-    source: Source, center: str, log: LogIdentity, witness: NoteKey
+def _faults(
+    policy: Policy, source: Source, center: PolicyCenter, unread: list[str], *, own: bool
 ) -> Iterator[LogFault]:
-    for name in _names(source, f"{origin_folder(log.origin)}refused/"):
-        with suppress(EvidenceError, UnreachableError, *OBJECT_ERRORS):
-            envelope = Envelope.from_bytes(source.get(name, MAX_ENVELOPE))
-            verify_envelope(envelope, [ed25519_key(witness.key)])
-            refusal = RefusalStatement.from_bytes(envelope.payload).predicate
-            if refusal.origin == log.origin:
-                yield LogFault(
-                    center=center,
-                    size=refusal.before.size if refusal.before else 0,
-                    complaint=refusal.complaint,
-                    proved=False,
-                    record=name,
-                )
+    log = LogIdentity.of(center.log.key)
+    for name, proof in read_forks(source, _names(source, center, FORKS, unread)):
+        with suppress(EvidenceError):
+            size = proof.verify(log).size
+            yield LogFault(
+                center=center.id,
+                size=size,
+                complaint=Complaint.FORKED,
+                proved=True,
+                record=name,
+            )
+    witness = next((c.witness for c in policy.centers if c.id == source.center), None)
+    if not own or witness is None:
+        return
+    names = _names(source, center, REFUSALS, unread)
+    for name, refusal in read_refusals(source, names, log.origin, witness):
+        yield LogFault(
+            center=center.id,
+            size=refusal.before.size if refusal.before else 0,
+            complaint=refusal.complaint,
+            proved=False,
+            record=name,
+        )
 
 
-def _names(source: Source, folder: str) -> list[str]:
-    with suppress(UnreachableError):
-        return source.names(folder, limit=MAX_FAULTS)
-    return []
+def _names(source: Source, center: PolicyCenter, kind: str, unread: list[str]) -> list[str]:
+    names, has_more = kept_names(source, center.log.origin, kind)
+    if has_more:
+        unread.append(
+            f"{source.center} keeps more than {len(names)} records in {kind} about the log of"
+            f" {center.id}; the last ones are read"
+        )
+    return names

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
-from pipelines.evidence.errors import EvidenceError
+from pipelines.audit.witness_records import FORKS, MAX_KEPT, read_forks
 from pipelines.log.checkpoint import (
     Checkpoint,
     LogIdentity,
@@ -23,7 +23,6 @@ from pipelines.log.checkpoint import (
     open_checkpoint,
 )
 from pipelines.log.errors import ForkedLogError, LogError
-from pipelines.log.fork import MAX_FORK, ForkProof
 from pipelines.log.log_reader import LogReader
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.witness import origin_folder
@@ -35,7 +34,7 @@ MAX_CHECKPOINTS = 100_000
 _DIGITS = 16
 """More than a time in seconds has."""
 _LOOK_BACK = 16
-"""Records of one witness that are read in search of its newest checkpoint, and as proofs."""
+"""Records of one witness that are read in search of its newest checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +76,9 @@ def signed_checkpoints(
             last = max(map(_cosigned_on, cosigned), default=0)
             old = [n for n in cosigned if 0 < _cosigned_on(n) < last - before.total_seconds()]
             yield from islice(_newest_first(source, old, log), 1)
-            for name in [n for n in names if n.startswith(f"{folder}fork/")][:_LOOK_BACK]:
-                with suppress(EvidenceError, *OBJECT_ERRORS):
-                    proof = ForkProof.parse(source.get(name, MAX_FORK))
+            forks = [n for n in names if n.startswith(folder + FORKS)][-MAX_KEPT:]
+            for _, proof in read_forks(source, forks):
+                with suppress(LogError):
                     yield from [open_checkpoint(note, log) for note in (proof.first, proof.second)]
 
 

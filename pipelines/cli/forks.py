@@ -75,6 +75,7 @@ def _fork_lines(found: LogForks) -> Iterator[str]:
         what = "signed, and not its own" if tree in found.unresolved else "rejected"
         yield f"  {counted(tree.size, 'leaf', 'leaves')} with root {tree.root}: {what}"
     yield from (f"  not cosigned by the witness of {refusal}" for refusal in found.refused)
+    yield from (f"  {center} keeps more records of it than are read" for center in found.unread)
     if found.unresolved:
         yield "  Compare the histories. If that which the log shows now is the true one, its center"
         yield f"  gets a new log (`samebits center new-log --until {found.proposed.size}`), and the"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.audit.forks import find_forks
 from pipelines.audit.log_faults import LogFault, has_begun, log_faults
 from pipelines.audit.source import Source
 from pipelines.evidence.statements.log_status import Complaint
@@ -49,7 +50,7 @@ class Accused(Watched):
 
     def faults(self, own: str = "asia", *also: Source) -> tuple[LogFault, ...]:
         sources = [Source(center=name, store=self.stores[name]) for name in NAMES]
-        return log_faults(self.both(), [*also, *sources], own)
+        return log_faults(self.both(), [*also, *sources], own).faults
 
 
 @pytest.fixture
@@ -113,7 +114,8 @@ def test_a_refusal_that_was_made_up_accuses_nobody(east: Accused, what: str) -> 
     if what == "of another witness":
         policy = east.policy(ANY, "south")
         east.stores["asia"].put_record(name, data)
-        assert log_faults(policy, [Source(center="east", store=east.stores["asia"])], "east") == ()
+        own = Source(center="east", store=east.stores["asia"])
+        assert log_faults(policy, [own], "east").faults == ()
         return
     if what == "of another log":
         name = name.replace(FOLDER, origin_folder("asia.example"))
@@ -124,7 +126,24 @@ def test_a_refusal_that_was_made_up_accuses_nobody(east: Accused, what: str) -> 
 def test_a_center_without_a_witness_has_refused_nothing(east: Accused) -> None:
     east.show(range(3))
     own = Source(center="east", store=east.stores["asia"])
-    assert log_faults(east.both(), [own], "east") == ()
+    assert log_faults(east.both(), [own], "east").faults == ()
+
+
+def test_what_is_too_much_to_be_read_is_told_and_the_last_is_read(
+    east: Accused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that misbehaves again and again cannot so make all of it unreadable."""
+    monkeypatch.setattr("pipelines.audit.witness_records.MAX_KEPT", 1)
+    east.show(range(3))
+    east.show(range(2))
+    sources = [Source(center="asia", store=east.stores["asia"])]
+    found = log_faults(east.both(), sources, "asia")
+    assert kinds(found.faults) == [("east", 5, "shortened", False)]
+    (unread,) = found.unread
+    assert "asia keeps more than 1 records in refused/ about the log of east" in unread
+    here = Source(center="east", store=east.store)
+    forks = find_forks(east.both(), here, sources)
+    assert (forks.unread, forks.refused) == (("asia",), ("asia: shortened",))
 
 
 def test_a_proof_that_was_made_up_accuses_nobody(east: Accused) -> None:

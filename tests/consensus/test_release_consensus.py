@@ -81,14 +81,25 @@ def test_a_peer_that_has_nothing_of_the_release_is_named() -> None:
     )
 
 
-def test_a_peer_that_lists_without_end_is_silent(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["0", "9"])
+def test_a_mismatch_is_not_buried_under_names(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    """Of so many names only the last are read; the rest is missing, as what is removed."""
     monkeypatch.setattr("pipelines.audit.center_audit.MAX_RECORDS", 3)
+    cyd = world["cyd-1"]
+    cyd.run(run=LATER, files=DIFFERENT)
+    assert reasons(world.consensus()) == set(), "an honest center may have rebuilt it often"
+    for number in range(20):
+        cyd.store.objects[f"public/releases/acme/tool/1.0/cyd-1/{name}/{number}"] = [b""]
     found = world.consensus()
-    assert reasons(found) == {(name, "silent") for name in world.sites}
-    assert found.artefacts == ()
-    assert found.exit_code == 2
+    (one,) = found.artefacts
+    told = reasons(found)
+    assert ("cyd-1", "too-many-records") in told
+    assert "cyd" in one.dissenting or ("cyd-1", "missing") in told
+    assert "cyd" not in one.matched
+    cyd.reported = set(cyd.about.results.values())
+    assert "cyd" in one.dissenting or ("cyd-1", "withheld") in reasons(world.consensus())
 
 
 RUBBISH = {
