@@ -34,6 +34,7 @@ IN_JAIL = {
 OUTSIDE = {
     "builders.core.yamlfile": "recipes and policies, which people review: no tags, size bounded",
     "builders.images.assemble": "the list that dpkg keeps of an image, whose packages are pinned",
+    "builders.images.confined": "packages that a lock pins, read by a root that is nobody outside",
     "builders.images.definition": "writes YAML",
     "builders.images.layer": "writes a tar",
     "builders.images.lock": "writes YAML",
