@@ -107,6 +107,20 @@ def test_a_part_of_the_leaves_is_not_enough() -> None:
     assert states(world, [alarm]) == ["acknowledged"]
 
 
+def test_what_was_acknowledged_with_a_key_that_was_replaced_is_open_again(
+    world: World, mismatch: Alarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The policy does not say since when somebody else may have had that key."""
+    acknowledge(world, mismatch, "ada-1")
+    later = {name: MadeUpKey(f"the next key of {name}") for name in ("ada", "bob", "cyd")}
+    monkeypatch.setattr("tests.consensus.world.law", lambda name: later[name].public)
+    (_, (excluded,)) = listed(world, [mismatch])
+    assert states(world, [mismatch]) == ["open"]
+    assert (excluded.reason, excluded.detail) == ("unknown-key", "not signed by the operator ada")
+    put(world, "ada-1", signed(mismatch, "ada-1", world["ada-1"].key, later["ada"]))
+    assert states(world, [mismatch]) == ["acknowledged"]
+
+
 def test_each_operator_acknowledges_alarms_of_a_release_for_itself(
     world: World, mismatch: Alarm
 ) -> None:

@@ -68,6 +68,35 @@ def test_an_abandoned_run_dissents_from_its_own_claim_alone(world: World) -> Non
     assert (world.result(), stand(world)) == ("CONFIRMED", None)
 
 
+@pytest.mark.parametrize("end", ["of the key", "of the log"])
+def test_a_run_that_is_stated_beyond_an_end_which_its_commitment_is_below_is_abandoned(
+    world: World, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """Otherwise to end a key, or to fork a log, would be a way to drop a run.
+
+    A key that a center has used for longer ends later: the next policy says so.
+    """
+    bob = world["bob-1"]
+    made = bob.made(run=EARLIER)
+    bob.commit(made)
+    cut = len(bob.log)
+    bob.publish(made, committed=False)
+    bob.overdue = cut
+    whole, index_of = bob.about, world.index_of
+    if end == "of the key":
+        bob.end = cut
+    else:  # which its operators have accepted, after a fork
+        below = lambda center, pae: None if center == "bob-1" else index_of(center, pae)  # noqa: E731
+        monkeypatch.setattr(world, "index_of", below)
+        bob.about = whole.before(cut)
+    assert states(world) == [(EARLIER, "abandoned")]
+    assert (world.result(), stand(world)) == ("SPLIT", "abandoned")
+    monkeypatch.undo()
+    bob.end, bob.about = None, whole
+    assert states(world) == [(EARLIER, "stated")]
+    assert world.result() == "CONFIRMED"
+
+
 def test_an_honest_crash_costs_nothing_however_late_the_run_is_completed(world: World) -> None:
     bob = world["bob-1"]
     made = bob.made(run=EARLIER)
