@@ -97,13 +97,20 @@ def key_elsewhere(center: Center, use: KeyUse) -> PrivateKey:
 
 
 def key_places(center: Center) -> dict[str, str]:
-    """Return where each private key of a center is: a file, or its URI without the query."""
-    return {
-        use: center.key_sources[use].uri.partition("?")[0]
-        if use in center.key_sources
-        else str(center.key_folder / f"{use}.key")
-        for use in KEY_USES
-    }
+    """Return where each private key of a center is.
+
+    That is its URI without the query, its file, or for one that is not here the signer's socket.
+    """
+    found: dict[str, str] = {}
+    for use in KEY_USES:
+        file = center.key_folder / f"{use}.key"
+        if source := center.key_sources.get(use):
+            found[use] = source.uri.partition("?")[0]
+        elif center.signer is not None and not file.exists():
+            found[use] = f"behind the signer at {center.signer}"
+        else:
+            found[use] = str(file)
+    return found
 
 
 class NoPolicyError(UsageError):

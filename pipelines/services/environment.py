@@ -93,7 +93,7 @@ def client_environment(center: Center) -> dict[str, str]:
         "SAMEBITS_NIGHT_TIMEZONE": center.night.timezone,
         # `python` of a flow run is ours, wherever that is.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "PREFECT_HOME": str(center.home / "standing" / "prefect"),
+        "PREFECT_HOME": str(center.home / "prefect"),
         "PREFECT_API_URL": center.prefect.url,
     }
     if (auth := read_auth(center)) is not None:
@@ -103,7 +103,12 @@ def client_environment(center: Center) -> dict[str, str]:
 
 def server_environment(center: Center) -> dict[str, str]:
     """Return the environment of the center's own server; raises `UsageError`."""
-    environment = {**client_environment(center), **_SERVING}
+    environment = {
+        **client_environment(center),
+        **_SERVING,
+        # Not that of clients: the server may have a user of its own, who writes there.
+        "PREFECT_HOME": str(center.home / "standing" / "prefect"),
+    }
     if (auth := environment.get("PREFECT_API_AUTH_STRING")) is not None:
         environment["PREFECT_SERVER_API_AUTH_STRING"] = auth
     if (url := _database_url(center)) is not None:

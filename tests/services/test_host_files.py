@@ -15,7 +15,11 @@ from pipelines.cli.main import samebits
 
 INFRA = Path(__file__).parents[2] / "infra"
 COMMAND = "/opt/samebits/.venv/bin/samebits"
-UNITS = sorted((INFRA / "systemd").iterdir())
+SYSUSERS = INFRA / "systemd/samebits.sysusers"
+UNITS = sorted({*(INFRA / "systemd").iterdir()} - {SYSUSERS})
+EXPOSURE = {"database": 3.0, "server": 3.0, "signer": 3.0, "worker": 6.5}
+"""The most that systemd may find. A worker is root, and needs the mount namespace of the host: its
+figure is what is left when all that it does not need is taken away."""
 DIGEST = "sha256:" + "0" * 64
 ASKED = {
     "SAMEBITS_IMAGE": f"registry.example/samebits@{DIGEST}",
@@ -39,6 +43,33 @@ def test_systemd_finds_no_fault_with_the_units(tmp_path: Path) -> None:
     copies = [tmp_path / unit.name for unit in UNITS]
     verified = run("systemd-analyze", "verify", "--man=no", *copies)
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("service", EXPOSURE)
+def test_a_unit_exposes_no_more_than_its_work_needs(service: str, tmp_path: Path) -> None:
+    name = f"samebits-{service}@.service"
+    unit = tmp_path / name
+    unit.write_text((INFRA / "systemd" / name).read_text().replace(COMMAND, "/bin/true"))
+    most = f"--threshold={EXPOSURE[service] * 10:.0f}"
+    found = run("systemd-analyze", "security", "--offline=yes", "--no-pager", most, unit)
+    assert found.returncode == 0, found.stdout
+    assert "Overall exposure level" in found.stdout
+
+
+@pytest.mark.host
+def test_the_users_of_the_units_are_made() -> None:
+    made = run("systemd-sysusers", "--dry-run", SYSUSERS)
+    assert made.returncode == 0, made.stderr
+    users = {line.split()[1] for line in SYSUSERS.read_text().splitlines() if line[:1] in "ug"}
+    named = {
+        word
+        for service in EXPOSURE
+        for key in ("User", "Group")
+        for word in directives(f"samebits-{service}@.service").get(key, [])
+    }
+    assert named == users
+    assert not named & {*directives("samebits-worker@.service").get("User", [])}
 
 
 def directives(unit: str) -> dict[str, list[str]]:

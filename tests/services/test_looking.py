@@ -138,5 +138,13 @@ def test_the_signer_of_a_host_may_write_where_it_remembers() -> None:
     unit = Path(__file__).parents[2] / "infra/systemd/samebits-signer@.service"
     told = dict(line.split("=", 1) for line in unit.read_text().splitlines() if "=" in line)
     assert told["ProtectSystem"] == "strict"
-    home = told["Environment"].removeprefix("SAMEBITS_HOME=")
-    assert home in told["ReadWritePaths"].split()
+    home, _, _ = told["Environment"].removeprefix("SAMEBITS_HOME=").partition(" ")
+    assert home == f"/var/lib/{told['StateDirectory']}"
+
+
+def test_keys_that_only_the_signer_has_are_said_to_be_there(tmp_path: Path) -> None:
+    mine = _with_keys(center(tmp_path, home="home", signer="signer.sock"))
+    (mine.key_folder / "statements.key").unlink()
+    text = "\n".join(status_lines(look(mine, NOW), NOW))
+    assert f"key for statements: behind the signer at {mine.signer}" in text
+    assert f"key for witness: {mine.key_folder / 'witness.key'}" in text
