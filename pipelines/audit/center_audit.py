@@ -21,10 +21,11 @@ from pipelines.audit.center_finding import (
 )
 from pipelines.audit.dissents import Obligations
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
-from pipelines.audit.run_findings import MATCHES, RunFindings, run_findings
+from pipelines.audit.run_findings import RunFindings, run_findings
 from pipelines.audit.run_state import UNSTATED, AuditedRun, RunState, mark_superseded, state_of
 from pipelines.audit.source import BehindError, Source, UnreachableError, short
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
+from pipelines.audit.versions import without_downgraded, without_old
 from pipelines.audit.witnessed import Witnessed
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
@@ -195,8 +196,8 @@ class _Audit:
             dissents=dissents,
         )
         upgraded_at = self.reader.logs.upgraded_at(self.source.center)
-        return _without_old(
-            _without_downgraded(counted, upgraded_at), self.reader.policy.oldest_evidence
+        return without_old(
+            without_downgraded(counted, upgraded_at), self.reader.policy.oldest_evidence
         )
 
     def _runs_without_records(self, folders: Collection[str]) -> Iterator[AuditedRun]:
@@ -280,36 +281,6 @@ def _is_misplaced(record: _Record) -> bool:
     There it hides from those who look for it in its place, so it is as good as missing.
     """
     return isinstance(record, Excluded) and record.reason is ExclusionReason.MISPLACED
-
-
-def _without_old(run: AuditedRun, oldest: int) -> AuditedRun:
-    """Return a run without the findings of an older format version than those that count."""
-    old = [f for f in run.findings if f.version < oldest]
-    return _without(run, old, ExclusionReason.OLD_EVIDENCE)
-
-
-def _without_downgraded(run: AuditedRun, upgraded_at: int | None) -> AuditedRun:
-    """Return a run without matches in a format that its center had given up before.
-
-    The first format leaves open what was hidden by the recipe. A mismatch in it hides nothing.
-    """
-    if upgraded_at is None:
-        return run
-    old = [
-        f for f in run.findings if f.version == 1 and f.index > upgraded_at and f.verdict in MATCHES
-    ]
-    return _without(run, old, ExclusionReason.DOWNGRADED)
-
-
-def _without(
-    run: AuditedRun, findings: Collection[CenterFinding], reason: ExclusionReason
-) -> AuditedRun:
-    """Return a run without some findings, which are excluded for a reason."""
-    return replace(
-        run,
-        findings=tuple(f for f in run.findings if f not in findings),
-        excluded=(*run.excluded, *(f.excluded(reason, f"version {f.version}") for f in findings)),
-    )
 
 
 def _nothing(source: Source, reason: ExclusionReason, detail: str = "") -> CenterAudit:

@@ -8,7 +8,6 @@ go on in another round, and a log that tells another story in a later round is f
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from threading import Lock, RLock
 from typing import Any, NamedTuple
 
 from builders.core.digest import Digest
+from pipelines.audit.leaf_database import is_damage, is_ours, make_tables, opened
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag, tag_of
 from pipelines.audit.source import UnreachableError
 from pipelines.evidence.statements.comparison import ComparisonStatement
@@ -35,27 +35,12 @@ from pipelines.log.notekey import NoteKey
 from pipelines.log.writer_cache import remove_cache
 
 _TRIES = 16
-_PATIENCE = 5  # seconds that a lock of another process may last
 MAX_LEAVES = 1 << 24
 """Leaves of one log that are kept, in some 3 GB."""
 _NOTHING = b""
 _UNKNOWN = b"?"
 _RESULTS = frozenset(ComparisonStatement.PREDICATE_TYPES + AttemptStatement.PREDICATE_TYPES)
 _FIRST_FORMAT = {ComparisonStatement.PREDICATE_TYPES[0], AttemptStatement.PREDICATE_TYPES[0]}
-_VERSION = 2
-_TABLES = """
-CREATE TABLE log (checkpoint BLOB, upgraded INTEGER);
-CREATE TABLE leaves (
-    place INTEGER PRIMARY KEY, digest BLOB NOT NULL, release BLOB NOT NULL, run BLOB NOT NULL
-);
-CREATE INDEX by_digest ON leaves (digest);
-CREATE INDEX by_release ON leaves (release) WHERE release != x'';
-CREATE TABLE heads (
-    release BLOB PRIMARY KEY, sequence INTEGER NOT NULL, previous TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE unchained (place INTEGER PRIMARY KEY, release BLOB NOT NULL);
-INSERT INTO log VALUES (NULL, NULL);
-"""
 _OF_RELEASE = " FROM leaves WHERE release = ? AND release != x''"
 _ABOUT = f"SELECT place, digest, release, run{_OF_RELEASE} ORDER BY place"
 
@@ -121,7 +106,7 @@ class KeptLog:
         self._path = path
         self._lock = RLock()
         try:
-            self._database = _opened(path)
+            self._database = opened(path)
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
 
@@ -247,7 +232,7 @@ class KeptLog:
         """Forget everything."""
         with self._used() as database, database as run:
             run.execute("BEGIN IMMEDIATE")
-            _make_tables(run)
+            make_tables(run)
 
     def _value(self, query: str, *words: bytes) -> Any:
         with self._used() as database:
@@ -259,7 +244,7 @@ class KeptLog:
         try:
             yield database
         except sqlite3.Error as error:
-            if not _is_damage(error):
+            if not is_damage(error):
                 raise self._unusable(error) from error
             self._replace(database)
             raise ReadAgainError("what was kept of a log was damaged", got=error) from error
@@ -271,7 +256,7 @@ class KeptLog:
                 try:
                     if self._path is not None:
                         remove_cache(self._path)
-                    self._database = _opened(self._path)
+                    self._database = opened(self._path)
                 except (OSError, sqlite3.Error) as error:
                     raise self._unusable(error) from error
 
@@ -306,7 +291,7 @@ class KeptLogs:
             return self._logs[key]
 
     def _opened(self, key: NoteKey) -> KeptLog:
-        if self._folder is None or not _is_ours(self._folder):
+        if self._folder is None or not is_ours(self._folder):
             return KeptLog(key)
         found = KeptLog(key, self._folder / f"{Digest.of(str(key).encode()).hex}.sqlite")
         try:
@@ -325,65 +310,3 @@ def _continues(known: Checkpoint, reader: LogReader) -> bool:
     except ProofError:
         return False
     return True
-
-
-def _is_ours(folder: Path) -> bool:
-    """Make a folder, and return whether nobody else can write there."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
-    except OSError:
-        return False
-    return (
-        found.st_uid == os.geteuid()
-        and not found.st_mode & 0o022
-        and os.access(folder, os.W_OK | os.X_OK)
-    )
-
-
-def _opened(path: Path | None) -> sqlite3.Connection:
-    """Open a database, or a temporary one; a damaged one is made anew."""
-    try:
-        return _connected(path)
-    except sqlite3.Error as error:
-        if path is None or not _is_damage(error):
-            raise
-        remove_cache(path)
-        return _connected(path)
-
-
-def _connected(path: Path | None) -> sqlite3.Connection:
-    database = sqlite3.connect(
-        path or "", timeout=_PATIENCE, isolation_level=None, check_same_thread=False
-    )
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")  # a lost end is read again
-    if not _is_current(database):
-        with database as run:
-            run.execute("BEGIN IMMEDIATE")
-            if not _is_current(run):  # another process may have made the tables, and filled them
-                _make_tables(run)
-    return database
-
-
-def _is_current(database: sqlite3.Connection) -> bool:
-    """Return whether the tables are there, and of this version."""
-    return bool(database.execute("PRAGMA user_version").fetchone() == (_VERSION,))
-
-
-def _make_tables(run: sqlite3.Connection) -> None:
-    for table in ("log", "leaves", "heads", "unchained"):
-        run.execute(f"DROP TABLE IF EXISTS {table}")
-    for statement in filter(str.strip, _TABLES.split(";")):
-        run.execute(statement)
-    run.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-def _is_damage(error: sqlite3.Error) -> bool:
-    """Return whether a database has other content than it was given.
-
-    A full disk, a lock and the like are no damage. A missing table is.
-    """
-    if isinstance(error, sqlite3.OperationalError):
-        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
-    return isinstance(error, sqlite3.DatabaseError)

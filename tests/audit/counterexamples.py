@@ -110,11 +110,11 @@ COUNTEREXAMPLES: dict[str, Counterexample] = {
         steps=[("cyd_logs_a_match_as_something_else", {})],
     ),
     "old-evidence": Counterexample(
-        off=put("center_audit._without_old", lambda run, _: run),
+        off=put("center_audit.without_old", lambda run, _: run),
         steps=[("cyd_matches_in_an_old_format", {})],
     ),
     "downgraded": Counterexample(
-        off=put("center_audit._without_downgraded", lambda run, _: run),
+        off=put("center_audit.without_downgraded", lambda run, _: run),
         steps=[
             ("cyd_matches_after_a_look_at_the_shipped_file", {}),
             ("cyd_matches_in_an_old_format", {}),

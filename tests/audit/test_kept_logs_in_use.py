@@ -154,7 +154,7 @@ def test_a_database_that_is_locked_is_told_and_stays(
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
-    monkeypatch.setattr("pipelines.audit.kept_logs._PATIENCE", 0)
+    monkeypatch.setattr("pipelines.audit.leaf_database._PATIENCE", 0)
     with pytest.raises(UnreachableError, match=r"kept/\w+\.sqlite: database is locked"):
         KeptLogs(tmp_path / "kept").of(KEY)
     other.close()
