@@ -180,7 +180,7 @@ def consensus(releases: int, against: tuple[str, ...]) -> None:
       samebits bench consensus --releases 1000 --json
       samebits bench consensus --against HEAD~10 --json
     """
-    from infra.bench.consensus import measure
+    from infra.bench.joined import measure
     from infra.bench.show import show_figures
 
     told = partial(click.echo, err=True)

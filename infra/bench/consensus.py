@@ -1,27 +1,23 @@
-"""How long the consensus over many releases takes, and whether its cache grows with them."""
+"""The consensus over many made-up releases: in a process of its own, whose memory is measured.
+
+It imports nothing that only the measuring needs (`infra.bench.joined`).
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import resource
-import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from builders.core.digest import Digest
-from infra.bench.commits import HERE, UNDER_SHELL, files_of
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
-from infra.bench.show import spread
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
 from pipelines.audit.source import OwnSource, Source
 from pipelines.audit.statement_reader import StatementReader
@@ -38,54 +34,8 @@ from pipelines.storage.opening import open_peer_store
 
 CENTERS = ("europe", "asia", "americas")
 _RUN = "20260102T030405Z-0a1b2c3d"
-_FIGURES = ("seconds", "cpu_seconds", "peak_mib")
-_MAKE = """
-import sys, pathlib, infra.bench.consensus
-root = pathlib.Path(sys.argv[1])
-root.mkdir()
-infra.bench.consensus.make(root, int(sys.argv[2]))
-"""
-
-
-def measure(
-    releases: int,
-    *,
-    against: Sequence[str] = (),
-    runs: int = 3,
-    told: Callable[[str], None] = lambda _: None,
-) -> dict[str, Any]:
-    """Join `releases` releases of three centers that are made up, signed and stored first.
-
-    Each center has a directory store, and of each release one run of one artefact: three signed
-    statements. The indexes of the logs are at hand, the proofs of work are checked. A process of
-    its own joins a tenth of them, and others all, `runs` times; seconds are of the joining alone.
-
-    `against` holds commits of this checkout that join what they have made up themselves, in turn.
-    Raises `UsageError` for an unknown commit.
-    """
-    with tempfile.TemporaryDirectory(prefix="samebits-bench-") as name:
-        root = Path(name)
-        trees = {commit: files_of(commit, root) for commit in (HERE, *against)}
-        for commit, tree in trees.items():
-            _in_tree(tree, _MAKE, str(_stores(root, commit)), str(releases))
-            told(f"made {releases} releases of {len(CENTERS)} centers ({commit})")
-        joined: dict[str, list[dict[str, Any]]] = {commit: [] for commit in trees}
-        for _ in range(runs):
-            for commit, tree in trees.items():
-                joined[commit].append(_joined(tree, _stores(root, commit), releases))
-        few = _joined(trees[HERE], _stores(root, HERE), max(releases // 10, 1))
-        return {
-            "releases": releases,
-            "centers": len(CENTERS),
-            "few": few,
-            "all": {
-                commit: {
-                    "results": found[0]["results"],
-                    **{key: spread([one[key] for one in found]) for key in _FIGURES},
-                }
-                for commit, found in joined.items()
-            },
-        }
+_Leaf = tuple[int, bytes, str]
+"""Index, digest, and the run of a commitment."""
 
 
 def make(root: Path, releases: int) -> None:
@@ -111,23 +61,22 @@ def make(root: Path, releases: int) -> None:
 
 
 class MadeUpLogs:
-    """What the files of `make` tell of the logs; a `LogLookup`."""
+    """What the files of `make` tell of the logs; a `LogLookup`.
+
+    As of real logs, what they have about a release is put together when it is asked for.
+    """
 
     def __init__(self, root: Path) -> None:
         self._indexes: dict[str, dict[bytes, int]] = {c: {} for c in CENTERS}
-        self._about: dict[str, dict[str, LoggedRelease]] = {
-            c: defaultdict(LoggedRelease) for c in CENTERS
-        }
+        self._leaves: dict[str, dict[str, list[_Leaf]]] = {c: defaultdict(list) for c in CENTERS}
         for c in CENTERS:
             for number, line in enumerate((root / f"{c}.log").read_text().splitlines()):
                 digest, release, run = line.split("\t")
-                about = self._about[c][release]
-                if run:
-                    about.commitments[run_tag(run)] = [LoggedCommitment(number, Digest(digest))]
-                    continue
-                self._indexes[c][bytes.fromhex(digest)] = number
+                packed = bytes.fromhex(digest)
                 if release:
-                    about.results[Digest(digest)] = number
+                    self._leaves[c][release].append((number, packed, run))
+                if not run:
+                    self._indexes[c][packed] = number
 
     def index_of(self, center: str, pae: Digest) -> int | None:
         """Return the index of a statement, or None."""
@@ -135,7 +84,14 @@ class MadeUpLogs:
 
     def about(self, center: str, release: str) -> LoggedRelease:
         """Return what a log has about a release."""
-        return self._about[center].get(release) or LoggedRelease()
+        found = LoggedRelease()
+        for number, packed, run in self._leaves[center].get(release, ()):
+            digest = Digest(packed.hex())
+            if run:
+                found.commitments[run_tag(run)] = [LoggedCommitment(number, digest)]
+            else:
+                found.results[digest] = number
+        return found
 
     def reported(self, _center: str, _release: str) -> frozenset[int]:
         """Return no leaf: no witness has missed any."""
@@ -184,29 +140,6 @@ def main(root: Path, releases: int) -> None:
         "peak_mib": _peak(),
     }
     click.echo(json.dumps(figures))
-
-
-def _joined(tree: Path, stores: Path, releases: int) -> dict[str, Any]:
-    """Join in a process of its own, with the code of `tree`."""
-    done = _in_tree(tree, "", str(stores), str(releases))
-    figures: dict[str, Any] = json.loads(done)
-    return {"releases": releases, **figures}
-
-
-def _in_tree(tree: Path, code: str, *words: str) -> str:
-    command = ["-c", code] if code else ["-m", "infra.bench.consensus"]
-    return subprocess.run(
-        [*UNDER_SHELL, sys.executable, *command, *words],
-        cwd=tree,
-        env={**os.environ, "PYTHONPATH": str(tree)},
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-
-
-def _stores(root: Path, commit: str) -> Path:
-    return root / f"stores-{commit.replace('/', '-')}"
 
 
 def _run(center: str, number: int) -> MadeUpRun:
