@@ -195,6 +195,13 @@ def read_report(store: Store, name: RunName, *, whole: bool = False) -> dict[str
     words; its other fields are as they were found. Of a private release that is its public form,
     unless the `whole` report is asked for and the store has it.
     """
+    report = _read_document(store, name, whole=whole)
+    _summary(name, report)
+    return report
+
+
+def _read_document(store: Store, name: RunName, *, whole: bool) -> dict[str, Any]:
+    """Return the JSON object of a report about exactly that run; raises as `read_report` does."""
     key = name.prefix + REPORT
     if whole and store.has(private_twin(key)):
         key = private_twin(key)
@@ -205,13 +212,12 @@ def read_report(store: Store, name: RunName, *, whole: bool = False) -> dict[str
     for field, expected in name.to_dict().items():
         if report.get(field) != expected:
             raise _damaged(key, got=f"{field} {report.get(field)!a:.120}", expected=expected)
-    _summary(name, report)
     return report
 
 
 def stored_report(store: Store, name: RunName, *, whole: bool = False) -> Report:
     """Return the report of a run with all of its fields valid; raises as `read_report` does."""
-    document = read_report(store, name, whole=whole)
+    document = _read_document(store, name, whole=whole)
     try:
         return Report.model_validate(document)
     except ValidationError as error:

@@ -7,6 +7,9 @@ in one signature. Here they are refused, with whatever RFC 8785 cannot write.
 from __future__ import annotations
 
 import json
+from functools import partial
+from itertools import chain
+from math import isinf
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -34,7 +37,8 @@ def read_object(
             data.decode("utf-8"),
             object_pairs_hook=_unique,
             parse_constant=_refuse,
-            parse_float=float if floats else _refuse,
+            parse_int=partial(_whole, what=what),
+            parse_float=partial(_finite, what=what) if floats else _refuse,
         )
     except UnicodeDecodeError as error:
         raise malformed(
@@ -47,6 +51,8 @@ def read_object(
     if not isinstance(value, dict):
         raise malformed(what, got=type(value).__name__, expected="a JSON object")
     _check_nodes(value, what, nodes)
+    if b"\\u" in data:  # only so can UTF-8 give text that is not Unicode
+        _check_text(value, what)
     return value
 
 
@@ -115,20 +121,13 @@ def malformed(what: str, *, got: object, expected: object) -> MalformedError:
 
 
 def _check_nodes(value: Any, what: str, nodes: int) -> None:
-    """Bound depth and count, and refuse text and numbers that RFC 8785 cannot write."""
-    count = 0
-    level: list[Any] = [value]
+    """Bound depth and count; a key of an object counts like a value."""
+    count, level = 0, [value]
     for _ in range(MAX_DEPTH):
-        below: list[Any] = []
-        for node in level:
-            if isinstance(node, dict):
-                below += node.keys()
-                below += node.values()
-            elif isinstance(node, list):
-                below += node
-            else:
-                _check_leaf(node, what)
-        count += len(below)
+        objects = [node for node in level if isinstance(node, dict)]
+        lists = [node for node in level if isinstance(node, list)]
+        below = [*chain.from_iterable(o.values() for o in objects), *chain.from_iterable(lists)]
+        count += len(below) + sum(map(len, objects))
         if count > nodes:
             raise malformed(what, got="more", expected=f"at most {nodes} values")
         if not below:
@@ -137,16 +136,27 @@ def _check_nodes(value: Any, what: str, nodes: int) -> None:
     raise malformed(what, got="more", expected=f"at most {MAX_DEPTH} levels")
 
 
-def _check_leaf(node: Any, what: str) -> None:
-    if isinstance(node, str):
-        try:
-            node.encode()
-        except UnicodeEncodeError as error:
-            raise malformed(what, got=ascii(node)[:120], expected="Unicode text") from error
-    elif isinstance(node, int) and abs(node) > _MAX_INTEGER:
-        raise malformed(what, got=str(node)[:40], expected="whole numbers below 2^53")
-    elif isinstance(node, float) and node in {float("inf"), float("-inf")}:
+def _check_text(value: Any, what: str) -> None:
+    """Refuse lone surrogates, which RFC 8785 cannot write."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        got = ascii(error.object[error.start])
+        raise malformed(what, got=got, expected="Unicode text") from error
+
+
+def _whole(text: str, *, what: str) -> int:
+    value = int(text)
+    if abs(value) > _MAX_INTEGER:
+        raise malformed(what, got=text[:40], expected="whole numbers below 2^53")
+    return value
+
+
+def _finite(text: str, *, what: str) -> float:
+    value = float(text)
+    if isinf(value):
         raise malformed(what, got="a number out of range", expected="numbers that fit a double")
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 
@@ -50,16 +49,12 @@ def read_statement(payload: bytes) -> Statement:
 
     No signature is verified.
     """
-    try:  # a fast and lenient look; the strict reading comes after
-        data = json.loads(payload) if len(payload) <= MAX_STATEMENT else None
-    except (ValueError, RecursionError):
-        data = None
-    named = data.get("predicateType") if isinstance(data, dict) else None
-    if not isinstance(named, str) or named not in STATEMENT_TYPES:
-        named = read_object(payload, what=WHAT, limit=MAX_STATEMENT).get("predicateType")
+    named = read_object(payload, what=WHAT, limit=MAX_STATEMENT).get("predicateType")
+    kind = STATEMENT_TYPES.get(named) if isinstance(named, str) else None
+    if kind is None:
         known = ", ".join(STATEMENT_TYPES)
         raise malformed(WHAT, got=f"predicateType {named!a:.120}", expected=f"one of {known}")
-    return STATEMENT_TYPES[named].from_bytes(payload)
+    return kind.from_bytes(payload) if len(payload) > kind.MAX_BYTES else kind.from_checked(payload)
 
 
 def name_records(envelopes: Iterable[Envelope]) -> dict[str, Envelope]:

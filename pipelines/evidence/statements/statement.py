@@ -31,7 +31,6 @@ MAX_SUBJECTS = 20_000
 MAX_LISTED = 20_000
 """Entries of one list in a predicate."""
 WHAT = "the statement"
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=1024)]
 """One line of text."""
@@ -56,7 +55,7 @@ def parse_time(value: object) -> datetime:
         if value.tzinfo != UTC:
             raise ValueError("expected a time in UTC")
         return value.replace(microsecond=0)
-    moment = datetime.strptime(value, _TIME).replace(tzinfo=UTC) if isinstance(value, str) else None
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     if moment is None or show_time(moment) != value:
         raise ValueError("expected a time such as 2026-01-02T03:04:05Z")
     return moment
@@ -64,8 +63,7 @@ def parse_time(value: object) -> datetime:
 
 def show_time(moment: datetime) -> str:
     """Return a moment as RFC 3339 in UTC, whole seconds."""
-    # The year is spelt out: strftime does not pad it everywhere.
-    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%SZ}"
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 Time = Annotated[datetime, BeforeValidator(parse_time), PlainSerializer(show_time)]
@@ -97,7 +95,7 @@ class DigestSet(StatementPart):
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
-        if not self.model_dump(exclude_none=True):
+        if (self.sha256, self.hmac_sha256, self.git_commit) == (None, None, None):
             raise ValueError("expected at least one digest")
         return self
 
@@ -191,6 +189,11 @@ class Statement(StatementPart):
         named = read_object(payload, what=WHAT, limit=cls.MAX_BYTES).get("predicateType")
         if named not in cls.PREDICATE_TYPES:
             raise malformed(WHAT, got=f"predicateType {named!a:.120}", expected=cls.PREDICATE_TYPE)
+        return cls.from_checked(payload)
+
+    @classmethod
+    def from_checked(cls, payload: bytes) -> Self:
+        """Read a payload that names this type and that `read_object` has accepted."""
         statement = validate(payload, cls, what=WHAT)
         check_canonical(payload, statement.canonical_form(payload), what=WHAT)
         return statement
