@@ -20,7 +20,7 @@ def run_tag(run: str) -> bytes:
     return tag_of(f"run {run}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LoggedCommitment:
     """A commitment in a log."""
 
@@ -29,7 +29,7 @@ class LoggedCommitment:
     """Its `commitment_digest`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LoggedRelease:
     """The leaves about the runs of one release, and their indexes."""
 

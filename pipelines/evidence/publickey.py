@@ -7,7 +7,7 @@ which takes half a second to import and so is imported only when it is needed.
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -103,7 +103,12 @@ class PublicKey(FrozenModel):
         return Key.from_dict(self.keyid, self.model_dump(exclude={"keyid"}))
 
     def _ed25519(self) -> Ed25519PublicKey:
-        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.value))
+        return _opened_ed25519(self.value)
+
+
+@lru_cache(maxsize=64)
+def _opened_ed25519(value: str) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(bytes.fromhex(value))
 
 
 def load_public_key(path: Path) -> PublicKey:

@@ -22,6 +22,7 @@ from pipelines.storage import names
 from pipelines.storage.folders import (
     SpoolFile,
     open_file,
+    open_folder,
     opened_folder,
     spooled,
     sweep,
@@ -184,13 +185,17 @@ class DirectoryStore:
     @contextmanager
     def _opened(self, what: str, folder: Sequence[str], key: str = "") -> Iterator[int]:
         """Yield the descriptor of a folder to read; raises `NotFoundError` for `key`."""
-        with self._explained(what):
+        try:
             self._check_format()
+            fd = open_folder(self.root, folder)
             try:
-                with opened_folder(self.root, folder) as fd:
-                    yield fd
-            except FileNotFoundError as error:
-                raise not_found(key) from error
+                yield fd
+            finally:
+                os.close(fd)
+        except FileNotFoundError as error:
+            raise not_found(key) from error
+        except OSError as error:
+            raise self._failed(what, error) from error
 
     @contextmanager
     def _spooled(self) -> Iterator[SpoolFile]:
@@ -249,12 +254,15 @@ class DirectoryStore:
         try:
             yield
         except OSError as error:
-            raise StoreError(
-                f"{what} in the store {self.root}",
-                got=error.strerror or type(error).__name__,
-                expected="folders and files that this user can read and write",
-                todo=_TODO.get(error.errno or 0, "Check the disk and the file system under it"),
-            ) from error
+            raise self._failed(what, error) from error
+
+    def _failed(self, what: str, error: OSError) -> StoreError:
+        return StoreError(
+            f"{what} in the store {self.root}",
+            got=error.strerror or type(error).__name__,
+            expected="folders and files that this user can read and write",
+            todo=_TODO.get(error.errno or 0, "Check the disk and the file system under it"),
+        )
 
 
 def _place(key: str) -> tuple[list[str], str]:

@@ -27,22 +27,30 @@ _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def opened_folder(
     root: Path, segments: Sequence[str] = (), *, create: int | None = None
 ) -> Iterator[int]:
-    """Open the folder `segments` below `root` and yield its descriptor.
+    """Open the folder `segments` below `root` as `open_folder` does, and yield its descriptor."""
+    fd = open_folder(root, segments, create=create)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def open_folder(root: Path, segments: Sequence[str] = (), *, create: int | None = None) -> int:
+    """Open the folder `segments` below `root` and return its descriptor.
 
     With `create`, missing folders below `root` are made durably, with that mode. Only `root`
     itself may be a symbolic link. Raises OSError.
     """
     fd = os.open(root, _FOLDER)
-    try:
-        for segment in segments:
+    for segment in segments:
+        try:
             if create is not None:
                 _make(segment, create, fd)
             child = os.open(segment, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
+        finally:
             os.close(fd)
-            fd = child
-        yield fd
-    finally:
-        os.close(fd)
+        fd = child
+    return fd
 
 
 def open_file(name: str, folder: int) -> int:

@@ -21,6 +21,7 @@ REPORT = "report.json"
 _LOG = "public/log/"
 _MUTABLE = frozenset({f"{_LOG}checkpoint"})
 _SHOWN = 120
+_PLAIN = re.compile(r"(?!\.\.?$)[A-Za-z0-9._-]+")  # text of which nothing is encoded
 _CONTENT = re.compile(
     r"(?:public/cas|private/cas|private/vault)/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})"
 )
@@ -33,12 +34,17 @@ class Visibility(StrEnum):
     PRIVATE = "private"
 
 
+_VISIBILITIES = frozenset(Visibility)
+
+
 def encode(text: str) -> str:
     """Return `text` as one segment: all but letters, digits, `-`, `_` and `.` percent-encoded.
 
     `.` and `..` are encoded too. Raises `UsageError` for empty text, text that is not Unicode
     (lone surrogates), and a segment longer than `MAX_SEGMENT`.
     """
+    if len(text) <= MAX_SEGMENT and _PLAIN.fullmatch(text):
+        return text
     if text in {".", ".."}:
         return text.replace(".", "%2E")
     try:
@@ -57,6 +63,8 @@ def encode(text: str) -> str:
 
 def decode(segment: str) -> str:
     """Return the text of one segment; raises `UsageError` unless `encode` gives it back."""
+    if len(segment) <= MAX_SEGMENT and _PLAIN.fullmatch(segment):
+        return segment
     try:
         text = unquote_to_bytes(segment).decode("utf-8")
         canonical = bool(text) and encode(text) == segment
@@ -71,7 +79,7 @@ def decode(segment: str) -> str:
 def check_key(key: str) -> str:
     """Return `key` when it can name an object; raises `UsageError` with what is wrong."""
     first, *rest = key.split("/")
-    if first not in set(Visibility) or not rest:
+    if first not in _VISIBILITIES or not rest:
         raise _bad("an object's name has no visibility", key, "public/... or private/...")
     for segment in rest:
         decode(segment)
@@ -87,7 +95,7 @@ def check_prefix(prefix: str) -> str:
     folder = prefix.removesuffix("/")
     if folder == prefix:
         raise _bad("a prefix does not end at a folder", prefix, "a trailing slash")
-    if folder not in set(Visibility):
+    if folder not in _VISIBILITIES:
         check_key(folder)
     return prefix
 
