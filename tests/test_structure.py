@@ -35,6 +35,21 @@ READ_STATEMENTS = {
     "pipelines.verify.publish": "stores what its own signer has just signed",
 }
 """The modules that read statements of any kind, and for what."""
+PRINTERS = {
+    "builders.jail.__main__": "tells the process outside, which reads it from a file",
+    "pipelines.cli.console": "the console, which escapes what others wrote",
+    "pipelines.flows.deploy": "names deployments of ours to the process that started it, in a pipe",
+    "pipelines.verify.lanes": "two sentences of ours, from the handler of a signal",
+    "pipelines.storage.rotating_log": "keeps the logs of services, escaped",
+}
+"""The modules that write to standard output, standard error or a log themselves, and why."""
+DRAWERS = {"pipelines.cli.terminal": "moving lines of progress, whose texts it escapes"}
+"""The modules that draw with rich."""
+_PRINTING = re.compile(
+    r"print|rich(\..*)?|os\.write\([12]|sys\.__std(out|err)__|sys\.std(out|err)\.(write\w*|buffer)"
+    r"|click\.(\w*echo\w*|style|progressbar|prompt|confirm|clear)|traceback\.print_\w+"
+    r"|logging\.(handlers\.)?(\w+Handler|basicConfig|config.*)|sys\.std(out|err) import"
+)
 _NAME = re.compile(r"`([a-z_]+(?:\.[A-Za-z_]\w*)+)`")
 _FILE = re.compile(r"\.(d|py|sh|c|md|yaml|yml|json|dsse|tar|pub|key|toml|txt|log|deb|whl|dsc|git)$")
 
@@ -161,6 +176,55 @@ def test_what_centers_say_of_their_runs_is_read_by_the_audit_alone() -> None:
                 case _:
                     pass
     assert read == READ_STATEMENTS.keys()
+
+
+def printing(dotted: str) -> Iterator[str]:
+    """Yield what in a module writes to a stream of the process, or could."""
+    for node in ast.walk(tree(dotted)):
+        match node:
+            case ast.Import(names=aliases):
+                names = [alias.name for alias in aliases]
+            case ast.ImportFrom(module=module, names=aliases):
+                names = [f"{module}.{a.name}{' import' * (module == 'sys')}" for a in aliases]
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="os")), args=[ast.Constant(), *_]):
+                names = [ast.unparse(node).partition(",")[0]]
+            case ast.Attribute() | ast.Name():
+                names = [ast.unparse(node)]
+            case _:
+                names = []
+        yield from filter(_PRINTING.fullmatch, names)
+
+
+def test_there_is_one_way_to_the_terminal_and_to_the_log() -> None:
+    """Whatever others wrote is escaped where it leaves: so nothing else writes there."""
+    found = {dotted: set(printing(dotted)) for dotted in modules()}
+    drawn = {d for d, names in found.items() if any(n.startswith("rich") for n in names)}
+    written = {d for d, names in found.items() if any(not n.startswith("rich") for n in names)}
+    assert drawn == DRAWERS.keys()
+    assert written == PRINTERS.keys()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "print(text)",
+        "click.echo(text)",
+        "from click import secho",
+        "click.echo_via_pager(text)",
+        "sys.stdout.write(text)",
+        "sys.stderr.buffer.write(data)",
+        "from sys import stderr",
+        "os.write(2, data)",
+        "logging.StreamHandler()",
+        "logging.basicConfig()",
+        "traceback.print_exc()",
+        "from rich.console import Console",
+        "import rich",
+    ],
+)
+def test_each_other_way_would_be_seen(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "tree", lambda _: ast.parse(line))
+    assert list(printing("a"))
 
 
 def test_no_two_classes_have_one_name() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pipelines.cli import options
+from pipelines.cli.terminal import tell
 
 if TYPE_CHECKING:
     from pipelines.verify.session import Session
@@ -183,8 +183,7 @@ def consensus(releases: int, against: tuple[str, ...]) -> None:
     from infra.bench.joined import measure
     from infra.bench.show import show_figures
 
-    told = partial(click.echo, err=True)
-    show_figures(measure(releases, against=against, told=told))
+    show_figures(measure(releases, against=against, told=tell))
 
 
 @command.command()
@@ -203,7 +202,7 @@ def peers(leaves: int) -> None:
     from infra.bench.peers import measure
     from infra.bench.show import show_figures
 
-    show_figures(measure(leaves, told=partial(click.echo, err=True)))
+    show_figures(measure(leaves, told=tell))
 
 
 @command.command()
@@ -228,7 +227,7 @@ def looks(against: tuple[str, ...]) -> None:
     from infra.bench.looks import measure, table
     from pipelines.cli.terminal import show
 
-    figures = measure(against, told=partial(click.echo, err=True))
+    figures = measure(against, told=tell)
     show(figures, *table(figures))
 
 
@@ -246,12 +245,12 @@ def joining(releases: int, changed: int) -> None:
     from infra.bench.changed import measure
     from infra.bench.show import show_figures
 
-    show_figures(measure(releases, changed, told=partial(click.echo, err=True)))
+    show_figures(measure(releases, changed, told=tell))
 
 
 def _told(leaves: int) -> None:
     if leaves % 50_000 == 0:
-        click.echo(f"{leaves} leaves", err=True)
+        tell(f"{leaves} leaves")
 
 
 @command.command()

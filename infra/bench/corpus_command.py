@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
-
 from builders.container.scratch import require_root
 from builders.locators.package_index import IndexReader
 from infra.bench.corpus import Row, figures, measure, read_list
 from infra.bench.corpuspage import page
 from pipelines.cli import options
+from pipelines.cli.console import styled, write
 from pipelines.cli.terminal import counted, show
 from pipelines.infer.search import SearchLimits
 from pipelines.verify.session import Session
@@ -29,7 +28,7 @@ def run_corpus(
     session.engine.info()
 
     def tell(done: int, row: Row) -> None:
-        click.echo(f"{done}/{len(purls)}  {_line(row)}", err=True)
+        write(f"{done}/{len(purls)}  {_line(row)}", err=True)
 
     try:
         rows = measure(purls, session, IndexReader(), jobs=jobs, limits=limits, tell=tell)
@@ -47,7 +46,7 @@ def run_corpus(
 
 def _line(row: Row) -> str:
     why = "; ".join(row.details) or ("" if row.status == "identical" else row.reason)
-    status = click.style(f"{row.status:<13}", fg=_COLORS.get(row.status, "red"))
+    status = styled(f"{row.status:<13}", _COLORS.get(row.status, "red"))
     tries = counted(row.tries, "try", "tries")
     return f"{status} {row.purl}  {tries}, {row.seconds:.1f} s  {why[:160]}".rstrip()
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from builders.core.escaping import escaped
+
 # Of text and bars, on light and on dark ground.
 GROUND = ("#ffffff", "#0d1117")
 COLORS = {
@@ -35,7 +37,7 @@ def page(figures: dict[str, Any], *, title: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "plain": _plain}
+    environment.filters |= {"percent": _percent, "plain": escaped}
     template = environment.get_template("corpus.html.j2")
     return template.render(**figures, title=title, colors=_colors)
 
@@ -48,8 +50,3 @@ def _colors(shade: int) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
-
-
-def _plain(text: str) -> str:
-    """Return text without control characters, those that reverse its direction among them."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

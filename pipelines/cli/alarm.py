@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
-from builders.core.escaping import escaped
 from builders.core.similar import did_you_mean
 from pipelines.alarms.cause import ALARM_EXIT, AlarmCause
 from pipelines.cli import options
-from pipelines.cli.layout import shortened, started, styled
-from pipelines.cli.terminal import confirm, counted, screen, show, tell
+from pipelines.cli.console import confirm, styled
+from pipelines.cli.layout import shortened, started
+from pipelines.cli.terminal import counted, screen, show, tell
 
 if TYPE_CHECKING:
     from pipelines.alarms.alarm import ListedAlarm
@@ -242,15 +242,15 @@ def _within(one: ListedAlarm, ranges: list[LeafRange]) -> ListedAlarm:
 def _lines(one: ListedAlarm) -> Iterator[str]:
     alarm = one.alarm
     state = styled("ALARM", "red") if one.is_open else "acknowledged"
-    yield shortened(f"{state} {alarm.cause}: {alarm.about}: {escaped(alarm.text)}")
+    yield shortened(f"{state} {alarm.cause}: {alarm.about}: {alarm.text}")
     leaves = ", ".join(f"{leaf.log}:{leaf.index}" for leaf in alarm.leaves)
     since = f"since {started(alarm.since)} UTC, " if alarm.since else ""
     yield f"  {since}leaves {leaves}" if leaves else "  as long as that is so"
     if alarm.record:
-        yield f"  record {escaped(alarm.record)}"
+        yield f"  record {alarm.record}"
     for by in one.by:
         on = by.content.to_dict()["acknowledgedOn"]
-        yield f"  acknowledged by {by.content.operator} on {on}: {escaped(by.content.reason)}"
+        yield f"  acknowledged by {by.content.operator} on {on}: {by.content.reason}"
     for objection in one.objections:
         yield f"  an acknowledgement does not count: {objection}"
 

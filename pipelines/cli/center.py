@@ -17,7 +17,7 @@ import click
 from builders.core.errors import UsageError
 from pipelines.cli import center_keys, options, upkeep
 from pipelines.cli.status import status
-from pipelines.cli.terminal import show
+from pipelines.cli.terminal import show, tell
 
 if TYPE_CHECKING:
     from pipelines.center.center import Center
@@ -52,7 +52,7 @@ def up(center: Center) -> None:
     """
     from pipelines.services import supervisor
 
-    made = supervisor.up(center, lambda what: click.echo(f"starting {what}", err=True))
+    made = supervisor.up(center, lambda what: tell(f"starting {what}"))
     url, pids = center.prefect.url if center.prefect else "", supervisor.pids(center)
     show(
         {"center": center.id, "url": url, "processes": pids, "deployments": list(made)},
@@ -76,7 +76,7 @@ def down(center: Center) -> None:
     """
     from pipelines.services import supervisor
 
-    stopped = supervisor.down(center, lambda what: click.echo(f"stopping {what}", err=True))
+    stopped = supervisor.down(center, lambda what: tell(f"stopping {what}"))
     show(
         {"center": center.id, "stopped": list(stopped)},
         f"center {center.id}: stopped {', '.join(stopped) or 'nothing'}",
@@ -230,6 +230,11 @@ def worker(center: Center, number: int) -> None:
     run_worker(center, number=number)
 
 
+def signer_says(line: str) -> None:
+    """Print a message of the signer on stderr."""
+    tell(f"signer: {line}")
+
+
 @run.command()
 @options.file(
     "--socket",
@@ -271,7 +276,7 @@ def signer(
     from pipelines.center.reload import CenterReader
     from pipelines.signer.local_signer import LocalSigner, log_signer
     from pipelines.signer.renewed import RenewedSigner
-    from pipelines.signer.socket_server import SignerServer, to_stderr
+    from pipelines.signer.socket_server import SignerServer
     from pipelines.storage.files import FolderCache
     from pipelines.storage.opening import open_store
 
@@ -295,12 +300,13 @@ def signer(
         )
 
     key = center_key(center)
-    signer = RenewedSigner(CenterReader(center).current, make, to_stderr)
+    signer = RenewedSigner(CenterReader(center).current, make, signer_says)
     server = SignerServer(
         path,
         signer,
         uids=[_id_of("user", pwd.getpwnam, name) for name in users] or [os.geteuid()],
         group=None if group is None else _id_of("group", grp.getgrnam, group),
+        log=signer_says,
     )
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -308,7 +314,7 @@ def signer(
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    to_stderr(f"center {center.id}, key {key.public.keyid}, listening on {path}")
+    signer_says(f"center {center.id}, key {key.public.keyid}, listening on {path}")
     server.serve()
     sys.exit(0)
 

@@ -12,6 +12,8 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from builders.core.errors import SamebitsError
+from builders.core.escaping import escaped
+from pipelines.cli.console import write, write_text
 
 _VARIABLE = "_SAMEBITS_COMPLETE"
 """The variable by which the shell asks the command for proposals; click reads it."""
@@ -39,8 +41,8 @@ def completion(shell: str) -> None:
         raise LookupError(message)
     root = click.get_current_context().find_root()
     if shell == "bash":
-        click.echo('COMP_WORDBREAKS="${COMP_WORDBREAKS//@/}"  # a release is one word')
-    click.echo(found(root.command, {}, "samebits", _VARIABLE).source())
+        write('COMP_WORDBREAKS="${COMP_WORDBREAKS//@/}"  # a release is one word')
+    write_text(found(root.command, {}, "samebits", _VARIABLE).source() + "\n")
 
 
 def recipes(incomplete: str) -> list[CompletionItem]:
@@ -105,5 +107,5 @@ def _store(ctx: click.Context) -> Path | None:
 
 
 def _items(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    fit = (name for name in names if name.startswith(incomplete) and name.isprintable())
+    fit = (name for name in names if name.startswith(incomplete) and name == escaped(name))
     return [CompletionItem(name) for name in islice(fit, _MOST)]

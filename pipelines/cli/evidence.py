@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED
-from builders.core.escaping import escaped
 from pipelines.cli import options
 from pipelines.cli.evidence_check import check
 from pipelines.cli.evidence_show import show_
@@ -140,7 +139,7 @@ def export(
     if secret:
         warn(f"{out} holds private evidence; whoever gets it can read:")
         for one in secret:
-            tell(f"  {escaped(one.what)}, {one.size} bytes, sha256 {one.digest}")
+            tell(f"  {one.what}, {one.size} bytes, sha256 {one.digest}")
     for left in made.left_out:
         warn(f"evidence {left} is too large for a bundle; left out")
     digest, size = Digest.of(made.data), len(made.data)

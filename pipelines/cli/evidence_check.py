@@ -17,7 +17,8 @@ import click
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError, UsageError
 from pipelines.cli import options
-from pipelines.cli.layout import shortened, styled, table
+from pipelines.cli.console import styled
+from pipelines.cli.layout import shortened, table
 from pipelines.cli.terminal import counted, show
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _lines(result: CheckResult) -> Iterator[str]:
     """Yield the answer, then every check. Green is for a result that is a pass as a whole."""
     word, sentence = _answer(result)
     color = {0: "green", 1: "red"}.get(result.exit_code, "yellow")
-    yield f"{click.style(word, fg=color, bold=True)}: {sentence}"
+    yield f"{styled(word, color, bold=True)}: {sentence}"
     if result.artefacts:
         found = [(str(a.verdict), a.name) for a in result.artefacts]
         found += [(f.verdict or "not in it", f"{f.file}, the given file") for f in result.files]

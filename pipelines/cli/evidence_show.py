@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.errors import UsageError
-from builders.core.escaping import escaped
 from pipelines.cli import options
+from pipelines.cli.console import unstyled, write_piece, write_raw
 from pipelines.cli.differences import causes_of
 from pipelines.cli.terminal import report_lines, robustness_lines, show, wants_json
 
@@ -35,6 +34,7 @@ _PIECE = 1 << 16
 @options.file("--report", "folder", metavar="DIR", help="Write the run into the new folder DIR.")
 @click.option("--open", "opened", is_flag=True, help="Open that folder's index in the browser.")
 @click.option("--log", is_flag=True, help="Print the build log, and nothing else.")
+@options.raw
 @options.wide
 @options.common
 def show_(
@@ -45,6 +45,7 @@ def show_(
     *,
     opened: bool,
     log: bool,
+    raw: bool,
 ) -> None:
     """Show the report of one run of RELEASE (vendor/product@version).
 
@@ -55,13 +56,14 @@ def show_(
     --report writes a folder with an index of its files: the report, the build logs, diffoscope's
     HTML where a difference was explained, and the source that was built. --open shows the index in
     the browser; without --report the folder is made below SAMEBITS_HOME. Scripts and network are
-    forbidden in its pages. --log prints the log as it is; on a terminal, escapes stand for
-    characters that are not printable.
+    forbidden in its pages. --log prints the log with escapes in place of characters that are not
+    printable. With --raw it is the log byte for byte, for files and programs.
 
     \b
     Examples:
       samebits evidence show debian/netbase@6.5
-      samebits evidence show debian/netbase@6.5 --log > build.log
+      samebits evidence show debian/netbase@6.5 --log
+      samebits evidence show debian/netbase@6.5 --log --raw > build.log
       samebits evidence show debian/hostname@3.25 --report hostname-report --open
     """
     from builders.locators.offline import OfflineFetcher
@@ -81,8 +83,10 @@ def show_(
     if log:
         if folder or opened or wants_json():
             raise UsageError("--log prints the log alone", expected="no other output option")
-        _print_log(store, report)
+        _print_log(store, report, raw=raw)
         return
+    if raw:
+        raise UsageError("--raw is for the log", expected="--log --raw")
     elsewhere, explanation, damaged = None, None, None
     try:
         elsewhere = read_robustness(store, name)
@@ -102,7 +106,7 @@ def show_(
         from pipelines.verify.report_folder import write_report_folder
 
         options.require_new(path, "folder")
-        shown = map(click.unstyle, lines)
+        shown = map(unstyled, lines)
         made = write_report_folder(path, report, session, shown, explanation=explanation)
         more["folder"] = _folder_document(path, made)
         lines += _folder_lines(path, made)
@@ -113,21 +117,21 @@ def show_(
         raise damaged
 
 
-def _print_log(store: Store, report: Report) -> None:
-    """Print the log of the judged attempt: escaped on a terminal, elsewhere byte for byte."""
+def _print_log(store: Store, report: Report, *, raw: bool) -> None:
+    """Print the log of the judged attempt: escaped, or byte for byte."""
     from pipelines.storage.names import Visibility, cas
 
     judged = report.judged
     if judged is None or judged.rebuild.log is None:
         raise UsageError(f"run {report.run} has no build log", got=report.outcome)
-    drawn = sys.stdout.isatty()
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     with store.open(cas(Visibility.PRIVATE, judged.rebuild.log)) as data:
         while piece := data.read(_PIECE):
-            text = escaped(decoder.decode(piece), keep="\n\t") if drawn else piece
-            click.echo(text, nl=False)
-    if drawn:
-        click.echo(escaped(decoder.decode(b"", final=True)), nl=False)
+            if raw:
+                write_raw(piece)
+            else:
+                write_piece(decoder.decode(piece))
+    write_piece(decoder.decode(b"", final=True))
 
 
 def _own_folder(session: Session, report: Report) -> Path:

@@ -14,8 +14,9 @@ import click
 from builders.core.errors import SamebitsError, UsageError
 from builders.core.similar import did_you_mean, similar_path
 from pipelines.cli import options
+from pipelines.cli.console import styled
 from pipelines.cli.findings import RESULT_COLORS, UNWITNESSED
-from pipelines.cli.layout import shortened, started, styled, table
+from pipelines.cli.layout import shortened, started, table
 from pipelines.cli.terminal import VERDICT_COLORS, show
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import UsageError
-from builders.core.escaping import escaped
 from pipelines.cli import options
+from pipelines.cli.console import styled
 from pipelines.cli.differences import member_lines
-from pipelines.cli.layout import short, short_run, styled, table
+from pipelines.cli.layout import short, short_run, table
 from pipelines.cli.terminal import counted, show, warn
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def compare(shipped: Path, rebuilt: Path) -> None:
     verdict = "IDENTICAL" if same else "DIFFERENT"
     lines = [f"{digests[0]}  {shipped}", f"{digests[1]}  {rebuilt}", verdict]
     found = [] if seen is None else list(named_causes(seen))
-    lines += [f"  {cause.name}: {escaped(cause.detail)}" for cause in found]
+    lines += [f"  {cause.name}: {cause.detail}" for cause in found]
     lines += [f"  {line.removeprefix('- ')}" for line in member_lines(seen)]
     if seen is not None:
         lines.append(f"  first difference at byte {seen.first_offset}, last at {seen.last_offset}")
@@ -141,7 +141,7 @@ def consensus(session: Session, release: ReleaseName, claim: str | None, *, publ
 
 
 def _lines(found: ReleaseConsensus) -> Iterator[str]:
-    yield click.style(found.release, bold=True)
+    yield styled(str(found.release), bold=True)
     for one in found.artefacts:
         result = styled(f"{one.result:<16}", RESULT_COLORS.get(one.result, "red"))
         yield f"  {result} {one.subject.artefact}"

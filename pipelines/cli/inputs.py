@@ -12,7 +12,7 @@ import click
 from builders.core.errors import UsageError
 from pipelines.cli import options
 from pipelines.cli.layout import short, table
-from pipelines.cli.terminal import counted, show, wants_json
+from pipelines.cli.terminal import counted, show, tell, wants_json
 
 if TYPE_CHECKING:
     from builders.inputs.vault_archive import TransferStatus
@@ -98,7 +98,7 @@ def check(session: Session, names: tuple[str, ...]) -> None:
         config = session.images.check(name, _counter(name)).image.config
         rows.append({"image": name, "config": str(config)})
         if not wants_json():  # a line as soon as it is known: each takes minutes
-            click.echo(f"{name}: config digest {config}, as locked")
+            show(rows[-1], f"{name}: config digest {config}, as locked")
     show({"images": rows})
 
 
@@ -116,7 +116,7 @@ def _counter(name: str) -> Callable[[int, int, str], None]:
         part = done * 10 // total if total else -1
         if part != shown or not total:
             shown = part
-            click.echo(f"{name}: {what}{f' ({done}/{total})' if total else ''}", err=True)
+            tell(f"{name}: {what}{f' ({done}/{total})' if total else ''}")
 
     return count
 
@@ -224,7 +224,8 @@ def add(session: Session, file: Path) -> None:
     session.vault.add(file, digest, what=file.name)
     show(
         {"file": str(file), "sha256": str(digest), "locator": str(locator)},
-        f"locator: {locator}\nsha256: {digest}",
+        f"locator: {locator}",
+        f"sha256: {digest}",
     )
 
 
@@ -242,4 +243,4 @@ def _show_transfer(verb: str, status: TransferStatus, file: Path, more: Iterable
         f"{verb} {status.done} inputs, {status.copied} bytes{held}: {file}",
     )
     for path in () if wants_json() else more:
-        click.echo(f"copy too, to recipes/images there: {path}", err=True)
+        tell(f"copy too, to recipes/images there: {path}")

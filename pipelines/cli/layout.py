@@ -10,14 +10,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-import textwrap
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, TextIO
 
-import click
-
-from builders.core.escaping import escaped
+from pipelines.cli.console import marked, shown, styled, unstyled
 from pipelines.cli.options import noted
 
 GAP = 2
@@ -27,11 +25,11 @@ _SHORT = 12
 _NARROWEST = 12
 """The least width of the flexible column; below it the rows are wrapped as lines."""
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+_UNBROKEN = re.compile(r"[(\[]?(?:sha256:)?[0-9a-f]{64}[)\],.:;]?")
+"""A digest as a word, which is copied."""
 _BREAKS = re.compile(r"(?<=/)|(?=@)")
 """Where a word that is longer than its cell is folded first: at a slash, or before a version."""
-_STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
-"""What `click.style` puts around a text."""
-_HANG = re.compile(r" *(?:[-!*] )?(?:\S+(?: \S+)* {2,})?")
+_HANG = re.compile(r" *(?:[-!*|] )?(?:\S+(?: \S+)* {2,})?")
 
 
 def width(stream: TextIO | None = None) -> int | None:
@@ -61,11 +59,6 @@ def shortened(text: str) -> str:
     return _DIGEST.sub(lambda found: short(found[0]), text)
 
 
-def styled(text: str, color: str | None) -> str:
-    """Return a text in a color; None is that of the terminal."""
-    return text if color is None else click.style(text, fg=color)
-
-
 def short_run(run: str) -> str:
     """Return the random part of a run's id, by which `--run` finds it; with `--wide` all of it."""
     return run if noted("wide") else run.rpartition("-")[2]
@@ -86,13 +79,14 @@ def table(
 ) -> Iterator[str]:
     """Yield the lines of a table; of a table without rows, none.
 
-    A cell can be styled with `click.style`. On a terminal that is too narrow, the `flexible` column
-    is folded. Columns in `right` are aligned to the right. Every row has as many cells as `header`.
+    A cell can be `styled`; it is escaped, and one line. On a terminal that is too narrow, the
+    `flexible` column is folded. Columns in `right` are aligned to the right. Every row has as many
+    cells as `header`.
     """
-    cells = [[click.style(name, bold=True) for name in header], *map(list, rows)]
+    cells = [[styled(name, bold=True) for name in header], *(list(map(shown, r)) for r in rows)]
     if len(cells) == 1:
         return
-    sizes = [max(len(click.unstyle(row[n])) for row in cells) for n in range(len(header))]
+    sizes = [max(_size(row[n]) for row in cells) for n in range(len(header))]
     columns = width()
     if columns and (excess := indent + sum(sizes) + GAP * (len(sizes) - 1) - columns) > 0:
         sizes[flexible] = min(sizes[flexible], max(sizes[flexible] - excess, _NARROWEST))
@@ -103,61 +97,95 @@ def table(
             padded = [
                 f"{fill}{part}" if number in rights else f"{part}{fill}"
                 for number, part in enumerate(parts)
-                for fill in [" " * (sizes[number] - len(click.unstyle(part)))]
+                for fill in [" " * (sizes[number] - _size(part))]
             ]
             yield " " * indent + (" " * GAP).join(padded).rstrip()
 
 
 def _folded(cell: str, size: int) -> list[str]:
     """Return a cell as lines of at most that size; a cell that fits keeps its style."""
-    if len(plain := click.unstyle(cell)) <= size:
+    if _size(cell) <= size:
         return [cell]
     lines = [""]
-    for word in re.split(r"(?<= )", plain):
-        for piece in [word] if len(word.rstrip()) <= size else _BREAKS.split(word):
-            if len(f"{lines[-1]}{piece}".rstrip()) > size:
+    for word in re.split(r"(?<= )", unstyled(cell)):
+        for piece in [word] if _size(word.rstrip()) <= size else _BREAKS.split(word):
+            if _size(f"{lines[-1]}{piece}".rstrip()) > size:
                 lines.append("")
             lines[-1] += piece
-    return [part for line in lines if line for part in textwrap.wrap(line, size) or [""]]
+    return [part for line in lines if line for part in _cut(line.rstrip(), size)]
 
 
 def wrapped(line: str, columns: int | None) -> Iterator[str]:
     """Yield a line in parts of at most `columns`, those after the first indented below its text.
 
-    The text begins after the indentation, a bullet and a label that two blanks end. Words are not
-    broken, so that a digest can be copied, but a path that is longer than a line is, at a slash.
+    Where it begins with a bar, which marks text of others, all of them do.
+    The text begins after the indentation, a bullet and a label that two blanks end. Digests are
+    not broken, so that they can be copied. A path that is longer than a line is, at a slash, and
+    any other word too: what a terminal breaks itself would begin where our own lines do.
     """
-    plain = click.unstyle(line)
-    if columns is None or len(plain) <= columns:
+    plain = unstyled(line)
+    if columns is None or _size(plain) <= columns:
         yield line
         return
     found = _HANG.match(plain)
     indent = found.end() if found else 0
     lead = len(plain) - len(plain.lstrip(" "))
+    if lead > columns // 2:
+        line, lead = line[lead - columns // 2 :], columns // 2
     if indent > columns // 2 or indent == lead:
         indent = lead + GAP
-    part, used, gap = "", 0, ""
+    start = " " * indent
+    if plain[lead:].startswith("| "):
+        start = f"{' ' * lead}| "
+    part, used, gap, empty = "", 0, "", True
     for piece in re.split(r"( +)", line):
         if piece.isspace() or not piece:
             gap += piece
             continue
-        long = len(click.unstyle(piece)) > columns - indent
-        for word in re.split(r"(?<=/)", piece) if long else [piece]:
-            size = len(click.unstyle(word))
-            if used + len(gap) + size > columns and used > indent:
+        for word in _words(piece, columns - max(indent, len(start))):
+            size = _size(word)
+            if used + len(gap) + size > columns and not empty:
                 yield part
-                part, used, gap = " " * indent, indent, ""
-            part, used, gap = f"{part}{gap}{word}", used + len(gap) + size, ""
+                part, used, gap = start, len(start), ""
+            part, used, gap, empty = f"{part}{gap}{word}", used + len(gap) + size, "", False
     yield part
 
 
 def fitted(lines: Iterable[Any], stream: TextIO | None = None) -> Iterator[str]:
-    """Yield lines as `stream` (stdout) shows them; a text of several lines is not wrapped.
-
-    Whatever a terminal would obey is escaped, but for colors.
-    """
+    """Yield lines as `stream` (stdout) shows them: escaped, and marked after a newline."""
     columns = width(stream)
     for line in lines:
-        parts = enumerate(_STYLE.split(str(line)))
-        text = "".join(part if n % 2 else escaped(part, keep="\n\t") for n, part in parts)
-        yield from [text] if "\n" in text else wrapped(text, columns)
+        for text in marked(str(line)):
+            yield from wrapped(text, columns)
+
+
+def _size(text: str) -> int:
+    """Return how many columns a terminal gives to a text."""
+    plain = unstyled(text)
+    return len(plain) if plain.isascii() else sum(map(_columns, plain))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def _cut(text: str, size: int) -> Iterator[str]:
+    """Yield a text in parts of at most `size` columns."""
+    part, used = "", 0
+    for character in text:
+        if (columns := _columns(character)) + used > size and part:
+            yield part
+            part, used = "", 0
+        part, used = f"{part}{character}", used + columns
+    yield part
+
+
+def _words(piece: str, size: int) -> Iterator[str]:
+    """Yield a word, in parts if it is longer than a line."""
+    if _size(piece) <= size or _UNBROKEN.fullmatch(piece):
+        yield piece
+        return
+    for word in re.split(r"(?<=/)", piece):
+        yield from [word] if _size(word) <= size else _cut(unstyled(word), size)

@@ -13,8 +13,9 @@ import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
 from pipelines.cli import options
+from pipelines.cli.console import write_text
 from pipelines.cli.forks import forks
-from pipelines.cli.terminal import counted, screen, show, wants_json, warn
+from pipelines.cli.terminal import counted, screen, show, tell, wants_json, warn
 
 if TYPE_CHECKING:
     from pipelines.audit.log_audit import LogReport
@@ -67,7 +68,7 @@ def checkpoint(session: Session) -> None:
             "root": signed.checkpoint.root.hex() if signed else None,
             "checkpoint": text,
         },
-        text.removesuffix("\n") if text else f"the log {center.origin} is empty",
+        *(text.splitlines() if text else [f"the log {center.origin} is empty"]),
     )
 
 
@@ -99,7 +100,7 @@ def prove(session: Session, index: int, out: Path | None) -> None:
             }
         )
     elif out is None:
-        click.echo(proof.to_bytes().decode(), nl=False)
+        write_text(proof.to_bytes().decode())
 
 
 @command.command()
@@ -184,7 +185,7 @@ def witness(session: Session, places: tuple[str, ...], **given: Any) -> None:
         *(line for place, result in found for line in _witness_lines(place, result)),
     )
     if not found and not wants_json():
-        click.echo(f"center {session.center.id} has no peers, and no STORE was given", err=True)
+        tell(f"center {session.center.id} has no peers, and no STORE was given")
     outcomes = {result.outcome for _, result in found}
     if WitnessOutcome.REFUSED in outcomes:
         sys.exit(1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import json
 import os
 import signal
 import sys
@@ -23,7 +22,9 @@ from builders.core.errors import (
     SamebitsError,
     UsageError,
 )
+from builders.core.log_records import escape_logs
 from builders.core.similar import did_you_mean
+from pipelines.cli.console import escape_crashes, write_json
 from pipelines.cli.terminal import tell, warn
 
 _COMMANDS = {
@@ -117,6 +118,8 @@ def main(
 ) -> NoReturn:
     """Run the command and exit; a failure is one clear message, never a traceback."""
     signal.signal(signal.SIGTERM, _terminate)
+    escape_logs()
+    escape_crashes()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = command.main(
@@ -132,7 +135,7 @@ def main(
         fail(error, as_json=_wants_json(words))
     except (KeyboardInterrupt, click.Abort):
         code = EXIT_INTERRUPTED
-        click.echo("samebits: interrupted; nothing half-done was left behind", err=True)
+        warn("interrupted; nothing half-done was left behind")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
@@ -156,14 +159,14 @@ def _wants_json(words: Sequence[str]) -> bool:
 def fail(error: SamebitsError, *, as_json: bool) -> None:
     """Print an error: for people on stderr, for programs as the one document on stdout."""
     if as_json:
-        click.echo(json.dumps({"error": error.to_dict()}, indent=2))
+        write_json({"error": error.to_dict()})
     warn(error)
 
 
 def _show_usage(error: click.ClickException, *, as_json: bool) -> None:
     """Print what click says of wrong words, as `fail` prints an error."""
     if as_json:
-        click.echo(json.dumps({"error": UsageError(error.format_message()).to_dict()}, indent=2))
+        write_json({"error": UsageError(error.format_message()).to_dict()})
     text = io.StringIO()
     error.show(text)
     tell(*text.getvalue().splitlines())

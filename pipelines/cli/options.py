@@ -124,6 +124,11 @@ wide = _flag("--wide", "Print whole digests, and do not wrap lines.")
 """Adds `--wide`, which `layout` obeys: for commands that print tables or digests."""
 
 
+raw = click.option(
+    "--raw", is_flag=True, help="Escape nothing: for files and programs, not for a terminal."
+)
+"""Adds `--raw`, of a command that prints bytes of others."""
+
 offline = _flag("--offline", "Fetch nothing: use the vault and files of this machine alone.")
 """Adds `--offline` to a command with a `Session`."""
 

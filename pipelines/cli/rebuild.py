@@ -16,7 +16,7 @@ import click
 from builders.core.enums import Outcome
 from builders.core.errors import EXIT_NOT_CHECKED, EngineError, UsageError
 from pipelines.cli import options
-from pipelines.cli.terminal import screen, show
+from pipelines.cli.terminal import screen, show, warn
 
 if TYPE_CHECKING:
     from builders.images.provide import ProvidedImage
@@ -111,7 +111,7 @@ def _open_shell(
         labels=job.labels,
         interactive=True,
     ) as (spec, _):
-        click.echo(f"samebits: the build would run: {' '.join(plan.command[3:])}", err=True)
+        warn(f"the build would run: {' '.join(plan.command[3:])}")
         with session.engine.created(spec, terminal=True) as container:
             command = ["docker", "start", "--attach", "--interactive", container]
             try:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, EXIT_USAGE, UsageError
-from builders.core.escaping import escaped
 from pipelines.cli import options
+from pipelines.cli.console import styled, write_text
 from pipelines.cli.recipe_script import ScriptOptions, infer_own_build, script_options
 from pipelines.cli.terminal import counted, screen, show, tell, wants_json, warn
 
@@ -220,26 +220,26 @@ def show_journal(journal: SearchJournal, out: Path | None) -> None:
         show(journal.model_dump(mode="json", by_alias=True))
         return
     if journal.recipe is not None and out is None:
-        click.echo(journal.recipe, nl=False)
+        write_text(journal.recipe)
     tell(*_journal_lines(journal))
     if out is not None and journal.recipe is not None:
         tell(f"  recipe: {out}")
 
 
 def _journal_lines(journal: SearchJournal) -> Iterator[str]:
-    status = click.style(journal.status, fg=_COLORS.get(journal.status, "red"))
+    status = styled(journal.status, _COLORS.get(journal.status, "red"))
     yield f"{journal.release}  {status}  {journal.artefact}"
     tries, bits = counted(len(journal.tries), "try", "tries"), counted(journal.bits, "bit")
     yield f"  {tries}, {journal.seconds:.1f} s"
     if journal.scalars:
         yield f"  the inferred values can carry at most {bits} of the shipped file"
     if journal.status != "identical":
-        yield f"  {escaped(journal.reason)}"
+        yield f"  {journal.reason}"
     for scalar in journal.scalars:
-        value, evidence = escaped(scalar.value), escaped(scalar.evidence)
-        yield f"  - {escaped(scalar.name)} {value} ({counted(scalar.bits, 'bit')}): {evidence}"
-    yield from (f"  - {cause.name}: {escaped(cause.detail)}" for cause in journal.causes)
-    yield from (f"  note: {escaped(note)}" for note in journal.notes)
+        bits = counted(scalar.bits, "bit")
+        yield f"  - {scalar.name} {scalar.value} ({bits}): {scalar.evidence}"
+    yield from (f"  - {cause.name}: {cause.detail}" for cause in journal.causes)
+    yield from (f"  note: {note}" for note in journal.notes)
 
 
 @command.command()
@@ -252,4 +252,4 @@ def schema() -> None:
     """
     from builders.recipe.recipe import recipe_schema
 
-    click.echo(recipe_schema(), nl=False)
+    write_text(recipe_schema())

@@ -13,7 +13,6 @@ import click
 from builders.core.errors import EXIT_INTERRUPTED, EXIT_NOT_CHECKED, SamebitsError
 from builders.core.similar import did_you_mean
 from pipelines.cli import options
-from pipelines.cli.layout import fitted
 from pipelines.cli.requested import (
     AskedCenter,
     asked_center,
@@ -134,9 +133,8 @@ def new(
     content, record = request.content, request_key(asked.id, request.digest)
     end = show_time(content.expires)
     if not wants_json():
-        text = f"asked {asked.id} for {release}, nonce {content.nonce}, until {end}"
-        click.echo("\n".join(fitted([text])))
-        click.echo(record)
+        asked_for = f"asked {asked.id} for {release}, nonce {content.nonce}, until {end}"
+        show(content.to_dict(), asked_for, record)
     status, code = None, 0
     if wait is not None:
         try:

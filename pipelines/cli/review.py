@@ -14,8 +14,9 @@ import click
 from builders.core.errors import EXIT_NOT_CHECKED, SamebitsError, UsageError
 from builders.core.smallfile import read_small_file
 from pipelines.cli import options
+from pipelines.cli.console import confirm, write
 from pipelines.cli.layout import short, table
-from pipelines.cli.terminal import confirm, counted, show, tell, wants_json, warn
+from pipelines.cli.terminal import counted, show, tell, wants_json, warn
 from pipelines.evidence.errors import EXIT_REFUSED
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ def import_(session: Session, place: str) -> None:
         kept = keep_review(session.store, review.envelope) if review.envelope else None
         rows.append({"from": review.name, "review": kept, "fault": review.fault})
         if not wants_json():
-            click.echo(kept or f"NOT IMPORTED  {review.name}: {review.fault}")
+            write(kept or f"NOT IMPORTED  {review.name}: {review.fault}")
     show({"reviews": rows})
     sys.exit(EXIT_REFUSED if any(row["fault"] for row in rows) else 0)
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from builders.core.escaping import escaped
 from pipelines.cli import options
-from pipelines.cli.terminal import counted, screen, show, wants_json, warn
+from pipelines.cli.console import page, styled, write, write_raw
+from pipelines.cli.terminal import counted, screen, show, tell, wants_json, warn
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -75,7 +75,7 @@ def get(session: Session, release: str, out: Path) -> None:
         lines += _source_lines(row)
     show({"release": recipe.release, "out": str(out), "sources": rows}, *lines)
     if led := [link for row in rows for link in row["links_out"]]:
-        names = ", ".join(escaped(link) for link in led[:_SHOWN])
+        names = ", ".join(led[:_SHOWN])
         more = f" and {len(led) - _SHOWN} more" if len(led) > _SHOWN else ""
         warn(f"{counted(len(led), 'link')} in it lead out of the tree: {names}{more}")
 
@@ -125,20 +125,23 @@ def _reviews(source: ReleaseSource, loaded: LoadedRecipe, session: Session) -> l
 @click.argument("after", metavar="B", shell_complete=_complete)
 @click.option("--stat", is_flag=True, help="List the files with their numbers of lines alone.")
 @click.option("--text", is_flag=True, help="Compare binary files line by line too.")
+@options.raw
 @options.offline
 @options.common
-def diff(session: Session, before: str, after: str, *, stat: bool, text: bool) -> None:
+def diff(session: Session, before: str, after: str, *, stat: bool, text: bool, raw: bool) -> None:
     """Compare the source trees of A and B, each vendor/product@version or the path of a recipe.
 
     The output is a unified diff as git writes it, with files that were added, removed, are binary
-    or have another mode. No attribute or configuration in the sources changes what is shown. On a
-    terminal, characters that are not printable are shown as escapes.
+    or have another mode. No attribute or configuration in the sources changes what is shown.
+    Characters that are not printable are shown as escapes; with --raw the diff is as `patch` reads
+    it, byte for byte.
 
     \b
     Examples:
       samebits source diff debian/netbase@6.4 debian/netbase@6.5
       samebits source diff debian/netbase@6.4 netbase/6.5.yaml --stat
       samebits source diff debian/netbase@6.4 debian/netbase@6.5 --json
+      samebits source diff debian/netbase@6.4 debian/netbase@6.5 --raw > 6.5.patch
 
     Exit codes: 0 no file differs, 1 some do, 2 a source cannot be had, 64 usage.
     """
@@ -156,7 +159,7 @@ def diff(session: Session, before: str, after: str, *, stat: bool, text: bool) -
             if wants_json():
                 rows.append(change.to_dict())
             else:
-                write_changes([change], stat=stat)
+                write_changes([change], stat=stat, raw=raw)
         sides = [
             {"release": side.recipe.release, "sources": [s.to_dict() for s in sources]}
             for side, sources in ((one, old), (other, new))
@@ -164,30 +167,28 @@ def diff(session: Session, before: str, after: str, *, stat: bool, text: bool) -
     document = {"before": sides[0], "after": sides[1], "changes": rows}
     show({**document, **totals.to_dict()})
     if not wants_json():
-        click.echo(f"{one.recipe.release} -> {other.recipe.release}: {totals}", err=True)
+        tell(f"{one.recipe.release} -> {other.recipe.release}: {totals}")
     sys.exit(1 if any(totals.counts.values()) else 0)
 
 
 def write_changes(
-    changes: Iterable[SourceChange], *, stat: bool = False, err: bool = False
+    changes: Iterable[SourceChange], *, stat: bool = False, err: bool = False, raw: bool = False
 ) -> None:
-    """Print changes: escaped on a terminal, and elsewhere byte for byte, as `patch` reads them."""
-    shown = sys.stderr if err else sys.stdout
+    """Print changes: escaped, or with `raw` byte for byte, as `patch` reads them."""
     for change in changes:
         data = _stat_line(change) if stat else change.patch()
-        if shown.isatty():
-            for line in drawn_lines(data):
-                click.echo(line, err=err)
+        if raw:
+            write_raw(data)
         else:
-            click.echo(data, err=err, nl=False)
+            write(*drawn_lines(data), err=err)
 
 
 def drawn_lines(data: bytes) -> Iterator[str]:
-    """Yield the lines of a diff for a terminal: coloured, and escaped where not printable."""
+    """Yield the lines of a diff, colored."""
     colors = {"+": "green", "-": "red", "@": "cyan"}
     for line in data.removesuffix(b"\n").split(b"\n"):
-        text = escaped(line.decode("utf-8", "backslashreplace"), keep="\t")
-        yield click.style(text, bold=text.startswith("diff ") or None, fg=colors.get(text[:1]))
+        text = line.decode("utf-8", "backslashreplace").expandtabs()
+        yield styled(text, colors.get(text[:1]), bold=text.startswith("diff "))
 
 
 def _stat_line(change: SourceChange) -> bytes:
@@ -278,8 +279,6 @@ def _counted_in(totals: DiffTotals, changes: Iterable[SourceChange]) -> Iterator
 def _page(changes: Iterable[SourceChange]) -> None:
     """Show a diff in the pager of a terminal, else on stderr."""
     if sys.stdout.isatty() and not wants_json():
-        click.echo_via_pager(
-            f"{line}\n" for change in changes for line in drawn_lines(change.patch())
-        )
+        page(line for change in changes for line in drawn_lines(change.patch()))
     else:
         write_changes(changes, err=True)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
-from builders.core.escaping import escaped
 from pipelines.cli import options
+from pipelines.cli.console import clear_screen, styled, write
 from pipelines.cli.layout import fitted, table
 from pipelines.cli.terminal import counted, show, wants_json
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _MISSING = 1
 _EVERY, _SLOW_EVERY = 2.0, 60.0
 """Seconds from one look to the next; disk and alarms are looked at less often."""
-_CLEAR = "\x1b[H\x1b[J"
 
 
 @click.command()
@@ -86,17 +85,17 @@ def _exit_code(found: CenterStatus) -> int:
 def _draw(found: CenterStatus, now: datetime) -> None:
     """Print the status in place of the last one on a terminal, else below it."""
     moment = f"{now:%Y-%m-%d %H:%M:%S} UTC, until Ctrl-C"
-    text = "\n".join(fitted([moment, *status_lines(found, now)]))
-    click.echo(f"{_CLEAR if sys.stdout.isatty() else ''}{text}")
+    clear_screen()
+    write(*fitted([moment, *status_lines(found, now)]))
 
 
 def status_lines(found: CenterStatus, now: datetime) -> Iterator[str]:
-    """Yield the status as text for people; texts of others are escaped."""
+    """Yield the status as text for people."""
     running = len(found.services) - len(found.missing)
     words = f"{running} of {counted(len(found.services), 'service')} running"
     yield f"center {found.center}: {words if found.services else 'no services of its own'}"
     rows = [
-        (s.name, _state(runs=s.runs), "" if s.pid is None else str(s.pid), escaped(s.detail))
+        (s.name, _state(runs=s.runs), "" if s.pid is None else str(s.pid), s.detail)
         for s in found.services
     ]
     yield from table(("SERVICE", "STATE", "PID", "DETAIL"), rows)
@@ -112,27 +111,27 @@ def status_lines(found: CenterStatus, now: datetime) -> Iterator[str]:
     yield from _work("FLOW RUN", "WORKER", found.flow_runs, now)
     yield from _work("REBUILD HERE", "RUN", found.rebuilds, now)
     if found.queued:
-        yield f"waiting for a worker: {escaped(', '.join(found.queued))}"
+        yield f"waiting for a worker: {', '.join(found.queued)}"
     yield f"next night: {_next_night(found, now)}"
     yield from _last_night(found)
     beat = (found.last_heartbeat or "none").replace("+00:00", "Z")
     yield f"last heartbeat: {beat}"
     if (policy := found.policy) is not None:
         yield f"policy: {policy['file']}, version {policy['version']}, until {policy['expires']}"
-    yield from (f"key for {use}: {escaped(place)}" for use, place in found.keys.items())
+    yield from (f"key for {use}: {place}" for use, place in found.keys.items())
     yield from _disk(found.disk)
     if found.waiting_evidence:
         yield f"evidence that waits to be sent: {found.waiting_evidence}"
     for word, texts in (("WARNING", found.warnings), ("FAULT", found.faults)):
-        yield from (f"{click.style(word, fg='yellow')} {escaped(text)}" for text in texts)
+        yield from (f"{styled(word, 'yellow')} {text}" for text in texts)
 
 
 def _state(*, runs: bool) -> str:
-    return "running" if runs else click.style("STOPPED", fg="red")
+    return "running" if runs else styled("STOPPED", "red")
 
 
 def _work(what: str, where: str, works: tuple[RunningJob, ...], now: datetime) -> Iterator[str]:
-    rows = [(escaped(w.what), escaped(w.where), _since(w.since, now)) for w in works]
+    rows = [(w.what, w.where, _since(w.since, now)) for w in works]
     yield from table((what, where, "SINCE"), rows, flexible=0)
 
 
@@ -161,11 +160,11 @@ def _last_night(found: CenterStatus) -> Iterator[str]:
     verdicts = ", ".join(f"{n} {v}" for v, n in night["verdicts"].items())
     yield f"last night: {night['night']}: {verdicts or 'nothing'}"
     for alarm in night["alarms"]:
-        text = escaped(f"{alarm['kind']}: {alarm['about']}: {alarm['text']}")
+        text = f"{alarm['kind']}: {alarm['about']}: {alarm['text']}"
         if "acknowledged" in alarm:
-            yield f"acknowledged by {escaped(alarm['acknowledged'])}: {text}"
+            yield f"acknowledged by {alarm['acknowledged']}: {text}"
         else:
-            yield f"{click.style('ALARM', fg='red')} {text}"
+            yield f"{styled('ALARM', 'red')} {text}"
     known = len(night["alarms"]) - found.open_alarms
     yield f"open alarms: {found.open_alarms}, {known} acknowledged; see `samebits alarm list`"
 
@@ -174,7 +173,7 @@ def _disk(disk: DiskUse) -> Iterator[str]:
     parts = ", ".join(f"{name} {_size(size)}" for name, size in disk.used.items())
     yield f"disk: {_size(disk.free)} of {_size(disk.total)} free; {parts or 'nothing used yet'}"
     if disk.tight:
-        yield f"{click.style('WARNING', fg='yellow')} the disk is nearly full"
+        yield f"{styled('WARNING', 'yellow')} the disk is nearly full"
 
 
 def _size(count: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -10,13 +9,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from builders.core.enums import Outcome, Verdict
-from builders.core.errors import UsageError
 from builders.core.escaping import escaped
+from pipelines.cli.console import styled, write, write_json
 from pipelines.cli.differences import confirmation_lines, member_lines, told_of
-from pipelines.cli.layout import fitted, short, shortened, styled
+from pipelines.cli.layout import fitted, short, shortened
 from pipelines.cli.options import noted
 
 if TYPE_CHECKING:
@@ -50,35 +47,21 @@ def wants_json() -> bool:
 
 def show(document: Any, *lines: object) -> None:
     """Print `document` with `--json`, else the lines, wrapped where stdout is a terminal."""
-    for line in [json.dumps(document, indent=2)] if wants_json() else fitted(lines):
-        click.echo(line)
+    if wants_json():
+        write_json(document)
+    elif lines:
+        write(*fitted(lines))
 
 
 def tell(*lines: object) -> None:
     """Print lines on stderr, wrapped where that is a terminal."""
-    for line in fitted(lines, sys.stderr):
-        click.echo(line, err=True)
+    if lines:
+        write(*fitted(lines, sys.stderr), err=True)
 
 
 def warn(message: object) -> None:
-    """Print a message or an error on stderr; what others wrote in it is escaped."""
-    tell("samebits: " + escaped(str(message), keep="\n"))
-
-
-def confirm(question: str) -> bool:
-    """Ask on stderr for yes or no; raises `UsageError` where there is no terminal to answer."""
-    try:
-        return click.confirm(question, err=True)
-    except click.Abort as error:
-        if not isinstance(error.__context__, EOFError):
-            raise
-        click.echo(err=True)
-        raise UsageError(
-            f"no answer to: {question}",
-            got="the end of the input",
-            expected="y, or --yes",
-            todo="Give --yes to go on without a question",
-        ) from error
+    """Print a message or an error on stderr."""
+    tell(f"samebits: {message}")
 
 
 def counted(number: float, one: str, more: str | None = None) -> str:
@@ -98,7 +81,7 @@ class PlainLines:
         """Print the step."""
         with self._lock:
             seconds = time.monotonic() - self._start
-            click.echo(f"{seconds:7.1f} s  {release}  {escaped(step)}", err=True)
+            write(f"{seconds:7.1f} s  {release}  {step}", err=True)
 
     def detail(self, release: str, text: str) -> None:
         """Print nothing: a log has one line a step."""
@@ -133,7 +116,7 @@ class LiveLines:
         with self._lock:
             if release not in self._tasks:
                 self._tasks[release] = self._progress.add_task(
-                    release, total=None, step="", detail=""
+                    escaped(release), total=None, step="", detail=""
                 )
             self._progress.update(self._tasks[release], **fields)
 
@@ -192,12 +175,12 @@ def report_lines(
     """
     seconds = report.timings.get("total", 0.0)
     built = "" if report.outcome is Outcome.BUILT else f", outcome {report.outcome}"
-    yield f"{click.style(report.release, bold=True)}  {seconds:.1f} s{built}"
+    yield f"{styled(report.release, bold=True)}  {seconds:.1f} s{built}"
     for finding in report.artefacts:
-        yield f"  {styled_verdict(finding.verdict)} {escaped(finding.name)}"
+        yield f"  {styled_verdict(finding.verdict)} {finding.name}"
         if finding.verdict not in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}:
             yield from (f"{'':19}{shortened(line)}" for line in _reason_lines(finding, explanation))
-    yield from (f"  cause {cause.name}: {escaped(cause.detail)}" for cause in causes)
+    yield from (f"  cause {cause.name}: {cause.detail}" for cause in causes)
     yield from _copy_lines(report)
     if report.claim:
         yield f"  claim {short(report.claim)}  digest of inputs, image, scripts, environment"
@@ -223,10 +206,10 @@ def _copy_lines(report: Report) -> Iterator[str]:
 
 
 def _reason_lines(finding: Finding, explanation: RunExplanation | None) -> Iterator[str]:
-    yield escaped(finding.reason, keep="\n\t")
+    yield finding.reason
     told = told_of(finding, explanation)
     for cause in told.causes[:_SHOWN_CAUSES]:
-        yield f"- {cause.name}: {escaped(cause.detail)}"
+        yield f"- {cause.name}: {cause.detail}"
     yield from confirmation_lines(finding.name, explanation)
     found = told.explanation
     yield from member_lines(found.first_look)
@@ -234,7 +217,7 @@ def _reason_lines(finding: Finding, explanation: RunExplanation | None) -> Itera
         kept = f", report sha256 {found.html_diff}" if found.html_diff else ""
         yield f"- {found.tool}: {found.status}{kept}"
     elif found.status != "none":
-        yield f"- explanation {found.status}: {escaped(found.note or 'no reason is published')}"
+        yield f"- explanation {found.status}: {found.note or 'no reason is published'}"
 
 
 def robustness_lines(test: RobustnessTest) -> list[str]:

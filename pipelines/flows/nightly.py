@@ -17,7 +17,6 @@ from uuid import UUID
 
 import httpx
 from prefect import Flow, flow, get_run_logger
-from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import TERMINAL_STATES, StateType
@@ -26,6 +25,7 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run
 
 from builders.core.errors import CancelledError
+from builders.core.escaping import escaped
 from pipelines.center.center import Center
 from pipelines.center.reload import load_running
 from pipelines.flows.cancelled_runs import (
@@ -35,7 +35,7 @@ from pipelines.flows.cancelled_runs import (
     tell_if_cancelled,
 )
 from pipelines.flows.flow_runs import living, restart_dead, start_again
-from pipelines.flows.verify_release import safely
+from pipelines.flows.verify_release import safely, show_table
 from pipelines.flows.verify_shard import shard_in
 from pipelines.nightly.alarms import outside_alarms
 from pipelines.nightly.night import NightSummary, end_night, work_of
@@ -239,10 +239,10 @@ def _event(owner: Center, record: NightRecord, alarm: NightAlarm) -> None:
         event=f"samebits.alarm.{alarm.kind}",
         resource={
             "prefect.resource.id": f"samebits.center.{owner.id}",
-            "samebits.about": alarm.about,
+            "samebits.about": escaped(alarm.about),
             "samebits.night": record.night,
         },
-        payload={"text": alarm.text, "night": record.night},
+        payload={"text": escaped(alarm.text), "night": record.night},
     )
 
 
@@ -258,6 +258,4 @@ def _table(summary: NightSummary) -> None:
         }
         for e in record.releases
     ]
-    create_table_artifact(
-        rows, key=f"night-{record.center}", description="\n\n".join(summary.lines())
-    )
+    show_table(f"night-{record.center}", rows, summary.lines())

@@ -7,7 +7,7 @@ failures of the center's own machinery are retried.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 
+from builders.core.escaping import markdown
 from pipelines.center.reload import load_running
 from pipelines.evidence.report import Report
 from pipelines.flows.cancelled_runs import cancelled_state
@@ -86,10 +87,13 @@ def _show(report: Report) -> None:
         for f in report.artefacts
     ]
     about = f"{report.release}: {report.verdict}, run {report.run}"
-    safely(
-        "the table of verdicts",
-        lambda: create_table_artifact(rows, key=key.strip("-"), description=about),
-    )
+    safely("the table of verdicts", lambda: show_table(key.strip("-"), rows, [about]))
+
+
+def show_table(key: str, rows: Iterable[Mapping[str, str]], lines: Iterable[str]) -> None:
+    """Keep a table below some lines in Prefect, whose pages read both as Markdown."""
+    cells = [{name: markdown(text) for name, text in row.items()} for row in rows]
+    create_table_artifact(cells, key=key, description="\n\n".join(map(markdown, lines)))
 
 
 def safely(what: str, send: Callable[[], object]) -> None:

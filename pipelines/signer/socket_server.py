@@ -6,7 +6,6 @@ import os
 import socket
 import stat
 import struct
-import sys
 import threading
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -33,11 +32,6 @@ _BACKLOG = 32
 _POLL = 0.5  # seconds between checks of whether to stop
 
 
-def to_stderr(line: str) -> None:
-    """Write one line to standard error."""
-    sys.stderr.write(f"signer: {line}\n")
-
-
 class SignerServer:
     """Answers callers on one socket until it is stopped."""
 
@@ -48,7 +42,7 @@ class SignerServer:
         *,
         uids: Collection[int],
         group: int | None = None,
-        log: Callable[[str], None] = to_stderr,
+        log: Callable[[str], None],
         seconds: float = wire.SECONDS,
     ) -> None:
         """Listen on `path`, which is made with mode 0600, or 0660 for the group id `group`.

@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from builders.core.digest import Digest, chunks
 from builders.core.enums import Role
 from builders.core.errors import InputMismatchError, NotFoundError, SamebitsError, UsageError
-from builders.core.escaping import escaped
+from builders.core.escaping import entry, escaped
 from builders.inputs.source_files import SourceFiles
 from builders.recipe.recipe import Input
 from pipelines.evidence.report import Purpose, Report, SourceFact
@@ -48,6 +48,7 @@ _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     undefined=StrictUndefined,
     autoescape=True,
+    finalize=lambda value: escaped(value) if isinstance(value, str) else value,
     trim_blocks=True,
     lstrip_blocks=True,
 )
@@ -134,8 +135,8 @@ class _Writer:
         self._explanations()
         self._sources(self._report.environment.sources)
         page = _TEMPLATES.get_template("report.html.j2").render(
-            title=escaped(f"{self._report.release}: {self._report.verdict}"),
-            lines=[escaped(line) for line in lines],
+            title=f"{self._report.release}: {self._report.verdict}",
+            lines=[part for line in lines for part in entry(line).split("\n")],
             files=self.files,
             left_out=self.left_out,
         )
@@ -158,13 +159,13 @@ class _Writer:
             name = "build.log.txt" if own else f"build-{attempt.number}.log.txt"
             purpose = "the build log" if own else f"the log of attempt {attempt.number}"
             kind = "" if attempt.purpose == Purpose.JUDGED else f" ({attempt.purpose})"
-            self._object(name, f"{purpose}{escaped(kind)}", attempt.rebuild.log)
+            self._object(name, f"{purpose}{kind}", attempt.rebuild.log)
 
     def _explanations(self) -> None:
         for number, finding in enumerate(self._report.artefacts, start=1):
             told = (self._explanation.about(finding.name) if self._explanation else None) or finding
             about, html, data = (
-                escaped(finding.name),
+                finding.name,
                 told.explanation.html_diff,
                 told.explanation.json_diff,
             )
@@ -205,13 +206,13 @@ class _Writer:
         """Unpack the sources that were built, from the vault."""
         for number, fact in enumerate(sources, start=1):
             name = "source" if len(sources) == 1 else f"source-{number}"
-            what = f"the source that was built, {escaped(fact.locator)}"
+            what = f"the source that was built, {fact.locator}"
             try:
                 source = self._source(fact, number)
                 source.write(self.folder / name)
             except (SamebitsError, ValueError) as error:
                 shutil.rmtree(self.folder / name, ignore_errors=True)
-                self.left_out.append(LeftOut(what=what, why=escaped(str(error))))
+                self.left_out.append(LeftOut(what=what, why=str(error)))
                 continue
             made = FolderFile(
                 name=f"{name}/", what=what, size=source.size(), digest=source.digest, linked=False

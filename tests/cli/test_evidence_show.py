@@ -58,10 +58,11 @@ class Page(HTMLParser):
 
 
 def test_the_log_is_printed_byte_for_byte_and_alone(filled: Filled) -> None:
-    ended = shown(filled, "--log")
+    ended = shown(filled, "--log", "--raw")
     assert (ended.code, ended.out.encode()) == (0, LOG)
     for more in (("--json",), ("--open",), ("--report", filled.home / "no")):
         assert shown(filled, "--log", *more).code == 64
+    assert shown(filled, "--raw").code == 64
     assert not (filled.home / "no").exists()
 
 
@@ -76,12 +77,17 @@ def test_a_run_without_a_log_says_so(tmp_path: Path) -> None:
     assert "has no build log" in ended.err
 
 
-def test_on_a_terminal_the_log_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_is_escaped_and_is_raw_on_no_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tests.signer.scene.LOG", b"\x1b]0;owned\x07\tna\xc3\xafve \xff\n" * 3000)
     filled = Filled(tmp_path, "identical")
     words = ("evidence", "show", str(RELEASE), "--center", filled.file, "--log")
     seen = in_terminal(*words, home=filled.home).out
-    assert set(seen.split("\n")) == {r"\x1b]0;owned\x07" + "\tnaïve \\xff", ""}
+    escapes = r"\x1b]0;owned\x07" + " " * 6 + "naïve \\xff"
+    assert set(seen.split("\n")) == {escapes, ""}
+    assert shown(filled, "--log").out == seen
+    assert in_terminal(*words, "--raw", home=filled.home).code == 64
 
 
 def test_a_folder_holds_the_run_and_names_each_file(filled: Filled, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_junit_counts_failures_and_errors_and_holds_hostile_text(results: list[V
     assert [(type(r), r.type) for r in other.result] == [(Failure, "DIFFERENT")]
     assert [(type(r), r.type) for r in none.result] == [(Error, "NOT_CHECKED")]
     assert other.result[0].text.startswith(
-        "]]>&<b>\"'\n::set-env name=PATH::x\n##[add-matcher]\\x1b"
+        "]]>&<b>\"'\n| ::set-env name=PATH::x\\r##[add-matcher]\\x1b"
     )
     assert "\\x00" in other.result[0].text
     assert "\\ufffe" in other.result[0].text
@@ -149,7 +149,7 @@ def test_annotations_are_one_line_each_that_hostile_text_cannot_leave(
     assert lines[1].startswith(
         "::error file=acme/engine%2C 4%3A2.yaml,title=DIFFERENT acme/engine@4.2 other.bin::]]>"
     )
-    assert "%0A::set-env name=PATH::x%0D##[add-matcher]\\x1b[31m\\x00" in lines[1]
+    assert "%0A| ::set-env name=PATH::x\\r##[add-matcher]\\x1b[31m\\x00" in lines[1]
     assert "%250A, end" in lines[1]
     assert lines[3].endswith("(candidate, no evidence: nothing was signed, stored or logged)")
 

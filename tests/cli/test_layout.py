@@ -14,13 +14,14 @@ from rich.progress import Progress
 
 from builders.core.errors import SamebitsError
 from pipelines.cli import options
+from pipelines.cli.console import styled, unstyled
 from pipelines.cli.layout import fitted, short, table, width, wrapped
 from pipelines.cli.main import fail
 from pipelines.cli.terminal import LiveLines, columns
 
 HEADER = ("VERDICT", "RELEASE", "CLAIM")
 ROWS = [
-    (click.style("IDENTICAL", fg="green"), "debian/netbase@6.5", "0a1b2c3d4e5f"),
+    (styled("IDENTICAL", "green"), "debian/netbase@6.5", "0a1b2c3d4e5f"),
     ("DIFFERENT", "debian/modsecurity-crs@3.3.7-1+deb13u2", "f5e4d3c2b1a0"),
 ]
 
@@ -44,7 +45,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 def plain(lines: list[str]) -> list[str]:
-    return [click.unstyle(line) for line in lines]
+    return [unstyled(line) for line in lines]
 
 
 def test_a_table_has_its_header_and_whole_rows_where_there_is_no_terminal() -> None:
@@ -93,15 +94,13 @@ def test_a_terminal_too_narrow_for_the_columns_gets_wrapped_rows_with_nothing_cu
     shown = plain(list(fitted(table(HEADER, ROWS, flexible=1))))
     assert max(map(len, shown)) <= 40
     letters = sorted("".join("".join(shown).split()))
-    assert letters == sorted(
-        "".join(click.unstyle(cell) for row in [HEADER, *ROWS] for cell in row)
-    )
+    assert letters == sorted("".join(unstyled(cell) for row in [HEADER, *ROWS] for cell in row))
 
 
 def test_cells_keep_their_colours_and_numbers_can_be_on_the_right() -> None:
     rows = list(table(("N", "NAME"), [("1", "a"), ("12", "b")], right=[0]))
     assert plain(rows) == [" N  NAME", " 1  a", "12  b"]
-    assert "\x1b[32mIDENTICAL" in list(table(HEADER, ROWS))[1]
+    assert styled("IDENTICAL", "green") in list(table(HEADER, ROWS))[1]
 
 
 def test_a_table_without_rows_is_nothing() -> None:
@@ -117,8 +116,10 @@ def test_a_table_without_rows_is_nothing() -> None:
         ("a  one two three", ["a  one two", "   three"]),
         ("  a  one two three", ["  a  one", "     two", "     three"]),
         ("aaaaaaaa  one two", ["aaaaaaaa", "  one two"]),
-        ("averyverylongword b", ["averyverylongword", "  b"]),
-        (click.style("one", bold=True) + " two three", ["one two", "  three"]),
+        ("averyverylongword b", ["averyver", "  ylongwor", "  d b"]),
+        ("  \u6f22\u6f22\u6f22\u6f22\u6f22 b", ["  \u6f22\u6f22\u6f22", "    \u6f22\u6f22 b"]),
+        (f"  {'0a' * 32} b", [f"  {'0a' * 32}", "    b"]),
+        (styled("one", bold=True) + " two three", ["one two", "  three"]),
         ("short", ["short"]),
     ],
 )
@@ -126,14 +127,18 @@ def test_the_rest_of_a_line_hangs_below_its_text(line: str, parts: list[str]) ->
     assert plain(list(wrapped(line, 10))) == parts
 
 
-def test_a_text_of_several_lines_is_not_changed(terminal: Callable[[int], None]) -> None:
-    terminal(10)
-    note = "origin of a log\n12\n\nsignature of the log"
-    assert list(fitted([note])) == [note]
+def test_no_line_of_a_text_looks_like_one_of_ours(terminal: Callable[[int], None]) -> None:
+    terminal(14)
+    assert list(fitted(["  it failed\n  IDENTICAL  it"])) == [
+        "  it failed",
+        "  |",
+        "  | IDENTICAL",
+        "  | it",
+    ]
 
 
 def test_nothing_but_colors_reaches_the_terminal_as_it_is() -> None:
-    green = click.style("ok", fg="green")
+    green = styled("ok", "green")
     assert list(fitted([f"{green} \x1b]0;title\x07\r\u202e"])) == [
         f"{green} \\x1b]0;title\\x07\\r\\u202e"
     ]

@@ -214,7 +214,7 @@ def test_a_diff_can_be_listed_and_read_by_programs(desk: Desk) -> None:
     assert (document["inserted"], document["deleted"]) == (2, 2)
     assert [c["path"] for c in document["changes"]] == [line.split()[3] for line in listed]
     assert document["after"]["release"] == "lab/tool@2"
-    text = desk.run("source", "diff", one, two, "--text").out
+    text = desk.run("source", "diff", one, two, "--text", "--raw").out
     assert "\n-\0\1\2\n" in text
 
 
@@ -237,7 +237,7 @@ def test_names_and_lines_cannot_pass_for_others(desk: Desk) -> None:
     assert r'b/x\ndiff --git a/ok b/ok"' in ended.out
 
 
-def test_on_a_terminal_foreign_text_is_escaped_and_elsewhere_it_is_not(desk: Desk) -> None:
+def test_foreign_text_is_escaped_unless_its_bytes_are_asked_for(desk: Desk) -> None:
     hostile = "\x1b]0;owned\x07 \u202e// nothing\n".encode()
     desk.release("1", packed({"a.c": b"\n"}))
     desk.release("2", packed({"a.c": hostile}))
@@ -246,7 +246,9 @@ def test_on_a_terminal_foreign_text_is_escaped_and_elsewhere_it_is_not(desk: Des
     assert r"\x1b]0;owned\x07 \u202e// nothing" in shown
     assert "\x07" not in shown
     assert "\u202e" not in shown
-    assert hostile.decode() in desk.run(*words[:4]).out
+    assert r"+\x1b]0;owned\x07 \u202e// nothing" in desk.run(*words[:4]).out
+    assert hostile.decode() in desk.run(*words[:4], "--raw").out
+    assert in_terminal(*words, "--raw", home=desk.home).code == 64
 
 
 def test_escaping_spares_what_can_be_printed() -> None:

@@ -14,8 +14,9 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.core.errors import UsageError
 from pipelines.cli import options
+from pipelines.cli.console import confirm
 from pipelines.cli.recipe import show_journal
-from pipelines.cli.terminal import confirm, counted, report_lines
+from pipelines.cli.terminal import counted, report_lines
 from pipelines.infer.journal import RemainingCause, Scalar, SearchJournal
 from tests.signer.scene import THEIRS, Scene
 

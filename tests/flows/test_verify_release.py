@@ -105,7 +105,7 @@ def test_a_table_of_verdicts_is_left(api: str, verified: Ended) -> None:
     assert artifact["type"] == "table"
     assert artifact["key"] == "verdicts-planted-copied-input"
     (row,) = json.loads(artifact["data"])
-    assert (row["artefact"], row["verdict"]) == ("netbase_6.5_all.deb", "NOT_CHECKED")
+    assert (row["artefact"], row["verdict"]) == (r"netbase\_6\.5\_all\.deb", r"NOT\_CHECKED")
     assert verified.document()["reports"][0]["run"] in artifact["description"]
 
 

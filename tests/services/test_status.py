@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
 from builders.core.errors import EngineError
 from builders.core.runid import new_run_id
 from builders.rebuild.workspace import note_release, workspace
 from pipelines.center.center import Center
+from pipelines.cli.console import unstyled
+from pipelines.cli.layout import fitted
 from pipelines.cli.status import status_lines
 from pipelines.nightly.progress import store_plan
 from pipelines.nightly.record import result_key
@@ -95,7 +96,7 @@ def busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CenterStatus:
 
 
 def shown(found: CenterStatus) -> str:
-    return click.unstyle("\n".join(status_lines(found, NOW)))
+    return unstyled("\n".join(fitted(status_lines(found, NOW))))
 
 
 def test_a_night_under_way_has_its_rate_and_the_time_left(busy: CenterStatus) -> None:

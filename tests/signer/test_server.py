@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builders.core.errors import UsageError
+from pipelines.cli.center import signer_says
 from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, RefusedError, SignerError
 from pipelines.evidence.privatekey import PrivateKey, load_key
@@ -144,7 +145,7 @@ def test_strangers_are_not_answered(
 
 def test_a_second_signer_is_refused(path: Path, scene: Scene, key: PrivateKey) -> None:
     with pytest.raises(UsageError, match="already"):
-        SignerServer(path, scene.signer(key), uids=[0])
+        SignerServer(path, scene.signer(key), uids=[0], log=print)
 
 
 @pytest.mark.parametrize("name", ["absent", "a" * 200])
@@ -196,7 +197,7 @@ def test_a_signer_without_callers_goes_on(
     scene: Scene, key: PrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     error: OSError, waits: int,
 ) -> None:  # fmt: skip
-    server = SignerServer(tmp_path / "a", scene.signer(key), uids=[0])
+    server = SignerServer(tmp_path / "a", scene.signer(key), uids=[0], log=print)
     accepts: list[OSError] = []
     waited: list[float] = []
 
@@ -253,8 +254,8 @@ def test_a_signer_that_is_stopped_takes_no_further_order(
 def test_what_the_signer_says_is_one_line_on_standard_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    socket_server.to_stderr("newest checkpoint: returned")
-    assert capsys.readouterr().err == "signer: newest checkpoint: returned\n"
+    signer_says("newest checkpoint: \x1b[2Jreturned")
+    assert capsys.readouterr().err == "signer: newest checkpoint: \\x1b[2Jreturned\n"
 
 
 def test_every_order_is_told_with_what_it_is_about(

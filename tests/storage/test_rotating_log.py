@@ -1,4 +1,4 @@
-"""A log that is written to for ever stays small, and keeps the newest lines byte for byte."""
+"""A log that is written to for ever stays small, and keeps the newest lines, escaped."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ def test_the_newest_lines_are_kept_in_a_few_small_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "kept"),
     [
-        b"",
-        b"no end",
-        b"\xff\xfe\x00 no text\n",
-        "ü\n".encode("latin-1"),
-        b"a\r\nb\rc\n",
-        b"%s %d\n",
+        (b"", ""),
+        (b"no end", "no end"),
+        (b"\xff\xfe\x00 no text\n", r"\xff\xfe\x00 no text" + "\n"),
+        ("\u00fc\n".encode(), "\u00fc\n"),
+        (b"a\r\nb\rc\n", r"a\r" + "\n" + r"b\rc" + "\n"),
+        (b"%s %d\n", "%s %d\n"),
+        ("\u202e\x9b2J\u2028".encode(), r"\u202e\x9b2J\u2028"),
     ],
 )
-def test_what_is_written_is_kept_byte_for_byte(tmp_path: Path, data: bytes) -> None:
+def test_what_is_written_is_kept_with_escapes(tmp_path: Path, data: bytes, kept: str) -> None:
     keep(tmp_path / "a.log", data)
-    assert (tmp_path / "a.log").read_bytes() == data
+    assert (tmp_path / "a.log").read_text() == kept
 
 
 def test_an_endless_line_is_no_endless_file(tmp_path: Path) -> None:

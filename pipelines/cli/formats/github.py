@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from builders.core.escaping import escaped
 from pipelines.cli.formats.results import Row, Verified, rows_of
 
-_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_DATA = {"%": "%25", "\n": "%0A"}
 _PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
 
 
@@ -27,4 +27,4 @@ def _annotation(one: Verified, row: Row) -> str:
 
 
 def _escaped(text: str, escapes: dict[str, str]) -> str:
-    return "".join(escapes.get(c, c) for c in escaped(text, keep="\r\n"))
+    return "".join(escapes.get(c, c) for c in escaped(text, keep="\n"))

@@ -5,14 +5,11 @@ What differs is a failure, what was not checked is an error.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
+from builders.core.escaping import escaped
 from pipelines.cli.formats.results import Row, Verified, rows_of
-
-_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What no XML 1.0 document can hold, escaped or not."""
 
 
 def junit(results: Sequence[Verified]) -> str:
@@ -58,5 +55,5 @@ def _count(element: ET.Element, rows: Sequence[Row]) -> None:
 
 
 def _legal(value: object) -> str:
-    """Return text that an XML document can hold; other characters are written as escapes."""
-    return _NO_XML.sub(lambda found: ascii(found[0])[1:-1], str(value))
+    """Return text that an XML document can hold: no other character is without an escape."""
+    return escaped(str(value), keep="\n")

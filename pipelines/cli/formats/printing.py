@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 from builders.core.errors import UsageError
+from builders.core.escaping import json_text
+from pipelines.cli.console import write_text
 from pipelines.cli.layout import fitted
 from pipelines.cli.terminal import report_lines, wants_json, warn
 
@@ -32,7 +31,8 @@ def print_results(results: Sequence[Verified], form: str) -> None:
     from pipelines.cli.formats.sarif import sarif
 
     formats = {"github": github, "json": _json, "junit": junit, "sarif": sarif, "text": _text}
-    click.echo(formats[form](results), nl=form != "text")
+    if text := formats[form](results):
+        write_text(text)
     for one in results:
         if one.fault is not None and form != "github":  # there it is a line that a runner obeys
             warn(one.fault)
@@ -50,9 +50,7 @@ def _json(results: Sequence[Verified]) -> str:
     explanations = [
         one.explanation.model_dump(mode="json", by_alias=True) for one in results if one.explanation
     ]
-    return json.dumps(
-        {"reports": reports + faults, "explanations": explanations, "causes": causes}, indent=2
-    )
+    return json_text({"reports": reports + faults, "explanations": explanations, "causes": causes})
 
 
 def _text(results: Sequence[Verified]) -> str:

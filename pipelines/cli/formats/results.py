@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError
+from builders.core.escaping import entry
 from pipelines.cli.differences import confirmation_lines, member_lines, told_of
 from pipelines.evidence.report import Report
 from pipelines.evidence.run_explanation import RunExplanation
@@ -88,7 +89,7 @@ class Row:
     name: str
     verdict: Verdict
     text: str
-    """The reason and the causes, one a line."""
+    """The reason and the causes, one a line, or several of which all but the first have a bar."""
 
     @property
     def passed(self) -> bool:
@@ -104,7 +105,7 @@ class Row:
 def rows_of(one: Verified) -> Iterator[Row]:
     """Yield a row for every finding; for a fault, one for the recipe."""
     if one.report is None:
-        text = str(one.fault)
+        text = entry(str(one.fault))
         yield Row(release=str(one.recipe), name="release", verdict=Verdict.NOT_CHECKED, text=text)
         return
     for finding in one.report.artefacts:
@@ -112,7 +113,7 @@ def rows_of(one: Verified) -> Iterator[Row]:
             release=one.report.release,
             name=finding.name,
             verdict=finding.verdict,
-            text="\n".join(_text(finding, one)),
+            text="\n".join(map(entry, _text(finding, one))),
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import quote
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
+from builders.core.escaping import json_text
 from pipelines.cli.formats.results import Row, Verified, rows_of
 from pipelines.judge.finding import verdicts_exit_code
 
@@ -54,7 +54,7 @@ def sarif(results: Sequence[Verified]) -> str:
         "version": "2.1.0",
         "runs": [run],
     }
-    return json.dumps(document, indent=2)
+    return json_text(document)
 
 
 def _result(one: Verified, row: Row) -> dict[str, Any]:
