@@ -22,15 +22,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
+from pipelines.alarms.cause import ABOUT_CENTERS
+from pipelines.alarms.raised import release_alarms
 from pipelines.audit import statement_reader
 from pipelines.audit.center_audit import audit_center
-from pipelines.audit.center_finding import ExclusionReason
 from pipelines.audit.source import Source
+from pipelines.consensus.release_consensus import JoinedRelease, consensus_of
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.policy import ConsensusRules
-from tests.audit.truth import Saying, Truth
+from tests.audit.truth import ABSENT, ACCUSED, Saying, Truth
 from tests.consensus.world import CONTENT, FILE, FILES, RELEASE, Site, World, reasons
 
 STEPS_EACH = 20
@@ -43,12 +45,6 @@ UNBUILT: dict[str, Any] = {
     },
     "by_products": {},
 }
-ACCUSED = {
-    *("withheld", "missing", "misplaced", "uncommitted", "bad-signature", "unreadable"),
-    *("log-broken", "log-forked", "abandoned", "failed-after-commitment"),
-}
-ABSENT = {ExclusionReason.MISSING, ExclusionReason.WITHHELD}
-NAMES = ["x-1", "comparison-9", "attempt-7", "provenance-7", "robustness-7"]
 HONEST = st.sampled_from(["ada-1", "bob-1"])
 ALL = 1 << 40
 FOLDER = "public/releases/acme/tool/1.0/cyd-1/"
@@ -352,8 +348,8 @@ class Centers(RuleBasedStateMachine):
         self.no_logged_result_is_missing_unnoticed()
 
     def only_what_was_truly_stated_counts(self) -> None:
-        found = self.world.consensus("dan-1")
-        sites = self.world.sites
+        read, sites = self.world.read("dan-1"), self.world.sites
+        found = consensus_of(read, self.world.rules, own="dan-1")
         said = {c: truth.witnessed(sites[c].witnessed) for c, truth in self.truth.items()}
         for one in found.artefacts:
             for operator in one.matched:
@@ -367,6 +363,10 @@ class Centers(RuleBasedStateMachine):
             assert ("cyd-1", "withheld") in reasons(found)
         accused = {why for center, why in reasons(found) if center != "cyd-1"}
         assert not accused & ACCUSED
+        joined = JoinedRelease(read=read, consensus=found, recipe=None)
+        for alarm in release_alarms(joined, self.world.rules):
+            assert alarm.leaves
+            assert alarm.cause not in ABOUT_CENTERS or alarm.center == "cyd-1"
         if not self.down:  # whoever is honest and reachable is heard, whatever Cyd does
             heard = {o.operator for one in found.artefacts for o in one.operators}
             assert {c[:3] for c, told in said.items() if told and c != "cyd-1"} <= heard

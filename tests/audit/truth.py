@@ -6,6 +6,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from infra.bench.madeup import MadeUpRun
+from pipelines.audit.center_finding import ExclusionReason
+
+ACCUSED = {
+    *("withheld", "missing", "misplaced", "uncommitted", "bad-signature", "unreadable"),
+    *("log-broken", "log-forked", "abandoned", "failed-after-commitment"),
+}
+ABSENT = {ExclusionReason.MISSING, ExclusionReason.WITHHELD}
 
 
 class Saying(StrEnum):
