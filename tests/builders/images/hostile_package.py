@@ -22,9 +22,9 @@ my ($path, $pid) = ("@PATH@", @PID@);
 mkdir "/var/lib/hostile";
 open(my $report, ">", "/var/lib/hostile/report");
 sub tell_of { print $report "$_[0] ", ($_[1] ? "done" : "failed"), "\n" }
-sub call { my ($name, @words) = @_; tell_of($name, syscall(@words) != -1) }
-sub holds { open(my $file, "<", $_[0]) && <$file> =~ /secret/ }
-sub puts { open(my $file, ">", $_[0]) && syswrite($file, $_[1]) && close($file) }
+sub call { my ($name, $number, @words) = @_; tell_of($name, syscall($number, @words) != -1) }
+sub holds { my $file; open($file, "<", $_[0]) && <$file> =~ /secret/ }
+sub puts { my $file; open($file, ">", $_[0]) && syswrite($file, $_[1]) && close($file) }
 
 my ($none, $tmpfs, $root, $node, $sda, $empty) =
     ("none\0", "tmpfs\0", "/\0", "/node\0", "/sda\0", "\0");
