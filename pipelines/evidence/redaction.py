@@ -34,6 +34,7 @@ from pipelines.judge.finding import Cause, Explanation, FileFact, Finding
 WITHHELD = "withheld"
 _REBUILD_FACTS = (
     "outcome", "exit_code", "signal", "oom_killed", "peak_memory", "wall_seconds", "log_truncated",
+    "uid_map",
 )  # fmt: skip
 _STEPS = (
     "inputs", "source", "image", "rebuild", "seal", "commit", "shipped", "judge", "total",
