@@ -86,7 +86,6 @@ def rebuild(
         wall_seconds=result.wall_seconds,
         log=digest_file(log),
         log_truncated=result.log_truncated,
-        uid_map=result.uid_map,
         outputs=outputs,
     )
 

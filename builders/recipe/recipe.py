@@ -20,6 +20,7 @@ from builders.core.units import Duration, Size, between, parse_duration, parse_s
 from builders.core.yamlfile import Document, load_document, parse_model
 from builders.locators.locator import Locator, LocatorField, VaultLocator
 from builders.methods import BuildField
+from builders.recipe.signature import PinnedSignature
 
 ProductName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
 ProductVersion = Annotated[
@@ -88,6 +89,10 @@ class Artefact(FrozenModel):
     name: Annotated[FileName, Field(description="The file's name in the output folder.")]
     shipped: Annotated[
         PublishedFile | None, Field(description="The shipped file; absent only before it ships.")
+    ] = None
+    signature: Annotated[
+        PinnedSignature | None,
+        Field(description="The vendor's signature on the shipped file, which no rebuild has."),
     ] = None
 
     @property
@@ -195,6 +200,11 @@ class Recipe(FrozenModel):
     expect: Annotated[
         Expectation | None, Field(description="The expected result; an alarm, never a verdict.")
     ] = None
+
+    @property
+    def signatures(self) -> dict[str, PinnedSignature]:
+        """Return the pinned signatures by artefact name."""
+        return {a.name: a.signature for a in self.artefacts if a.signature}
 
     @property
     def release(self) -> str:

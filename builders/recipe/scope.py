@@ -29,7 +29,9 @@ def scope_of(recipe: Recipe) -> Scope:
 
     Lists are sorted, since their order decides nothing.
     """
-    artefacts = [a.model_dump(mode="json", exclude={"shipped"}) for a in recipe.artefacts]
+    artefacts = [
+        a.model_dump(mode="json", exclude={"shipped"}, exclude_none=True) for a in recipe.artefacts
+    ]
     content: dict[str, Any] = {
         "artefacts": sorted(artefacts, key=lambda artefact: str(artefact["name"])),
         **{name: sorted(set(getattr(recipe, name))) for name in PATTERNS},
@@ -44,5 +46,10 @@ def scope_lines(recipe: Recipe) -> list[str]:
         "built, not judged, published elsewhere": recipe.published_by_products,
         "ignored": recipe.ignore,
     }
-    lines = {"judged": tuple(artefact.name for artefact in recipe.artefacts), **unjudged}
+    judged: dict[str, tuple[str, ...]] = {}
+    for artefact in recipe.artefacts:
+        signed = artefact.signature
+        by = f", signed by {' and '.join(map(str, signed.signers))}" if signed else ""
+        judged[f"judged{by}"] = (*judged.get(f"judged{by}", ()), artefact.name)
+    lines = {**judged, **unjudged}
     return [f"{what}: {', '.join(names)}" for what, names in lines.items() if names]

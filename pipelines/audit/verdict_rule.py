@@ -20,7 +20,7 @@ def contradiction(statement: ComparisonStatement, *, built: bool) -> str | None:
     found = statement.predicate
     if not built:
         expected = (Verdict.NOT_CHECKED, Ground.NO_REBUILD)
-        as_expected = (found.verdict, found.ground) == expected
+        as_expected = (found.verdict, found.ground) == expected and not found.signature
         return None if as_expected else "NOT_CHECKED, as nothing was built"
     shipped, rebuilt = found.shipped, found.rebuilt
     compared = shipped.compared if shipped else None
@@ -32,17 +32,30 @@ def contradiction(statement: ComparisonStatement, *, built: bool) -> str | None:
         served=compared.digest.sha256 if compared else None,
         same=rebuilt == compared if rebuilt else None,
         normalized=bool(found.normalizers),
+        grafted=found.signature is not None and found.signature.grafted == compared,
     )
     if not supported:
         return "the verdict of the judge on these digests"
+    if not _signature_fits(found):
+        return "a signature that was grafted or refused, where its verdict has one"
     grounds = _grounds(found)
     return None if found.ground in grounds else f"one for {' or '.join(grounds)}"
 
 
+def _signature_fits(found: Comparison) -> bool:
+    signature = found.signature
+    if signature is None:
+        return found.verdict is not Verdict.IDENTICAL_SIGNED
+    wanted = Verdict.DIFFERENT if signature.fault else Verdict.IDENTICAL_SIGNED
+    return found.verdict is wanted
+
+
 def _grounds(found: Comparison) -> list[Ground]:
     """Return the grounds that a verdict on what was built can have."""
+    if found.signature and found.signature.fault:
+        return [Ground.SIGNATURE_REFUSED]
     if found.verdict is not Verdict.NOT_CHECKED:
         return [GROUNDS[found.verdict]]
-    grounds = [Ground.COPIED_INPUT, Ground.INPUT_NOT_SCANNED]
+    grounds = [Ground.COPIED_INPUT, Ground.INPUT_NOT_SCANNED, Ground.SIGNATURE_NOT_READ]
     unreachable = found.shipped is not None and found.shipped.compared is None
     return [*grounds, Ground.SHIPPED_UNREACHABLE] if unreachable else grounds

@@ -169,8 +169,7 @@ def _show_usage(error: click.ClickException, *, as_json: bool) -> None:
         write_json({"error": UsageError(error.format_message()).to_dict()})
     text = io.StringIO()
     error.show(text)
-    message = f"Error: {error.format_message()}"  # one line of it may be no line of ours
-    tell(*text.getvalue().removesuffix(f"{message}\n").splitlines(), message)
+    tell(*text.getvalue().splitlines())
 
 
 def _colored() -> bool:

@@ -30,11 +30,12 @@ from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.rebuilds import FailureReason, failure_reason
 from pipelines.judge.finding import Cause, Explanation, FileFact, Finding
+from pipelines.judge.signatures.graft import Graft
+from pipelines.judge.signatures.signature_format import Refused
 
 WITHHELD = "withheld"
 _REBUILD_FACTS = (
     "outcome", "exit_code", "signal", "oom_killed", "peak_memory", "wall_seconds", "log_truncated",
-    "uid_map",
 )  # fmt: skip
 _STEPS = (
     "inputs", "source", "image", "rebuild", "seal", "commit", "shipped", "judge", "total",
@@ -154,6 +155,10 @@ def redact_explanation(explanation: RunExplanation, report: Report, salt: Salt) 
     )
 
 
+def _public_signature(found: Graft | Refused | None) -> Graft | Refused | None:
+    return Refused(fault=found.fault, detail=WITHHELD) if isinstance(found, Refused) else found
+
+
 class _Redaction:
     """Redacts each part of one report."""
 
@@ -187,6 +192,7 @@ class _Redaction:
             rebuilt=FileFact(sha256=self._built(rebuilt.sha256), size=rebuilt.size)
             if rebuilt
             else None,
+            signature=_public_signature(finding.signature),
         )
 
     def environment(self, environment: Environment) -> Environment:

@@ -10,12 +10,15 @@ from pipelines.evidence.report import Purpose, Robustness, RobustnessRebuild
 from pipelines.evidence.run import Run
 from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
 from pipelines.evidence.statements.comparison import (
+    CarriedBytes,
     Comparison,
     ComparisonStatement,
     ExplanationDigests,
     FileDigest,
     Shipped,
+    SignatureBy,
     VaultCopy,
+    VendorSignature,
     ground,
 )
 from pipelines.evidence.statements.explanation import (
@@ -47,6 +50,8 @@ from pipelines.evidence.statements.rebuilds import (
 )
 from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, Subject, subject
 from pipelines.judge.finding import Finding, ShippedFact
+from pipelines.judge.signatures.graft import Graft
+from pipelines.judge.signatures.signature_format import Refused
 
 
 def statements_for(
@@ -161,8 +166,29 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
             rebuilt=FileDigest(digest=run.digest_set(rebuilt.sha256), size=rebuilt.size)
             if rebuilt
             else None,
+            signature=_signature(finding.signature),
             normalizers=(),
             provenance=DigestSet(sha256=provenance) if provenance and rebuilt else None,
+        ),
+    )
+
+
+def _signature(found: Graft | Refused | None) -> VendorSignature | None:
+    if not isinstance(found, Graft):
+        return VendorSignature(fault=found.fault) if found else None
+    return VendorSignature(
+        format=found.format,
+        signers=tuple(
+            SignatureBy(certificate=DigestSet(sha256=s.certificate), stamped_on=s.stamped_on)
+            for s in found.signers
+        ),
+        grafted=FileDigest(digest=DigestSet(sha256=found.sha256), size=found.size),
+        taken=found.taken,
+        carried=tuple(
+            CarriedBytes(
+                **part.only("offset", "length", "why"), digest=DigestSet(sha256=part.sha256)
+            )
+            for part in found.carried
         ),
     )
 
@@ -207,7 +233,6 @@ def _attempt(
             wall_milliseconds=wall_milliseconds(made),
             log=run.digest_set_or_none(made.log),
             log_truncated=made.log_truncated,
-            uid_map=made.uid_map or None,
             seal=DigestSet(sha256=sealed) if sealed else None,
             report=report,
             started_on=run.started,

@@ -11,11 +11,14 @@ The rules, in order; the first that holds decides:
    nothing was rebuilt under its name: MISSING, even when the shipped file is out of reach, since
    MISSING is the worse of the two and does not need the shipped bytes;
    the shipped file is out of reach: NOT_CHECKED;
-   the bytes are not the same: DIFFERENT;
-   size and SHA-256 are the same: IDENTICAL.
+   size and SHA-256 are the same: IDENTICAL;
+   the vendor's signature on the rebuilt bytes gives the shipped file: IDENTICAL_SIGNED;
+   that signature could not be looked at, for want of a jail: NOT_CHECKED;
+   the bytes are not the same: DIFFERENT.
 4. An output that is neither declared nor covered as a by-product or ignored: UNEXPECTED.
 
-IDENTICAL is only ever the result of two equal digests that are both there.
+IDENTICAL is only ever the result of two equal digests that are both there, and IDENTICAL_SIGNED of
+the digest of a file that was made of the rebuilt one.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.frozen_model import duplicate
 from builders.rebuild.rebuild_result import Output, OutputKind
 from pipelines.judge.finding import Confirmation, FileFact, Finding, ShippedFact, VaultFile
+from pipelines.judge.signatures.graft import Graft
+from pipelines.judge.signatures.signature_format import Refused
 
 _COVERED = frozenset({OutputKind.BY_PRODUCT, OutputKind.PUBLISHED, OutputKind.IGNORED})
 
@@ -48,6 +53,13 @@ class Unreachable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unread:
+    """A signature that nothing could look at."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """One rebuild, what it left, and what was served as shipped; names are unique."""
 
@@ -60,6 +72,8 @@ class Facts:
     """By artefact name: the bytes really fetched. One that is absent was not fetched."""
     input_fault: str | None
     """`copied-input: ...` or `input-not-scanned: ...`; None when surely no input holds one."""
+    grafts: Mapping[str, Graft | Refused | Unread] = field(default_factory=dict, hash=False)
+    """By artefact name, of those that differ and whose signature the recipe pins."""
 
     def __post_init__(self) -> None:
         for what, names in (
@@ -117,7 +131,13 @@ def _judge(artefact: Declared, output: Output | None, facts: Facts) -> Finding:
             fetched_on=copy.fetched_on if copy else None,
         ),
         rebuilt=file,
+        signature=_signature(verdict, facts.grafts.get(artefact.name)),
     )
+
+
+def _signature(verdict: Verdict, found: Graft | Refused | Unread | None) -> Graft | Refused | None:
+    decides = verdict in {Verdict.IDENTICAL_SIGNED, Verdict.DIFFERENT}
+    return found if decides and not isinstance(found, Unread) else None
 
 
 def _verdict(
@@ -134,10 +154,25 @@ def _verdict(
         likeness = "the" if file.sha256 == artefact.published else "not the"
         reason = f"shipped file unreachable: {served.reason}"
         return Verdict.NOT_CHECKED, f"{reason}; the rebuilt file has {likeness} published digest"
-    if (file.sha256, file.size) != (served.sha256, served.size):
-        sizes = f"{served.size} bytes shipped, {file.size} rebuilt"
-        return Verdict.DIFFERENT, f"the bytes differ: {sizes}"
-    return Verdict.IDENTICAL, "same SHA-256"
+    return _compared(file, served, facts.grafts.get(artefact.name))
+
+
+def _compared(
+    file: FileFact, served: FileFact, found: Graft | Refused | Unread | None
+) -> tuple[Verdict, str]:
+    """Return the verdict on a rebuilt file from the bytes alone, then from its graft."""
+    if (file.sha256, file.size) == (served.sha256, served.size):
+        return Verdict.IDENTICAL, "same SHA-256"
+    sizes = f"{served.size} bytes shipped, {file.size} rebuilt"
+    match found:
+        case Unread(reason=reason):
+            return Verdict.NOT_CHECKED, f"signature-not-read: {reason}"
+        case Graft(sha256=served.sha256, size=served.size):
+            return Verdict.IDENTICAL_SIGNED, "same SHA-256 with the vendor's signature"
+        case Refused(fault=fault, detail=detail):
+            return Verdict.DIFFERENT, f"{fault}: {detail}; {sizes}"
+        case _:
+            return Verdict.DIFFERENT, f"the bytes differ: {sizes}"
 
 
 def _undeclared(output: Output, facts: Facts) -> Finding:

@@ -23,6 +23,8 @@ from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED
 from builders.core.frozen_model import FrozenModel
+from pipelines.judge.signatures.graft import Graft
+from pipelines.judge.signatures.signature_format import Refused
 
 MetadataField = Literal["mode", "mtime", "owner", "packing"]
 EXIT_FAILED = 1
@@ -217,7 +219,8 @@ class Finding(FrozenModel):
     reason: str = Field(min_length=1)
     shipped: ShippedFact | None = None
     rebuilt: FileFact | None = None
-    signature: None = None
+    signature: Graft | Refused | None = None
+    """The vendor's signature on our bytes, or why it does not count; None where none is pinned."""
     normalizers: tuple[str, ...] = ()
     causes: tuple[Cause, ...] = ()
     """Of reports from before explanations were statements of their own, as is the next field."""
@@ -248,8 +251,13 @@ class Finding(FrozenModel):
             served=shipped.sha256 if shipped else None,
             same=known == (rebuilt.sha256, rebuilt.size) if rebuilt else None,
             normalized=bool(self.normalizers),
+            grafted=isinstance(self.signature, Graft)
+            and self.signature.sha256 == (shipped and shipped.sha256),
         ):
             raise ValueError(f"{self.verdict} is contradicted by the digests of {self.name!r}")
+        kept = {Graft: Verdict.IDENTICAL_SIGNED, Refused: Verdict.DIFFERENT}
+        if self.signature and self.verdict is not kept[type(self.signature)]:
+            raise ValueError(f"{self.verdict} is contradicted by the signature of {self.name!r}")
         return self
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -39,6 +40,7 @@ from pipelines.evidence.salt import Salt, read_salt
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import CheckedInput, Contents, ContentsCache, contents, input_fault
 from pipelines.judge.finding import FileFact, Finding
+from pipelines.judge.grafting import with_grafts
 from pipelines.signer.orders import Evidence
 from pipelines.storage.names import Visibility, cas
 
@@ -91,6 +93,16 @@ class ByteSource:
         with _vaulted(digest, check=check, what=what):
             return self.vault.verify(digest)
 
+    def output_file(self, name: str, sha256: Digest) -> BinaryIO:
+        """Open a copy of an output that was measured; raises `RefusedError`."""
+        opened = self.store.open(cas(Visibility.PRIVATE, sha256))
+        return _copy(opened, sha256, check="output-bytes", what=f"output {name}")
+
+    def shipped_file(self, name: str, sha256: Digest) -> BinaryIO:
+        """Open a copy of a shipped file that was measured; raises `RefusedError`."""
+        opened = self.vault.open(sha256)
+        return _copy(opened, sha256, check="shipped-bytes", what=f"what was served for {name}")
+
     def input_files(self, item: Input) -> Iterator[InputFile]:
         """Yield the files of an input, each hashed unless its contents are cached already."""
         name = input_name(item)
@@ -119,6 +131,23 @@ class ByteSource:
             self.vault.open(digest) as stream,
         ):
             yield stream
+
+
+def _copy(
+    opened: AbstractContextManager[BinaryIO], expected: Digest, *, check: str, what: str
+) -> BinaryIO:
+    """Return a file of our own with the bytes of what is `opened`, which must be those expected."""
+    digest, copy = hashlib.sha256(), tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
+    with opened as stream:
+        for piece in chunks(stream):
+            digest.update(piece)
+            copy.write(piece)
+    copy.flush()
+    if Digest(digest.hexdigest()) != expected:
+        copy.close()
+        got = f"sha256 {digest.hexdigest()}"
+        raise RefusedError(check, f"{what} has other bytes by now", got=got, expected=expected)
+    return copy
 
 
 @dataclass(frozen=True)
@@ -246,7 +275,15 @@ class OpenedEvidence:
             },
             input_fault=input_fault(self._contents(), published) if self.outputs else None,
         )
-        return compare(facts)
+        return compare(
+            with_grafts(
+                facts,
+                self.recipe.signatures,
+                self.source.jail,
+                shipped=self.source.shipped_file,
+                rebuilt=self.source.output_file,
+            )
+        )
 
     def input_files(self, item: Input) -> tuple[InputFile, ...]:
         """Return the files of an input, which are listed once; see `ByteSource.input_files`."""

@@ -153,6 +153,8 @@ def _recomputed(opened: OpenedEvidence) -> Iterator[Condition]:
         yield equal("rebuilt", error, [claimed.name, claimed.rebuilt], [found.name, found.rebuilt])
         error = f"another verdict on {claimed.name} ({found.reason})"
         yield equal("verdict", error, claimed.verdict, found.verdict)
+        signatures = (claimed.signature, found.signature)
+        yield equal("signature", f"another signature on {claimed.name}", *signatures)
         grounds = (ground(claimed, built=built), ground(found, built=built))
         yield equal("ground", f"another ground for {claimed.name}", *grounds)
     expected = worst_verdict(finding.verdict for finding in opened.recomputed)

@@ -20,6 +20,7 @@ from pipelines.evidence.report import Attempt
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import CheckedInput, Contents, contents, input_fault
 from pipelines.judge.finding import FileFact, Finding, VaultFile
+from pipelines.judge.grafting import with_grafts
 from pipelines.storage.names import Visibility
 from pipelines.verify.fetched import fetch_time, note_fetch
 from pipelines.verify.session import Job, Session
@@ -119,7 +120,22 @@ def judge(
         served=shipped,
         input_fault=input_fault(scanned, published),
     )
+    if pinned := job.recipe.signatures:
+        session.progress.step(job.release, "looking at signatures")
+        shipped_file = partial(_shipped_file, session, job)
+        rebuilt_file = partial(_rebuilt_file, job, attempt)
+        facts = with_grafts(facts, pinned, session.jail, shipped=shipped_file, rebuilt=rebuilt_file)
     return compare(facts)
+
+
+def _shipped_file(session: Session, job: Job, name: str, sha256: Digest) -> BinaryIO:
+    return _staged(session, job, name, sha256).open("rb")
+
+
+def _rebuilt_file(job: Job, attempt: Attempt | None, name: str, _: Digest) -> BinaryIO:
+    if attempt is None:
+        raise ValueError(f"nothing was built that could be {name}")
+    return (job.attempt(attempt.number) / OUTPUTS / name).open("rb")
 
 
 def file_folders(job: Job, attempt: Attempt) -> tuple[Path, Path]:
@@ -146,11 +162,15 @@ def shipped_copy(session: Session, job: Job, finding: Finding) -> Path:
     if finding.shipped is None or finding.shipped.sha256 is None:
         message = f"nothing was served for {finding.name}"
         raise ValueError(message)
+    return _staged(session, job, finding.name, finding.shipped.sha256)
+
+
+def _staged(session: Session, job: Job, name: str, sha256: Digest) -> Path:
     folder = job.folder / _SHIPPED
     folder.mkdir(exist_ok=True)
-    path = folder / finding.name
+    path = folder / name
     if not path.exists():
-        session.vault.stage(finding.shipped.sha256, path)
+        session.vault.stage(sha256, path)
     return path
 
 

@@ -12,4 +12,6 @@ READERS = (
     "pipelines.infer.wheel.facts:WHEEL",
     "pipelines.judge.copied:CONTENTS",
     "pipelines.judge.copied:FILES",
+    "pipelines.judge.signatures.graft:PLAN",
+    "pipelines.judge.signatures.graft:VERIFY",
 )

@@ -230,19 +230,30 @@ LIES: dict[str, Lie] = {
     ),
     "shipped-file-among-the-inputs": Lie("inputs", stories.copied),
     "difference-called-identical": Lie("verdicts", stories.glossed, "different"),
-    "signature-that-nobody-checks": Lie(
+    "signature-beside-identical": Lie(
         "verdicts",
         in_one(
             COMPARISON,
             "predicate/signature",
-            {"scheme": "authenticode", "signer": {"sha256": OTHER}},
+            {"fault": "unexpected-signer", "signers": [], "taken": 0, "carried": []},
         ),
-        unchecked=True,
     ),
     "signed-identical-without-a-signature": Lie(
+        "verdicts", in_one(COMPARISON, "predicate/verdict", "IDENTICAL_SIGNED")
+    ),
+    "signature-grafted-onto-other-bytes": Lie(
         "verdicts",
-        in_one(COMPARISON, "predicate/verdict", "IDENTICAL_SIGNED"),
-        unchecked=True,
+        in_one(
+            COMPARISON,
+            "predicate/signature",
+            {
+                "format": "pe",
+                "signers": [{"certificate": {"sha256": OTHER}}],
+                "grafted": {"digest": {"sha256": OTHER}, "size": 1},
+                "taken": 0,
+                "carried": [],
+            },
+        ),
     ),
     "identical-on-another-ground": Lie(
         "verdicts", in_one(COMPARISON, "predicate/ground", "bytes-differ")

@@ -353,6 +353,11 @@ LIES: dict[str, Lie] = (
         "difference-hidden": Lie("verdict", "different", _different_digest_shipped),
         "copied-from-the-source": Lie("verdict", "identical", _copied),
         "input-not-in-the-vault": Lie("input-bytes", "identical", _lost_input),
+        "signature-that-nobody-refused": Lie(
+            "signature",
+            "different",
+            _finding(signature={"fault": "unexpected-signer", "detail": "another"}),
+        ),
         "other-ground": Lie("ground", "unreachable", _other_ground),
         "release-better-than-its-worst": Lie("worst", "different", _report(verdict="IDENTICAL")),
         "release-worse-than-its-worst": Lie("worst", "identical", _report(verdict="MISSING")),

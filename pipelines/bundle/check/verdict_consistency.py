@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from builders.core.enums import Verdict
 from pipelines.audit.center_finding import ExclusionReason
 from pipelines.audit.verdict_rule import contradiction
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import (
     NotNeededError,
-    UncheckedError,
     require,
     require_equal,
     require_fields,
@@ -71,11 +69,6 @@ def check_verdicts(opened: OpenedBundle) -> str:
     """Require the verdict, and the ground for it, that follow from its digests."""
     for statement in opened.comparisons:
         found, name = statement.predicate, statement.name
-        if found.verdict is Verdict.IDENTICAL_SIGNED or found.signature:
-            raise UncheckedError(
-                f"the signature of {name} was grafted, which this version does not check",
-                got=found.verdict,
-            )
         expected = contradiction(statement, built=opened.built)
         what = f"the verdict on {name} does not follow from its digests"
         require(expected is None, what, f"{found.verdict} ({found.ground})", expected)

@@ -27,6 +27,7 @@ from pipelines.evidence.statements.statement import (
     Word,
 )
 from pipelines.judge.finding import CauseName, ExplanationStatus, Finding
+from pipelines.judge.signatures.signature_format import Refused, SignatureFault
 
 
 class Ground(StrEnum):
@@ -43,6 +44,9 @@ class Ground(StrEnum):
     SHIPPED_UNREACHABLE = "shipped-unreachable"
     NORMALIZED = "normalized"
     SIGNATURE_GRAFTED = "signature-grafted"
+    SIGNATURE_REFUSED = "signature-refused"
+    """The fault is named beside it."""
+    SIGNATURE_NOT_READ = "signature-not-read"
 
 
 GROUNDS = {
@@ -54,7 +58,7 @@ GROUNDS = {
     Verdict.IDENTICAL_SIGNED: Ground.SIGNATURE_GRAFTED,
     Verdict.IDENTICAL: Ground.SAME_DIGEST,
 }
-"""The ground of each verdict; NOT_CHECKED has several."""
+"""The ground of each verdict; NOT_CHECKED and DIFFERENT have others too."""
 
 
 class FileDigest(StatementPart):
@@ -92,11 +96,41 @@ class Shipped(StatementPart):
         return FileDigest(digest=copy.digest, size=copy.size) if copy else self.served
 
 
-class VendorSignature(StatementPart):
-    """The vendor's signature: its scheme and the pinned signer it was checked against."""
+class SignatureBy(StatementPart):
+    """A signature by a pinned signer, named by the SHA-256 of its certificate."""
 
-    scheme: Word
-    signer: DigestSet
+    certificate: DigestSet
+    stamped_on: Time | None = None
+    """When a pinned authority of time stamps saw it."""
+
+
+class CarriedBytes(StatementPart):
+    """Bytes that are not ours and that no signature covers."""
+
+    offset: Count
+    length: Count
+    digest: DigestSet
+    why: Word
+
+
+class VendorSignature(StatementPart):
+    """The vendor's signature on the rebuilt bytes, or the name of why it does not count."""
+
+    fault: SignatureFault | None = None
+    format: Word | None = None
+    signers: Annotated[tuple[SignatureBy, ...], Field(max_length=64)] = ()
+    grafted: FileDigest | None = None
+    """The rebuilt file with the signature."""
+    taken: Count = 0
+    """How many bytes of it come from the shipped file."""
+    carried: Annotated[tuple[CarriedBytes, ...], Field(max_length=10_000)] = ()
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> Self:
+        whole = bool(self.format and self.signers and self.grafted)
+        if whole is bool(self.fault) or (self.fault and (self.carried or self.taken)):
+            raise ValueError("expected a graft with its signers, or a fault")
+        return self
 
 
 class Normalizer(StatementPart):
@@ -154,8 +188,8 @@ class ComparisonStatement(
         bare = about.causes is None and about.explanation is None
         if not (explained if self.version == 1 else bare):
             raise ValueError("expected an explanation in version 1, and only there")
-        if self.version == 1 and shipped and shipped.from_vault:
-            raise ValueError("expected no copy from a vault in version 1")
+        if self.version == 1 and ((shipped and shipped.from_vault) or about.signature):
+            raise ValueError("expected no copy from a vault and no signature in version 1")
         return self
 
     @property
@@ -178,11 +212,13 @@ def unmatched_artefact(
 
 def ground(finding: Finding, *, built: bool) -> Ground:
     """Return the word for why a finding has its verdict."""
+    if isinstance(finding.signature, Refused):
+        return Ground.SIGNATURE_REFUSED
     if finding.verdict is not Verdict.NOT_CHECKED:
         return GROUNDS[finding.verdict]
     if not built:
         return Ground.NO_REBUILD
-    for word in (Ground.COPIED_INPUT, Ground.INPUT_NOT_SCANNED):
+    for word in (Ground.COPIED_INPUT, Ground.INPUT_NOT_SCANNED, Ground.SIGNATURE_NOT_READ):
         if finding.reason.startswith(word):
             return word
     return Ground.SHIPPED_UNREACHABLE

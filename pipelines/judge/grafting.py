@@ -1,0 +1,54 @@
+"""Grafts for what differs: the signatures that a recipe pins, put onto the rebuilt files."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import BinaryIO
+
+from builders.core.digest import Digest
+from builders.core.enums import Outcome
+from builders.jail.errors import JailUnavailableError
+from builders.jail.file_reader import Jail
+from builders.recipe.signature import PinnedSignature
+from pipelines.judge.compare import Facts, Unread
+from pipelines.judge.finding import FileFact
+from pipelines.judge.signatures.graft import Graft, graft
+from pipelines.judge.signatures.signature_format import Refused
+
+Opener = Callable[[str, Digest], AbstractContextManager[BinaryIO]]
+"""Opens a file by its name and digest; its bytes are those, and it is seekable."""
+
+
+def with_grafts(
+    facts: Facts,
+    pinned: Mapping[str, PinnedSignature],
+    jail: Jail,
+    *,
+    shipped: Opener,
+    rebuilt: Opener,
+) -> Facts:
+    """Return the facts with a graft for each artefact that differs and is in `pinned`, by name.
+
+    Raises what the openers raise.
+    """
+    if facts.outcome is not Outcome.BUILT or facts.input_fault:
+        return facts
+    outputs = {output.name: output.sha256 for output in facts.rebuilt}
+    found: dict[str, Graft | Refused | Unread] = {}
+    for name, signature in pinned.items():
+        served, built = facts.served.get(name), outputs.get(name)
+        if not built or not isinstance(served, FileFact) or built == served.sha256:
+            continue
+        with (
+            shipped(name, served.sha256) as theirs,
+            rebuilt(name, built) as ours,
+            tempfile.TemporaryFile() as made,
+        ):
+            try:
+                found[name] = graft(jail, theirs, ours, signature, made)
+            except JailUnavailableError as error:
+                found[name] = Unread(reason=str(error))
+    return replace(facts, grafts=found)

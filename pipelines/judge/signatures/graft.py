@@ -1,0 +1,161 @@
+"""The graft: our bytes with the vendor's signature, and whether that is the shipped file.
+
+The jail reads the files and answers with a splice plan; the plan is applied here, to our bytes. The
+file that it makes counts if it has the digest of the shipped one and if, read by another process of
+the jail, it carries valid signatures by all pinned signers and by nobody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, BinaryIO
+
+from pydantic import Field, TypeAdapter
+
+from builders.core.digest import CHUNK, Digest
+from builders.core.frozen_model import FrozenModel
+from builders.jail.errors import JailFailedError
+from builders.jail.file_reader import Jail, JailLimits, Reader, Scratch
+from builders.recipe.signature import PinnedSignature, SignedFormat
+from pipelines.judge.signatures.pe import PE
+from pipelines.judge.signatures.signature_format import (
+    BadSignatureError,
+    Refused,
+    SignatureFault,
+    SignatureFormat,
+    Signer,
+    VerifiedSignatures,
+)
+from pipelines.judge.signatures.splice import (
+    Length,
+    Offset,
+    SpliceError,
+    SplicePlan,
+    Why,
+    splice,
+)
+
+FORMATS: dict[SignedFormat, SignatureFormat] = {SignedFormat.PE: PE}
+_LIMITS = JailLimits(seconds=120, answer=16 << 20)
+
+
+class CarriedRange(FrozenModel):
+    """Bytes of the shipped file that are not ours, and that the signature does not cover."""
+
+    offset: Offset
+    length: Length
+    sha256: Digest
+    why: Why
+
+
+class Graft(FrozenModel):
+    """The vendor's signature on our bytes."""
+
+    format: SignedFormat
+    sha256: Digest
+    """Of our bytes with the signature, which is that of the shipped file."""
+    size: Annotated[int, Field(ge=0)]
+    signers: tuple[Signer, ...]
+    taken: Annotated[int, Field(ge=0)]
+    """How many bytes come from the shipped file."""
+    carried: tuple[CarriedRange, ...]
+    """Those of them that no signature covers."""
+
+
+def _plan(files: Sequence[BinaryIO], pinned: PinnedSignature, _: Scratch) -> SplicePlan | Refused:
+    shipped, rebuilt = files
+    try:
+        return FORMATS[pinned.format].plan(shipped, rebuilt)
+    except BadSignatureError as error:
+        return error.refused
+
+
+def _verify(
+    files: Sequence[BinaryIO], pinned: PinnedSignature, _: Scratch
+) -> VerifiedSignatures | Refused:
+    (file,) = files
+    try:
+        return FORMATS[pinned.format].verify(file, pinned)
+    except BadSignatureError as error:
+        return error.refused
+
+
+PLAN = Reader(
+    name="pipelines.judge.signatures.graft:PLAN",
+    read=_plan,
+    parameters=PinnedSignature,
+    result=TypeAdapter[SplicePlan | Refused](SplicePlan | Refused),
+    limits=_LIMITS,
+)
+"""Says how a shipped file is made of a rebuilt one."""
+VERIFY = Reader(
+    name="pipelines.judge.signatures.graft:VERIFY",
+    read=_verify,
+    parameters=PinnedSignature,
+    result=TypeAdapter[VerifiedSignatures | Refused](VerifiedSignatures | Refused),
+    limits=_LIMITS,
+)
+"""Verifies the signatures of a file."""
+
+
+def graft(
+    jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, pinned: PinnedSignature, out: BinaryIO
+) -> Graft | Refused:
+    """Put the signature of `shipped` onto `rebuilt`, in `out`, an empty file.
+
+    Raises `JailUnavailableError`; a jail that fails on these files is a `Refused`.
+    """
+    try:
+        return _graft(jail, shipped, rebuilt, pinned, out)
+    except JailFailedError as error:
+        return Refused(fault=SignatureFault.UNREADABLE, detail=str(error))
+    except SpliceError as error:
+        return Refused(fault=SignatureFault.UNREADABLE, detail=f"a plan that does not fit: {error}")
+
+
+def _graft(
+    jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, pinned: PinnedSignature, out: BinaryIO
+) -> Graft | Refused:
+    plan = jail.run(PLAN, [shipped, rebuilt], pinned)
+    if isinstance(plan, Refused):
+        return plan
+    made = splice(plan, rebuilt, shipped, out, FORMATS[pinned.format].limits)
+    if made.sha256 != Digest(_sha256(shipped)):
+        detail = "our bytes with the signature of the shipped file are not the shipped file"
+        return Refused(fault=SignatureFault.UNLIKE, detail=detail)
+    verified = jail.run(VERIFY, [out], pinned)
+    if isinstance(verified, Refused):
+        return verified
+    if {signer.certificate for signer in verified.signers} != set(pinned.signers):
+        detail = "the signatures are not by exactly the pinned signers"
+        return Refused(fault=SignatureFault.UNEXPECTED_SIGNER, detail=detail)
+    carried = [
+        CarriedRange(
+            offset=bare.offset,
+            length=bare.length,
+            sha256=Digest(_sha256(out, bare.offset, bare.length)),
+            why=bare.why,
+        )
+        for bare in verified.uncovered
+        for piece in made.taken
+        if piece.offset <= bare.offset and bare.offset + bare.length <= piece.offset + piece.length
+    ]
+    return Graft(
+        format=pinned.format,
+        sha256=made.sha256,
+        size=made.size,
+        signers=verified.signers,
+        taken=sum(piece.length for piece in made.taken),
+        carried=tuple(carried),
+    )
+
+
+def _sha256(file: BinaryIO, offset: int = 0, length: int | None = None) -> str:
+    digest = hashlib.sha256()
+    file.seek(offset)
+    left = length
+    while data := file.read(CHUNK if left is None else min(CHUNK, left)):
+        digest.update(data)
+        left = None if left is None else left - len(data)
+    return digest.hexdigest()

@@ -1,0 +1,90 @@
+"""What a signature format does, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, BinaryIO
+
+from pydantic import AwareDatetime, Field
+
+from builders.core.digest import Digest
+from builders.core.frozen_model import FrozenModel
+from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.splice import Length, Offset, SpliceLimits, SplicePlan, Why
+
+
+class SignatureFault(StrEnum):
+    """Why a file is not ours with the pinned signature."""
+
+    MISSING = "signature-missing"
+    UNREADABLE = "signature-unreadable"
+    REBUILT_IS_SIGNED = "rebuilt-is-signed"
+    LAYOUT = "layout"
+    UNLIKE = "bytes-differ"
+    """Our bytes with the signature are not the shipped file."""
+    SIGNED_OTHER_BYTES = "signed-other-bytes"
+    INVALID = "signature-invalid"
+    UNEXPECTED_SIGNER = "unexpected-signer"
+    MISSING_SIGNER = "missing-signer"
+    UNKNOWN_CERTIFICATE = "unknown-certificate"
+    UNEXPECTED_ATTRIBUTE = "unexpected-attribute"
+    TIME_STAMP = "time-stamp-invalid"
+    SLACK = "data-in-slack"
+    TRAILING = "trailing-bytes"
+    WEAK_DIGEST = "weak-digest"
+
+
+class Refused(FrozenModel):
+    """Why there is no plan, or why a signature does not count."""
+
+    fault: SignatureFault
+    detail: str
+
+
+class BadSignatureError(Exception):
+    """Raised inside of a format, and returned by it as a `Refused`."""
+
+    def __init__(self, fault: SignatureFault, detail: str) -> None:
+        """Keep both parts."""
+        super().__init__(detail)
+        self.refused = Refused(fault=fault, detail=detail)
+
+
+class Signer(FrozenModel):
+    """One signature that verified. Dates are reported and decide nothing."""
+
+    certificate: Digest
+    """SHA-256 of its DER; of OpenPGP, that of the key's fingerprint packet."""
+    subject: Annotated[str, Field(max_length=512)]
+    not_before: AwareDatetime
+    not_after: AwareDatetime
+    stamped_on: AwareDatetime | None = None
+    """When a pinned time-stamp authority saw it."""
+
+
+class Uncovered(FrozenModel):
+    """Bytes of the signed file that the signature does not cover."""
+
+    offset: Offset
+    length: Length
+    why: Why
+
+
+class VerifiedSignatures(FrozenModel):
+    """Signatures that are those pinned, and no others."""
+
+    signers: tuple[Signer, ...]
+    uncovered: Annotated[tuple[Uncovered, ...], Field(max_length=10_000)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignatureFormat:
+    """A format of signed files: how a signature gets onto a file, and what it then is worth."""
+
+    plan: Callable[[BinaryIO, BinaryIO], SplicePlan]
+    """Of the shipped and the rebuilt file; raises `BadSignatureError`."""
+    verify: Callable[[BinaryIO, PinnedSignature], VerifiedSignatures]
+    """Of the signed file; raises `BadSignatureError`."""
+    limits: SpliceLimits

@@ -1,0 +1,138 @@
+"""Splice plans: a file made of our bytes, in order, and of few others that are all listed.
+
+A plan comes from the parser jail and is not trusted. Applying it uses every byte of ours once and
+in order, but for a few that derived ones replace, so no plan can pass a copy of the shipped file
+off as ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, BinaryIO, Literal
+
+from pydantic import Field
+
+from builders.core.digest import CHUNK, Digest
+from builders.core.frozen_model import FrozenModel
+
+Offset = Annotated[int, Field(ge=0, le=1 << 62)]
+Length = Annotated[int, Field(ge=1, le=1 << 62)]
+Why = Annotated[str, Field(pattern="^[a-z][a-z-]{0,39}$")]
+
+
+class Own(FrozenModel):
+    """Bytes of the rebuilt file."""
+
+    source: Literal["own"] = "own"
+    offset: Offset
+    length: Length
+
+
+class Taken(FrozenModel):
+    """Bytes of the shipped file, at the same offset in the file that is made."""
+
+    source: Literal["taken"] = "taken"
+    offset: Offset
+    length: Length
+    why: Why
+
+
+class Derived(FrozenModel):
+    """Bytes that follow from all others, such as a checksum."""
+
+    source: Literal["derived"] = "derived"
+    data: Annotated[str, Field(pattern="^([0-9a-f]{2})+$", max_length=1 << 20)]
+
+
+Piece = Annotated[Own | Taken | Derived, Field(discriminator="source")]
+
+
+class SplicePlan(FrozenModel):
+    """The pieces of a file, from its first byte to its last."""
+
+    pieces: Annotated[tuple[Piece, ...], Field(max_length=100_000)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpliceLimits:
+    """How much of a file may be other than our bytes, in bytes."""
+
+    replaced: int
+    """Bytes of ours that are left out."""
+    derived: int
+    taken: int
+
+
+class Spliced(FrozenModel):
+    """The file that a plan made."""
+
+    sha256: Digest
+    size: int
+    taken: tuple[Taken, ...]
+
+
+class SpliceError(ValueError):
+    """A plan that does not keep to the limits, or does not fit the files."""
+
+
+def splice(
+    plan: SplicePlan, own: BinaryIO, shipped: BinaryIO, out: BinaryIO, limits: SpliceLimits
+) -> Spliced:
+    """Write the file that a plan says to `out`; raises `SpliceError`, then `out` is of no use."""
+    _check(plan, own.seek(0, 2), limits)
+    digest, size = hashlib.sha256(), 0
+    for piece in plan.pieces:
+        if isinstance(piece, Taken) and piece.offset != size:
+            raise SpliceError(f"bytes taken from offset {piece.offset} would move to {size}")
+        for data in _bytes(piece, own, shipped):
+            out.write(data)
+            digest.update(data)
+            size += len(data)
+    out.flush()
+    return Spliced(
+        sha256=Digest(digest.hexdigest()),
+        size=size,
+        taken=tuple(piece for piece in plan.pieces if isinstance(piece, Taken)),
+    )
+
+
+def _check(plan: SplicePlan, size: int, limits: SpliceLimits) -> None:
+    at = replaced = derived = taken = 0
+    for piece in plan.pieces:
+        match piece:
+            case Own():
+                if piece.offset < at:
+                    raise SpliceError("our bytes would be used twice or out of order")
+                replaced += piece.offset - at
+                at = piece.offset + piece.length
+            case Taken():
+                taken += piece.length
+            case Derived():
+                derived += len(piece.data) // 2
+    replaced += size - at
+    if at > size:
+        raise SpliceError(f"it uses {at} bytes of ours, of {size}")
+    for what, found, most in (
+        ("bytes of ours that are left out", replaced, limits.replaced),
+        ("derived bytes", derived, limits.derived),
+        ("bytes taken from the shipped file", taken, limits.taken),
+    ):
+        if found > most:
+            raise SpliceError(f"{found} {what}, at most {most}")
+
+
+def _bytes(piece: Own | Taken | Derived, own: BinaryIO, shipped: BinaryIO) -> Iterator[bytes]:
+    if isinstance(piece, Derived):
+        yield bytes.fromhex(piece.data)
+        return
+    file = own if isinstance(piece, Own) else shipped
+    file.seek(piece.offset)
+    left = piece.length
+    while left:
+        data = file.read(min(CHUNK, left))
+        if not data:
+            raise SpliceError("a file ends before a piece of it does")
+        yield data
+        left -= len(data)

@@ -1,0 +1,105 @@
+"""PE files: our bytes with the vendor's signature, and each way in which that must not pass."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from builders.core.digest import Digest
+from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.graft import Graft, graft
+from pipelines.judge.signatures.signature_format import Refused
+from tests.fakes.jail import OpenJail
+from tests.judge.signatures.pe_tricks import (
+    ADA,
+    BOB,
+    CLOCK,
+    OURS,
+    ROOT,
+    TRICKS,
+    pinned,
+)
+from tests.judge.signatures.signing import CHECKSUM, Signing, program, signed, with_table
+
+
+def grafted(shipped: bytes, pins: PinnedSignature, ours: bytes = OURS) -> Graft | Refused:
+    return graft(OpenJail(), io.BytesIO(shipped), io.BytesIO(ours), pins, io.BytesIO())
+
+
+GOOD: dict[str, tuple[bytes, PinnedSignature]] = {
+    "one signer": (signed(OURS, Signing(by=ADA)), pinned(ADA)),
+    "an elliptic key": (signed(OURS, Signing(by=BOB)), pinned(BOB)),
+    "two signatures": (signed(OURS, Signing(by=ADA), Signing(by=BOB)), pinned(BOB, ADA)),
+    "padding that is counted": (signed(OURS, Signing(by=ADA), padded=True), pinned(ADA)),
+    "another certificate": (
+        signed(OURS, Signing(by=ADA, certificates=(ROOT.der,))),
+        pinned(ADA, certificates=(ROOT,)),
+    ),
+    "a time stamp": (
+        signed(OURS, Signing(by=ADA, stamped_by=CLOCK)),
+        pinned(ADA, time_stamps=(CLOCK,)),
+    ),
+    "SHA-512": (signed(OURS, Signing(by=ADA, algorithm="sha512")), pinned(ADA)),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_our_bytes_with_the_signature_are_the_shipped_file(name: str) -> None:
+    shipped, pins = GOOD[name]
+    found = grafted(shipped, pins)
+    assert isinstance(found, Graft), found
+    assert (found.sha256, found.size) == (Digest.of(shipped), len(shipped))
+    assert {one.certificate for one in found.signers} == set(pins.signers)
+    table = len(OURS) + -len(OURS) % 8
+    assert found.taken == len(shipped) - table
+    assert all(
+        one.sha256 == Digest.of(shipped[one.offset :][: one.length]) for one in found.carried
+    )
+    assert all(one.offset >= table for one in found.carried)
+    assert sum(one.length for one in found.carried) < found.taken
+
+
+@pytest.mark.parametrize("size", range(8))
+@pytest.mark.parametrize("stale", [b"\0\0\0\0", b"\xff\xff\x01\x00"])
+def test_any_length_and_any_checksum_of_ours_gives_the_shipped_file(
+    size: int, stale: bytes
+) -> None:
+    ours = bytearray(program(b"x" * size))
+    shipped = signed(bytes(ours), Signing(by=ADA))
+    ours[CHECKSUM : CHECKSUM + 4] = stale
+    assert isinstance(grafted(shipped, pinned(ADA), bytes(ours)), Graft)
+
+
+def test_what_the_signature_covers_is_not_carried() -> None:
+    shipped, pins = GOOD["another certificate"]
+    found = grafted(shipped, pins)
+    assert isinstance(found, Graft)
+    listed = [shipped[c.offset :][: c.length] for c in found.carried if c.why == "certificate"]
+    assert sorted(listed) == sorted([ADA.der, ROOT.der])
+
+
+@pytest.mark.parametrize("name", TRICKS)
+def test_a_trick_is_refused_by_its_own_name(name: str) -> None:
+    trick = TRICKS[name]
+    found = grafted(trick.shipped(), trick.pins, trick.ours)
+    assert isinstance(found, Refused), found
+    assert found.fault == trick.fault, found.detail
+    assert 0 < len(found.detail) < 600
+    assert found.detail.isprintable()
+
+
+def test_every_altered_byte_that_a_signature_covers_is_refused() -> None:
+    """The others are listed, with their digest, in the statement."""
+    shipped, pins = GOOD["one signer"]
+    good = grafted(shipped, pins)
+    assert isinstance(good, Graft)
+    begin = len(shipped) - good.taken
+    listed = {at for one in good.carried for at in range(one.offset, one.offset + one.length)}
+    covered = [at for at in range(begin, len(shipped)) if at not in listed]
+    assert len(covered) > 300
+    for at in (*range(begin), *covered):
+        made = bytearray(shipped)
+        made[at] ^= 0x41
+        whole = bytes(made) if at < begin else with_table(OURS, bytes(made[begin:]))
+        assert isinstance(grafted(whole, pins), Refused), at

@@ -1,0 +1,67 @@
+"""A splice plan that is false gives no file that passes for ours."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from builders.core.digest import Digest
+from pipelines.judge.signatures.splice import (
+    Derived,
+    Own,
+    Piece,
+    SpliceError,
+    SpliceLimits,
+    SplicePlan,
+    Taken,
+    splice,
+)
+
+OURS, THEIRS = b"0123456789", b"01AB456789signature"
+LIMITS = SpliceLimits(replaced=2, derived=2, taken=9)
+GOOD: list[Piece] = [
+    Own(offset=0, length=2),
+    Derived(data=b"AB".hex()),
+    Own(offset=4, length=6),
+    Taken(offset=10, length=9, why="signature"),
+]
+
+
+def apply(pieces: list[Piece]) -> bytes:
+    out = io.BytesIO()
+    made = splice(
+        SplicePlan(pieces=tuple(pieces)), io.BytesIO(OURS), io.BytesIO(THEIRS), out, LIMITS
+    )
+    assert made.sha256 == Digest.of(out.getvalue())
+    assert made.size == len(out.getvalue())
+    return out.getvalue()
+
+
+def test_a_file_is_made_of_ours_and_of_what_is_listed() -> None:
+    assert apply(GOOD) == THEIRS
+
+
+@pytest.mark.parametrize(
+    ("pieces", "error"),
+    [
+        ([Taken(offset=0, length=19, why="all")], "10 bytes of ours that are left out, at most 2"),
+        ([*GOOD[:3], Taken(offset=10, length=10, why="more")], "10 bytes taken"),
+        ([Own(offset=0, length=10), Taken(offset=9, length=9, why="moved")], "would move to 10"),
+        ([Own(offset=4, length=6), Own(offset=0, length=4)], "twice or out of order"),
+        ([Own(offset=0, length=10), Own(offset=0, length=10)], "twice or out of order"),
+        ([Own(offset=0, length=11)], "uses 11 bytes of ours"),
+        ([Own(offset=0, length=10), Derived(data="aabbcc")], "3 derived bytes"),
+        ([Own(offset=0, length=7)], "3 bytes of ours that are left out"),
+        ([], "10 bytes of ours that are left out"),
+    ],
+)
+def test_a_false_plan_is_refused(pieces: list[Piece], error: str) -> None:
+    with pytest.raises(SpliceError, match=error):
+        apply(pieces)
+
+
+def test_a_plan_that_takes_beyond_the_end_is_refused() -> None:
+    short = SplicePlan(pieces=(Own(offset=0, length=10), Taken(offset=10, length=9, why="x")))
+    with pytest.raises(SpliceError, match="ends before"):
+        splice(short, io.BytesIO(OURS), io.BytesIO(THEIRS[:12]), io.BytesIO(), LIMITS)
