@@ -16,7 +16,7 @@ from typing import Literal
 
 from builders.core.errors import UsageError
 from pipelines.center.center import Center
-from pipelines.center.keys import center_key, key_elsewhere, log_key, policy_file
+from pipelines.center.keys import center_key, log_key, policy_file
 from pipelines.center.logbook import Logbook
 from pipelines.center.next_policy import NextPolicy, publish_next
 from pipelines.evidence.errors import KeyFileError
@@ -85,8 +85,7 @@ def rotate_key(
 
 def _new_key(center: Center, policy: Policy, use: RotatedUse) -> tuple[PublicKey | None, PublicKey]:
     """Return the key of the policy, and the center's key that is to take its place, made now."""
-    load = key_elsewhere if use in center.key_sources else center_key
-    known, mine = policy.center(center.id), load(center, use).public
+    known, mine = policy.center(center.id), center_key(center, use).public
     if use == "statements":
         former: PublicKey | None = newest_key(known)
         older = {k.key.material for k in known.keys} - {newest_key(known).material}
@@ -106,7 +105,7 @@ def _new_key(center: Center, policy: Policy, use: RotatedUse) -> tuple[PublicKey
             f"the key for {use} is not a file",
             got=center.key_sources[use].uri.partition(":")[0] + ":",
             expected="a new key that is made where the old one is",
-            todo="Name the new one in the center's file and run this again: the policy follows",
+            todo="Name the new one in the center's file, with another `public`, and run this again",
         )
     return mine, _switch(center.key_folder, use, mine)
 

@@ -57,8 +57,9 @@ def rotate_key(center: Center, use: str, until: int | None, out: Path | None) ->
     policy is written as a proposal, which its operators sign with `samebits policy sign`. Until it
     is in force nothing counts of a release for which the new key has signed; then all of it does.
 
-    The former key stays in the key folder under its key id. A key that is not a file is made where
-    it is kept: name the new one in the center's file first, and this command writes the policy.
+    The former key stays in the key folder under its key id. For a key that is not a file, name the
+    new one in the center's file first, with another `public`. One in a PKCS#11 token is made there;
+    any other has to be there.
 
     The key of the log is the identity of the log: a new one is a new log, which
     `samebits center new-log` begins.
@@ -68,6 +69,7 @@ def rotate_key(center: Center, use: str, until: int | None, out: Path | None) ->
       samebits center rotate-key statements --center europe.yaml
       samebits center rotate-key witness --center europe.yaml --out next.yaml
     """
+    from pipelines.center.keys import key_elsewhere
     from pipelines.center.rotation import RotatedUse
     from pipelines.center.rotation import rotate_key as rotate
     from pipelines.services.stopped import require_stopped
@@ -82,6 +84,8 @@ def rotate_key(center: Center, use: str, until: int | None, out: Path | None) ->
     if use == "witness" and until is not None:
         raise UsageError("a witness's key has no log sizes", got=f"--until {until}")
     require_stopped(center)
+    if use in center.key_sources:
+        key_elsewhere(center, cast("RotatedUse", use))
     with _signing(center) as session:
         made = rotate(
             center,

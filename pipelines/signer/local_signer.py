@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
@@ -28,7 +27,7 @@ from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner
 from pipelines.signer.explanation_checks import IsLogged, stated_conditions
 from pipelines.signer.opened_evidence import ByteSource, OpenedEvidence, enforce
 from pipelines.signer.orders import Evidence, StatusOrder
-from pipelines.signer.own_copies import OwnCopies
+from pipelines.signer.own_copies import own_copies
 from pipelines.signer.run_checks import run_conditions, status_conditions
 
 CheckSummary = Callable[[SummaryStatement, datetime], None]
@@ -60,8 +59,7 @@ class LocalSigner:
 
     def sign(self, evidence: Evidence) -> list[Envelope]:
         """Return the signed statements of a run; raises `RefusedError` for false evidence."""
-        with TemporaryDirectory(dir=self.scratch, prefix="signer-") as folder:
-            vault = OwnCopies(self.vault or Vault(self.store), Path(folder))
+        with own_copies(self.vault or Vault(self.store), self.scratch) as vault:
             source = ByteSource(self.store, vault, self.jail, self.cache)
             opened = OpenedEvidence(evidence, self.center, source, self.clock())
             return self._signed(opened)

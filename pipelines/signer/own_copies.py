@@ -8,11 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from builders.core.digest import Digest
 from builders.inputs.vault import Vault
 from pipelines.storage.files import write_error
+
+
+@contextmanager
+def own_copies(vault: Vault, scratch: Path | None) -> Iterator[OwnCopies]:
+    """Copy what is opened of `vault` into a new folder in `scratch`, which is removed at the end.
+
+    None is the folder of temporary files. Raises `InfrastructureError`.
+    """
+    try:
+        folder = TemporaryDirectory(dir=scratch, prefix="signer-")
+    except OSError as error:
+        raise write_error(scratch or Path("TMPDIR"), error) from error
+    with folder:
+        yield OwnCopies(vault, Path(folder.name))
 
 
 class OwnCopies(Vault):

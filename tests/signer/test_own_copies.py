@@ -13,12 +13,14 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Role
+from builders.core.errors import InfrastructureError
 from builders.inputs.input_file import InputFile
 from builders.inputs.source_digest import source_digest
 from builders.inputs.vault import Vault
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.signer.orders import Evidence
+from pipelines.signer.own_copies import OwnCopies, own_copies
 from tests.fakes.jail import OpenJail
 from tests.fakes.store import MemoryStore
 from tests.signer.scene import OURS, Scene
@@ -88,3 +90,16 @@ def test_everything_is_read_once_and_no_copy_is_left(tmp_path: Path, key: Privat
     assert signer.sign(evidence)
     assert set(store.openings.values()) == {1}
     assert not [*signer.scratch.iterdir()]
+
+
+def test_where_no_copy_can_be_written_it_says_so(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.objects[Vault.key(Digest.of(OURS))] = [OURS]
+    gone = OwnCopies(Vault(store), tmp_path / "gone")
+    with pytest.raises(InfrastructureError, match="cannot write"), gone.open(Digest.of(OURS)):
+        pass
+    with (
+        pytest.raises(InfrastructureError, match="cannot write"),
+        own_copies(Vault(store), tmp_path / "gone"),
+    ):
+        pass

@@ -41,3 +41,24 @@ def test_a_run_signed_by_a_token_checks_offline(
     }
     witness = NoteSigner("zurich.example/witness", center_key(load_center(file), "witness"))
     assert open_note(sign_note("a tree\n", witness), [witness.key]).signatures
+
+
+def test_a_key_in_a_token_is_changed_for_one_that_is_made_there(
+    soft_token: SoftToken, tmp_path: Path
+) -> None:
+    file = soft_token.center_file(tmp_path, "old")
+    variables = {"SOFTHSM2_CONF": str(soft_token.configuration)}
+    made = samebits("center", "init", "--json", "--center", file, home=tmp_path, env=variables)
+    former = made.document()["keys"]["statements"]["keyid"]
+    words = ("center", "rotate-key", "statements", "--json", "--center", file)
+    ended = samebits(*words, home=tmp_path, env=variables)
+    assert ended.code == 64
+    assert "with another `public`" in ended.err
+    text = file.read_text().replace("old-statements", "new-statements")
+    file.write_text(text.replace("public/statements.pub", "public/next.pub"))
+    ended = samebits(*words, home=tmp_path, env=variables)
+    assert ended.code == 0, ended.err
+    changed = ended.document()
+    assert changed["former"] == former
+    assert changed["key"] == public_keys(load_center(file))["statements"].keyid != former
+    assert changed["policy"]["in_force"]
