@@ -138,16 +138,19 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def open_gate(gate: Path, ended: threading.Event, *, seconds: float) -> bool:
+def open_gate(
+    gate: Path, ended: threading.Event, *, verify: Callable[[], None], seconds: float
+) -> bool:
     """Write one line to the FIFO that the container's first process reads from.
 
-    Returns False once `ended` is set, which means that the container has ended. Raises
-    `EngineError`.
+    `verify` is called before that, once this process waits at the gate: from then on it is confined
+    as the build will be. Returns False once `ended` is set, which means that the container has
+    ended. Raises `EngineError`, as `verify` may.
     """
     until = time.monotonic() + seconds
     while not ended.is_set():
         try:
-            _write_line(gate)
+            _write_line(gate, verify)
         except OSError as error:
             # ENXIO: no process has the FIFO open for reading yet. EPIPE: the reader has just died.
             if error.errno not in {errno.ENXIO, errno.EPIPE}:
@@ -162,10 +165,11 @@ def open_gate(gate: Path, ended: threading.Event, *, seconds: float) -> bool:
     return False
 
 
-def _write_line(gate: Path) -> None:
+def _write_line(gate: Path, verify: Callable[[], None]) -> None:
     descriptor = os.open(gate, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
         if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            verify()
             os.write(descriptor, b"go\n")
     finally:
         os.close(descriptor)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from builders.container.idmap import IdMap
+
 LABEL_RUN = "samebits.run"
 LABEL_FLOW_RUN = "samebits.flow-run"
 LABEL_DEADLINE = "samebits.deadline"
@@ -110,3 +112,5 @@ class ContainerResult:
     peak_memory: int | None
     wall_seconds: float
     log_truncated: bool
+    uid_map: IdMap = ()
+    """What its user ids were on this machine; empty if its build never began."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ import docker.errors
 from docker.utils.socket import frames_iter
 
 from builders.container.cgroup import Cgroup
+from builders.container.confinement import verify_confinement
+from builders.container.idmap import IdMap, hides_root, host_id
 from builders.container.monitor import ExitWaiter, OutputLog, UsageMonitor, is_running, open_gate
 from builders.container.spec import ContainerResult, ContainerSpec, EndReason
 from builders.core.errors import EngineError
@@ -45,6 +49,8 @@ class ContainerRun:
         """Take the container's id; `api` is a connection to `host`."""
         self._api, self._host = api, host
         self._container, self._spec = container, spec
+        self._uid_map: IdMap = ()
+        self._refused = False
 
     def to_end(
         self,
@@ -89,6 +95,7 @@ class ContainerRun:
                 peak_memory=monitor.peak_memory,
                 wall_seconds=round(wall, 3),
                 log_truncated=output.truncated,
+                uid_map=self._uid_map,
             )
 
     @contextmanager
@@ -113,7 +120,7 @@ class ContainerRun:
             stream.close()
 
     def _begin(self, waiter: ExitWaiter, monitor: UsageMonitor) -> bool:
-        """Verify the limits, have the wait for the end accepted, and only then open the gate.
+        """Verify limits and confinement, have the wait for the end accepted, then open the gate.
 
         Returns False for a container that has ended before: its exit status is its true outcome,
         even if its limits could no longer be read. Raises `EngineError`.
@@ -125,10 +132,15 @@ class ContainerRun:
                 monitor.cgroup = Cgroup.of(pid)
                 monitor.cgroup.verify(self._spec.limits)
                 waiter.await_acceptance(seconds=_GRACE)
-                return open_gate(self._spec.gate, waiter.done, seconds=_GRACE)
+                return open_gate(
+                    self._spec.gate,
+                    waiter.done,
+                    verify=partial(self._verify_confinement, pid),
+                    seconds=_GRACE,
+                )
         except EngineError:
             # If the engine does not report an end, the container runs where we cannot see it.
-            if is_running(pid) or not waiter.done.wait(_GRACE):
+            if self._refused or is_running(pid) or not waiter.done.wait(_GRACE):
                 raise
             return False
         if not waiter.done.wait(_GRACE):
@@ -136,6 +148,22 @@ class ContainerRun:
                 "the engine does not notice the end of a container", got=self._container[:12]
             )
         return False
+
+    def _verify_confinement(self, pid: int) -> None:
+        """Verify the confinement, and give the folders of the build to its user here."""
+        try:
+            uids, gids = verify_confinement(pid, self._spec)
+        except EngineError:
+            # Asked here, because a container ends when the gate is closed again.
+            self._refused = is_running(pid)
+            raise
+        if hides_root(uids):
+            user = self._spec.user
+            owner = host_id(uids, user.uid), host_id(gids, user.gid)
+            for mount in self._spec.mounts:
+                if not mount.read_only:
+                    os.chown(mount.source, *owner)
+        self._uid_map = uids
 
     def _request_exit(self) -> Callable[[], object]:
         """Ask the engine to report the end; returns a function that waits for the answer.

@@ -86,6 +86,7 @@ def rebuild(
         wall_seconds=result.wall_seconds,
         log=digest_file(log),
         log_truncated=result.log_truncated,
+        uid_map=result.uid_map,
         outputs=outputs,
     )
 

@@ -6,7 +6,11 @@ A module of its own, so that code which only reads reports does not import the e
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
+from pydantic import Field
+
+from builders.container.idmap import IdMap
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.core.frozen_model import FrozenModel
@@ -49,6 +53,8 @@ class RebuildResult(FrozenModel):
     wall_seconds: float | None = None
     log: Digest | None = None
     log_truncated: bool = False
+    uid_map: Annotated[IdMap, Field(exclude_if=lambda ids: not ids)] = ()
+    """What the user ids of the container were on its machine; left out where no build began."""
     outputs: tuple[Output, ...] = ()
 
     @property

@@ -84,6 +84,8 @@ class ExclusionReason(StrEnum):
     WORK_NONE = "work-none"
     """Nothing can prove the work, and the policy requires a proof."""
     WORK_WRONG = "work-wrong"
+    NO_USER_NAMESPACE = "no-user-namespace"
+    """Built where root of the container is root of the machine, and the policy requires more."""
     SERVED_OTHER = "served-another-file"
     EQUIVALENT = "equivalent"
     LATER_FAILURE = "later-failure"
@@ -201,6 +203,8 @@ class CenterFinding:
     """Of the comparison in the center's log."""
     seal: Digest | None = None
     """What the run committed to before it opened a shipped file."""
+    user_namespace: bool = False
+    """Whether it was built where no user of the container is root of the machine."""
     work: Proof = Proof.ABSENT
     """Whether it is proved that the center built, and did not only hash the public file."""
     work_evidence: tuple[StatementRef, ...] = ()

@@ -182,4 +182,5 @@ def _finding(
         attempt=attempt[0].ref,
         index=verified.index,
         seal=seal,
+        user_namespace=attempted.has_user_namespace,
     )

@@ -154,8 +154,7 @@ class Bundle:
         """
         if len(data) > MAX_BUNDLE:
             raise malformed(_WHAT, got="more", expected=f"at most {MAX_BUNDLE} bytes")
-        mark = data[BLOCK : BLOCK + len(_MARK)]
-        if not data.startswith(MIMETYPE.encode() + b"\0") or mark != _MARK:
+        if not is_bundle(data):
             unknown = "something else" if data else "an empty file"
             got = next((kind for start, kind in _KINDS.items() if data.startswith(start)), unknown)
             raise malformed(_WHAT, got=got, expected=f"a file that says {MEDIA_TYPE}")
@@ -174,6 +173,12 @@ class Bundle:
     def to_bytes(self) -> bytes:
         """Return the file: the same members give the same bytes."""
         return write_tar([(MIMETYPE, _MARK), (SUMS, self.sums), *sorted(self.members.items())])
+
+
+def is_bundle(data: bytes) -> bool:
+    """Say whether a file that begins so, with two blocks or more, says that it is a bundle."""
+    mark = data[BLOCK : BLOCK + len(_MARK)]
+    return data.startswith(MIMETYPE.encode() + b"\0") and mark == _MARK
 
 
 def check_members(members: Mapping[str, bytes]) -> None:

@@ -97,7 +97,7 @@ def flush(session: Session) -> None:
 @command.command()
 @click.argument("release", type=options.RELEASE)
 @options.run
-@options.file("--out", required=True, help="Where to write the bundle.")
+@options.file("--out", required=True, help="The new file.")
 @click.option(
     "--with-evidence",
     is_flag=True,
@@ -128,6 +128,7 @@ def export(
     from pipelines.center.export_source import export_source
     from pipelines.evidence.stored_runs import find_run
 
+    options.require_new(out)
     center, now = session.center, datetime.now(UTC)
     name = find_run(session.store, release, run, center.id)
     book = session.logbook()

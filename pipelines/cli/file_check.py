@@ -78,8 +78,18 @@ def check(session: Session, file: Path, policy: Path | None, peers: tuple[str, .
     show(
         {"file": file.name, "sha256": str(digest), **found.to_dict()},
         *_lines(file.name, str(digest), found, asked=[s.center for s in view.sources if s.center]),
+        *_meant(file),
     )
     sys.exit(found.exit_code)
+
+
+def _meant(file: Path) -> Iterator[str]:
+    """Name the other command for a file that is a bundle."""
+    from pipelines.bundle.layout import BLOCK, is_bundle
+
+    with file.open("rb") as stream:
+        if is_bundle(stream.read(2 * BLOCK)):
+            yield f"  it is a bundle: `samebits evidence check {file}` checks what is in it"
 
 
 def _view(session: Session, policy: Path | None, peers: tuple[str, ...]) -> ConsensusView:

@@ -125,10 +125,13 @@ def check(session: Session, peer: str | None) -> None:
     2 the store or the signer does not answer; 64 usage.
     """
     from pipelines.center.logs import check_completeness
+    from pipelines.verify.interrupted import interrupted_warnings
 
     known = _known(session, peer)
     origin = known.identity.origin
     if peer is None:
+        for warning in interrupted_warnings(session):
+            warn(warning)
         session.logbook().log.recover()  # refuses a log that was rolled back
         if (sent := session.flush()) is not None and (note := sent.note()) is not None:
             warn(note)  # or else it would be missing without a reason

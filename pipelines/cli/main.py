@@ -169,7 +169,8 @@ def _show_usage(error: click.ClickException, *, as_json: bool) -> None:
         write_json({"error": UsageError(error.format_message()).to_dict()})
     text = io.StringIO()
     error.show(text)
-    tell(*text.getvalue().splitlines())
+    message = f"Error: {error.format_message()}"  # one line of it may be no line of ours
+    tell(*text.getvalue().removesuffix(f"{message}\n").splitlines(), message)
 
 
 def _colored() -> bool:

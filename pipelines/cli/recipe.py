@@ -74,6 +74,7 @@ def lint(session: Session, recipes: tuple[Path, ...]) -> None:
 @command.command()
 @click.argument("purl", required=False)
 @options.file("--out", help="Write the recipe to FILE, not to stdout.")
+@click.option("--force", is_flag=True, help="Replace FILE if there is one.")
 @options.file(
     "--from-file", "shipped", metavar="SHIPPED", multiple=True, help="A shipped file on disk."
 )
@@ -88,6 +89,7 @@ def new(
     purl: str | None,
     *,
     out: Path | None,
+    force: bool,
     shipped: tuple[Path, ...],
     source: str | None,
     buildinfo: Path | None,
@@ -130,7 +132,7 @@ def new(
     from pipelines.infer.wheel.search import infer_wheel
 
     _require_one(purl, shipped, source, own)
-    if out is not None:
+    if out is not None and not force:
         options.require_new(out)
     seconds = int(time.total_seconds())
     limits = SearchLimits(tries=max_tries, seconds=seconds)
@@ -157,15 +159,20 @@ def new(
             journal = infer_release(purl or "", session, index, limits, record)
         sink.done(journal.release, journal.status)
     if journal.recipe is not None and out is not None:
-        with options.file_errors(out, "written"):
-            out.parent.mkdir(parents=True, exist_ok=True)
-            with out.open("x", encoding="utf-8") as stream:
-                stream.write(journal.recipe)
+        write_draft(journal.recipe, out, force=force)
         # The image that was derived for the recipe goes beside the others, for review.
         if published := session.images.publish(load_recipe(out, unshipped=True).recipe.build.image):
             tell(f"  image: {published}")
     show_journal(journal, out)
     sys.exit(_EXIT[journal.status])
+
+
+def write_draft(text: str, out: Path, *, force: bool) -> None:
+    """Write a recipe into a new file, or with `force` in place of another; raises `UsageError`."""
+    with options.file_errors(out, "written"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("w" if force else "x", encoding="utf-8") as stream:
+            stream.write(text)
 
 
 def _require_one(
@@ -236,8 +243,8 @@ def _journal_lines(journal: SearchJournal) -> Iterator[str]:
     if journal.status != "identical":
         yield f"  {journal.reason}"
     for scalar in journal.scalars:
-        bits = counted(scalar.bits, "bit")
-        yield f"  - {scalar.name} {scalar.value} ({bits}): {scalar.evidence}"
+        carried = counted(scalar.bits, "bit")
+        yield f"  - {scalar.name} {scalar.value} ({carried}): {scalar.evidence}"
     yield from (f"  - {cause.name}: {cause.detail}" for cause in journal.causes)
     yield from (f"  note: {note}" for note in journal.notes)
 

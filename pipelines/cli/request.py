@@ -145,7 +145,8 @@ def new(
                 f"stopped waiting; the request stays and can be served until {end}; "
                 f"its receipts come into the store beside {record}"
             )
-    document = {"request": str(request.digest), "record": record, **content.to_dict()}
+    document = {"request": str(request.digest), "record": record}
+    document |= content.model_dump(mode="json", by_alias=False)
     show(
         {**document, "answer": status.to_dict() if status else None},
         *([status.word] if status else []),

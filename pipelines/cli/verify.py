@@ -264,8 +264,14 @@ def _remote_night(session: Session) -> str:
     api, flow_run = ask_for_night(session.center)
     with cancelled_by_signals(session), screen() as sink:
         last, night = "", ""
+
+        def away() -> None:
+            nonlocal last
+            last = ""  # and is told again when it answers
+            sink.step("nightly", "Prefect does not answer, and is waited for")
+
         try:
-            for run in follow(api, flow_run):
+            for run in follow(api, flow_run, away=away):
                 night = night_of(run)
                 if run["state_name"] != last:
                     last = run["state_name"]

@@ -20,7 +20,8 @@ the first of these that holds:
 Absence counts neither way. Only findings of equal claim, scope and published digest are joined. A
 match does not count without its proof of work, nor when its key is the key of two operators; a
 mismatch counts without. Where nothing can prove the work (`work_proof: none`) a match counts unless
-the policy requires a proof. With k below one nothing is confirmed, and one mismatch is enough for
+the policy requires a proof. A policy can also require that what matches was built in a user
+namespace. With k below one nothing is confirmed, and one mismatch is enough for
 SUSPECT. Everything that does not count is in the result, with the reason.
 """
 
@@ -208,6 +209,8 @@ def _exclusion_reason(
         return _NEITHER.get(conclusion)
     if finding.work is Proof.NONE and rules.work_proof == "required":
         return ExclusionReason.WORK_NONE
+    if not finding.user_namespace and rules.user_namespace == "required":
+        return ExclusionReason.NO_USER_NAMESPACE
     return ExclusionReason.SHARED_KEY if finding.key in shared else _UNPROVED.get(finding.work)
 
 

@@ -36,6 +36,7 @@ from pipelines.judge.signatures.signature_format import Refused
 WITHHELD = "withheld"
 _REBUILD_FACTS = (
     "outcome", "exit_code", "signal", "oom_killed", "peak_memory", "wall_seconds", "log_truncated",
+    "uid_map",
 )  # fmt: skip
 _STEPS = (
     "inputs", "source", "image", "rebuild", "seal", "commit", "shipped", "judge", "total",

@@ -233,6 +233,7 @@ def _attempt(
             wall_milliseconds=wall_milliseconds(made),
             log=run.digest_set_or_none(made.log),
             log_truncated=made.log_truncated,
+            uid_map=made.uid_map or None,
             seal=DigestSet(sha256=sealed) if sealed else None,
             report=report,
             started_on=run.started,

@@ -97,7 +97,7 @@ SortedSet = Annotated[frozenset[_Value], PlainSerializer(sorted)]
 Key = Annotated[PublicKey, PlainValidator(_read_key), PlainSerializer(key_text)]
 LogKey = Annotated[NoteKey, _note_key(ED25519), PlainSerializer(str)]
 WitnessKey = Annotated[NoteKey, _note_key(COSIGNATURE), PlainSerializer(str)]
-WorkProofRule = Annotated[
+Demand = Annotated[
     Literal["optional", "required"] | None, Field(exclude_if=lambda rule: rule is None)
 ]
 """None is as optional, and left out, as in policies that were signed before there was the rule."""

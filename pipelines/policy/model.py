@@ -25,6 +25,7 @@ from pipelines.policy.fields import (
     MAX_CENTERS,
     MAX_LOG_SIZE,
     Count,
+    Demand,
     Key,
     KeyId,
     Line,
@@ -37,7 +38,6 @@ from pipelines.policy.fields import (
     QuorumText,
     SortedSet,
     WitnessKey,
-    WorkProofRule,
 )
 from pipelines.policy.quorum import Quorum
 from pipelines.policy.resolution import ForkResolution
@@ -48,7 +48,7 @@ MAX_REVIEWERS = 1000
 MAX_OPERATORS = 24
 """Two sets of them, the old and the new, have to fit into one envelope."""
 MAX_CENTER_KEYS = 200
-_RULES = ("k", "regions", "max_dissent", "normalizers", "work_proof")
+_RULES = ("k", "regions", "max_dissent", "normalizers", "work_proof", "user_namespace")
 
 
 class _Strict:
@@ -82,6 +82,10 @@ def _with_defaults(value: object, info: ValidationInfo) -> object:
 
 def _given(rules: dict[Any, Any]) -> dict[Any, Any]:
     return {name: rule for name, rule in rules.items() if rule is not None or name not in _RULES}
+
+
+def _stricter(*demands: Demand) -> Demand:
+    return "required" if "required" in demands else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +158,10 @@ class ConsensusRules(_Strict):
     regions: Count = 1
     max_dissent: Minimum = 0
     normalizers: Annotated[SortedSet[Name], Field(max_length=100)] = frozenset()
-    work_proof: WorkProofRule = None
+    work_proof: Demand = None
     """Whether a match counts of which nothing can prove that it was built."""
+    user_namespace: Demand = None
+    """Whether a match counts that was built where root of the container is root of the machine."""
 
     def tightened(self, other: ConsensusRules) -> ConsensusRules:
         """Return the stricter one of each rule, of these and of `other`."""
@@ -164,7 +170,8 @@ class ConsensusRules(_Strict):
             regions=max(self.regions, other.regions),
             max_dissent=min(self.max_dissent, other.max_dissent),
             normalizers=self.normalizers & other.normalizers,
-            work_proof="required" if "required" in {self.work_proof, other.work_proof} else None,
+            work_proof=_stricter(self.work_proof, other.work_proof),
+            user_namespace=_stricter(self.user_namespace, other.user_namespace),
         )
 
 

@@ -81,7 +81,11 @@ class RequestStatus:
         return {
             "verified": self.verified,
             "fault": self.fault,
-            "receipts": [receipt.to_dict() for receipt in (self.first, self.last) if receipt],
+            "receipts": [
+                receipt.model_dump(mode="json", by_alias=False, exclude_none=True)
+                for receipt in (self.first, self.last)
+                if receipt
+            ],
         }
 
 

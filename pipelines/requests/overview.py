@@ -74,7 +74,7 @@ class RequestOverview:
         asked = self.signed.content
         return {
             "request": str(self.signed.digest),
-            **asked.to_dict(),
+            **asked.model_dump(mode="json", by_alias=False),
             "state": str(self.state),
             "age_seconds": int(self.age.total_seconds()),
             "runs": list(self.runs),

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -162,21 +162,26 @@ def ask_for_night(center: Center) -> tuple[PrefectApi, str]:
     return api, api.run_now("nightly")
 
 
-def follow(api: PrefectApi, flow_run: str, *, pause: float = 1.0) -> Iterator[dict[str, Any]]:
+def follow(
+    api: PrefectApi, flow_run: str, *, pause: float = 1.0, away: Callable[[], None] = lambda: None
+) -> Iterator[dict[str, Any]]:
     """Yield a flow run as it is, again and again until it has ended.
 
-    A server that is started again in between is waited for; raises `InfrastructureError` when it
-    stays away.
+    A server that is started again in between is waited for, and `away` is called once each time;
+    raises `InfrastructureError` when it stays away.
     """
-    last_answer = time.monotonic()
+    last_answer, answers = time.monotonic(), True
     while True:
         try:
             run: dict[str, Any] = api.get(f"/flow_runs/{flow_run}")
         except InfrastructureError:
             if time.monotonic() - last_answer > _PATIENCE:
                 raise
+            if answers:
+                away()
+            answers = False
         else:
-            last_answer = time.monotonic()
+            last_answer, answers = time.monotonic(), True
             yield run
             if run["state_type"] in FINAL:
                 return

@@ -28,6 +28,7 @@ from pipelines.services.prefect_api import PrefectApi, night_of
 from pipelines.services.supervisor import pids
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import Visibility
+from pipelines.verify.interrupted import interrupted_warnings
 from pipelines.verify.session import Session
 
 _WAITING = {"SCHEDULED", "PENDING"}
@@ -157,7 +158,10 @@ def status(
         last_heartbeat=read(lambda: _last_heartbeat(session, now), None),
         policy=None if policy is None else _shown_policy(center, policy),
         keys=key_places(center),
-        warnings=() if policy is None else expiry_warnings(policy, now),
+        warnings=(
+            *(() if policy is None else expiry_warnings(policy, now)),
+            *read(lambda: [*interrupted_warnings(session)], list[str]()),
+        ),
         waiting_evidence=_outbox(center),
         disk=disk or disk_use(center),
         faults=tuple(faults),

@@ -29,6 +29,12 @@ def interrupted_runs(session: Session) -> Iterator[str]:
             yield folder.name
 
 
+def interrupted_warnings(session: Session) -> Iterator[str]:
+    """Yield a sentence for each of `interrupted_runs`."""
+    for run in interrupted_runs(session):
+        yield f"the run {run} was cut off after its commitment: `samebits reap` completes it"
+
+
 def complete_interrupted(session: Session) -> Iterator[Report | str]:
     """Complete every run of this machine that was cut off, and remove its folder.
 

@@ -166,6 +166,20 @@ def test_a_run_with_two_seals_has_no_match(seal: str | None, excluded: str | Non
     assert [name.endswith("attempt-2.dsse.json") for name in attempts] == [True][: not excluded]
 
 
+@pytest.mark.parametrize(("outside", "expected"), [(100000, True), (0, False), (None, False)])
+def test_a_user_namespace_is_that_of_the_attempt_that_was_judged(
+    outside: int | None, expected: bool
+) -> None:
+    world = two()
+    document = world["bob-1"].made().attempt().to_dict()
+    if outside is not None:
+        document["predicate"]["uidMap"] = [{"inside": 0, "outside": outside, "count": 65536}]
+    statement = AttemptStatement.model_validate(document)
+    replaced(world, "bob-1", "attempt-1.dsse.json", statement)
+    found = {finding.center.id: finding.user_namespace for finding in world.read().findings}
+    assert found == {"ada-1": False, "bob-1": expected}
+
+
 Changes = dict[str, Any]
 UNCOMMITTED: dict[str, tuple[list[Changes], list[Changes]]] = {
     "no-commitment": ([], []),

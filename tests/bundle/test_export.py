@@ -129,6 +129,10 @@ def bundle_of(filled: Filled, folder: Path) -> Path:
 def test_the_same_run_gives_the_same_bytes(filled: Filled, tmp_path: Path) -> None:
     assert bundle_of(filled, tmp_path).read_bytes() == filled.export()
     assert list(tmp_path.iterdir()) == [tmp_path / "rules.bundle.tar"]
+    words = ("--out", tmp_path / "rules.bundle.tar", "--center", filled.file)
+    again = filled.command("evidence", "export", str(RELEASE), *words)
+    assert again.code == 64
+    assert "exists" in again.err
 
 
 def test_only_public_evidence_gets_in(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "evidence check bundles/local.tar --policy policy.dsse.json": 1,
     "evidence check bundles/netbase.tar": 2,
     "check recipes/releases/lab/example/out.bin --center europe.yaml": 1,
+    "check bundles/netbase.tar --center europe.yaml": 2,
     "check recipes/releases/lab/example/builder.bin --center europe.yaml": 0,
     "consensus debian/hostname@3.25 --center europe.yaml": 1,
     "consensus lab/example@echoed --center europe.yaml": 2,
@@ -34,6 +35,8 @@ COMMANDS = {
     "center status --center europe.yaml": 1,
     "recipe lint draft.yaml": 0,
     "verify --format xml draft.yaml": 64,
+    f"evidence show {'b' * 200}": 64,
+    f"{'no-command' * 20}": 64,
     "verify --candidates dist draft.yaml": 64,
     "vault list --center europe.yaml": 0,
     "compare recipes/releases/lab/example/out.bin recipes/releases/lab/example/replaced.bin": 1,
@@ -128,6 +131,13 @@ def test_wrong_words_are_a_document_too(words: str, folder: Path) -> None:
     assert ended.code == 64
     assert ended.document()["error"]["what"]
     assert ended.err
+
+
+def test_the_check_of_a_bundle_names_the_command_for_it(shown: dict[str, Ended]) -> None:
+    told = " ".join(
+        click.unstyle(shown["check bundles/netbase.tar --center europe.yaml"].out).split()
+    )
+    assert "it is a bundle: `samebits evidence check bundles/netbase.tar` checks" in told
 
 
 def test_no_color_is_obeyed(folder: Path) -> None:

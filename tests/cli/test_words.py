@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from builders.core.enums import Outcome
 from builders.core.errors import UsageError
 from pipelines.cli import options
 from pipelines.cli.console import confirm
-from pipelines.cli.recipe import show_journal
+from pipelines.cli.main import main
+from pipelines.cli.recipe import show_journal, write_draft
 from pipelines.cli.terminal import counted, report_lines
 from pipelines.infer.journal import RemainingCause, Scalar, SearchJournal
 from tests.signer.scene import THEIRS, Scene
@@ -78,6 +80,26 @@ def test_text_of_a_shipped_file_reaches_the_terminal_escaped() -> None:
     told = CliRunner().invoke(click.command()(lambda: show_journal(journal, None))).stderr
     assert told.count("\\x1b[2J") == 5
     assert "\x1b[2J" not in told
+
+
+def test_a_recipe_is_replaced_by_force_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMEBITS_HOME", str(tmp_path / "home"))
+    out = tmp_path / "r.yaml"
+    write_draft("first", out, force=False)
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_draft("second", out, force=False)
+    words = ["recipe", "new", "pkg:pypi/x@1", "--buildinfo", "/gone", "--out", str(out)]
+    before = signal.getsignal(signal.SIGTERM)
+    for more, said in ((), f"{out} exists"), (("--force",), "only Debian"):
+        with pytest.raises(SystemExit):
+            main([*words, *more])
+        assert said in capsys.readouterr().err
+    signal.signal(signal.SIGTERM, before)
+    assert out.read_text() == "first"
+    write_draft("second", out, force=True)
+    assert out.read_text() == "second"
 
 
 def test_a_journal_is_printed_by_the_name_of_its_form() -> None:

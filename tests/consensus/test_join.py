@@ -280,6 +280,17 @@ def test_a_policy_can_require_a_proof_of_work() -> None:
     assert joined(unproved, differs("ada"), work_proof="required").result is Result.PENDING
 
 
+def test_a_policy_can_require_a_user_namespace() -> None:
+    inside = match("ada", user_namespace=True)
+    found = joined(inside, match("bob"), user_namespace="required")
+    assert (found.result, found.passed) == (Result.PENDING, None)
+    assert reasons(found) == [("bob-1", ExclusionReason.NO_USER_NAMESPACE)]
+    other = match("bob", user_namespace=True)
+    assert joined(inside, other, user_namespace="required").result is Result.CONFIRMED
+    assert joined(inside, differs("bob"), user_namespace="required").result is Result.SPLIT
+    assert joined(match("ada"), match("bob")).result is Result.CONFIRMED
+
+
 def test_a_mismatch_counts_without_a_proof_of_work() -> None:
     found = joined(differs("ada", work=Proof.ABSENT), differs("bob", work=Proof.WRONG))
     assert found.result is Result.SUSPECT

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from builders.container.idmap import IdRange
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
 from builders.rebuild.robustness_factors import Factor, KeptFactor, KeptReason
@@ -213,6 +214,7 @@ def example_attempt() -> AttemptStatement:
             wall_milliseconds=1500,
             log=SET,
             log_truncated=False,
+            uid_map=(IdRange(inside=0, outside=100000, count=65536),),
             claim=SET,
             report=SET,
             started_on=NOW,

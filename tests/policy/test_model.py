@@ -126,8 +126,11 @@ def test_the_stricter_of_each_rule_holds() -> None:
     strict = ConsensusRules(k=3, regions=4, max_dissent=0, normalizers=frozenset("bc"))
     tight = ConsensusRules(k=3, regions=4, max_dissent=0, normalizers=frozenset("b"))
     assert rules.tightened(strict) == strict.tightened(rules) == tight
-    proved = replace(rules, work_proof="required")
-    assert rules.tightened(proved) == proved.tightened(rules) == proved
+    for required in (
+        replace(rules, work_proof="required"),
+        replace(rules, user_namespace="required"),
+    ):
+        assert rules.tightened(required) == required.tightened(rules) == required
 
 
 def test_a_proof_of_work_is_required_kind_by_kind() -> None:
@@ -144,7 +147,7 @@ def test_a_proof_of_work_is_required_kind_by_kind() -> None:
 
 
 def test_a_policy_of_before_there_were_proofs_is_read_and_written_as_it_was() -> None:
-    assert "work_proof" not in str(policy_of().to_dict())
+    assert not {"work_proof", "user_namespace"} & policy_of().to_dict()["consensus"].keys()
     assert policy_of().rules(Kind.BINARY).work_proof is None
 
 

@@ -48,6 +48,7 @@ def test_requests_are_listed_with_state_age_and_answer(reviewer: Reviewer) -> No
     key = str(reviewer.folder / "asia.pub")
     assert run(reviewer, "list", "--center-key", key).stdout.splitlines() == lines
     told = json.loads(run(reviewer, "list", "--open", "--json").stdout)["requests"]
+    assert {name for one in told for name in one if name != name.lower()} == set()
     assert [(one["nonce"], one["state"]) for one in told] == [("another-nonce", "waiting")]
     assert run(reviewer, "list", "--requester", "bob").stdout == "no requests to asia\n"
 

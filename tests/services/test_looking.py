@@ -10,16 +10,19 @@ from pathlib import Path
 from socket import create_server
 
 import pytest
+from click.testing import CliRunner
 
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
 from pipelines.center.keys import make_local_policy
+from pipelines.cli.log import command as log
 from pipelines.cli.status import status_lines
 from pipelines.evidence.privatekey import create_key
 from pipelines.services.environment import make_auth
 from pipelines.services.prefect_api import PrefectApi
 from pipelines.services.status import CenterStatus, status
 from pipelines.signer.orders import status_signer
+from pipelines.verify import interrupted
 from pipelines.verify.session import Session
 from tests.center.test_center_file import center
 from tests.services.stand import free_port
@@ -148,3 +151,14 @@ def test_keys_that_only_the_signer_has_are_said_to_be_there(tmp_path: Path) -> N
     text = "\n".join(status_lines(look(mine, NOW), NOW))
     assert f"key for statements: behind the signer at {mine.signer}" in text
     assert f"key for witness: {mine.key_folder / 'witness.key'}" in text
+
+
+def test_a_run_that_is_to_be_completed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = _with_keys(center(tmp_path, home="home"))
+    monkeypatch.setattr(interrupted, "interrupted_runs", lambda _: iter(["20260102T000000Z-1"]))
+    told = "the run 20260102T000000Z-1 was cut off after its commitment: `samebits reap`"
+    assert any(told in warning for warning in look(mine, datetime.now(UTC)).warnings)
+    checked = CliRunner().invoke(log, ["check", "--center", str(mine.file)])
+    assert told in checked.stderr

@@ -38,6 +38,14 @@ def test_a_server_that_is_started_again_is_waited_for() -> None:
     assert followed("RUNNING", None, None, "COMPLETED") == ["RUNNING", "COMPLETED"]
 
 
+def test_each_time_that_a_server_is_away_is_told_once() -> None:
+    told: list[str] = []
+    states = Answers("RUNNING", None, None, "RUNNING", None, "COMPLETED")
+    runs = follow(states, "x", pause=0, away=lambda: told.append("away"))
+    told.extend(run["state_type"] for run in runs)
+    assert told == ["RUNNING", "away", "RUNNING", "away", "COMPLETED"]
+
+
 def test_a_server_that_stays_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefect_api, "_PATIENCE", -1.0)
     with pytest.raises(InfrastructureError, match="away"):

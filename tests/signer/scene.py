@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from builders.container.idmap import IdRange
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Role
 from builders.images.lock import ImageLock, load_lock
@@ -324,6 +325,7 @@ class Scene:
             outcome=outcome,
             exit_code=0,
             peak_memory=1 << 20,
+            uid_map=(IdRange(inside=0, outside=100000, count=65536),),
             wall_seconds=1.25,
             log=log,
             outputs=tuple(

@@ -16,6 +16,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from builders.container.idmap import IdMap, hides_root
 from builders.core.enums import Outcome
 from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.robustness_factors import Factor, KeptFactor
@@ -67,6 +68,8 @@ class RebuildAttempt(RebuildFacts):
     oom_killed: bool
     peak_memory: Count | None = None
     log_truncated: bool
+    uid_map: IdMap | None = None
+    """What the user ids of the container were on the machine; None where no build began."""
     seal: DigestSet | None = None
     """Of the run; only with the attempt that was judged."""
     report: DigestSet | None = None
@@ -74,6 +77,11 @@ class RebuildAttempt(RebuildFacts):
     started_on: Time
     finished_on: Time
     """When the run started and finished, not the attempt alone."""
+
+    @property
+    def has_user_namespace(self) -> bool:
+        """Whether no user of the container was root of the machine."""
+        return hides_root(self.uid_map or ())
 
     @model_validator(mode="after")
     def _built_by_an_attempt(self) -> Self:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,8 @@ class OwnEngine:
     whoever asks while no engine runs waits for the next one, and containers outlive a crash.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+        self.options = options
         self.folder = folder
         self.host = f"unix://{folder}/docker.sock"
         self._socket = socket.socket(socket.AF_UNIX)
@@ -48,7 +49,7 @@ class OwnEngine:
             "sh", "-c", _LAUNCH, "dockerd", "--host", "fd://", "--bridge=none", "--iptables=false",
             "--ip6tables=false", "--data-root", self.folder / "data",
             "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid",
-            "--containerd", self.folder / "containerd.sock",
+            "--containerd", self.folder / "containerd.sock", *self.options,
             stdin=self._socket.fileno(),
         )  # fmt: skip
         # The socket takes whoever comes, so only the engine's end says that none will answer.
@@ -129,9 +130,10 @@ class OwnEngine:
 
 
 @contextmanager
-def own_engine() -> Iterator[OwnEngine]:
-    """An engine that runs while the block lasts."""
-    engine = OwnEngine(Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp")))  # its path must be short
+def own_engine(*options: str) -> Iterator[OwnEngine]:
+    """An engine that runs while the block lasts, with these options."""
+    folder = Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp"))  # its path must be short
+    engine = OwnEngine(folder, options)
     try:
         engine.make()
         engine.start()

@@ -141,14 +141,14 @@ def test_who_dies_at_the_gate_is_not_there(tmp_path: Path, monkeypatch: pytest.M
         return write(descriptor, data)
 
     monkeypatch.setattr(os, "write", late_write)
-    assert open_gate(path, gone, seconds=10) is False
+    assert open_gate(path, gone, verify=lambda: None, seconds=10) is False
 
 
 def test_a_gate_that_nobody_comes_to_is_told_in_time(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     start = time.monotonic()
     with pytest.raises(EngineError, match="does not read its gate"):
-        open_gate(tmp_path / "gate", threading.Event(), seconds=0.05)
+        open_gate(tmp_path / "gate", threading.Event(), verify=lambda: None, seconds=0.05)
     assert time.monotonic() - start < 5
 
 
