@@ -134,14 +134,6 @@ class StatementRef:
     digest: Digest
 
 
-class DissentReason(StrEnum):
-    """Why a run that committed to what it built counts as dissent, whatever it states."""
-
-    ABANDONED = "abandoned"
-    FAILED_AFTER_COMMITMENT = "failed-after-commitment"
-    OUTPUTS_LOST = "outputs-lost"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Dissent:
     """A run that committed to what it built, and does not state what it found of that."""
@@ -150,7 +142,8 @@ class Dissent:
     run: str
     claim: Digest
     """That it committed to: plain, or keyed where the source is closed."""
-    reason: DissentReason
+    reason: ExclusionReason
+    """`abandoned`, `outputs-lost` or `failed-after-commitment`."""
     index: int
     """Of the commitment in the center's log."""
     sealed: SealLines | None = None
@@ -161,7 +154,7 @@ class Dissent:
         """What is shown of it."""
         return Excluded(
             center=self.center.id,
-            reason=ExclusionReason(self.reason),
+            reason=self.reason,
             detail=f"{self.run}, committed at {self.index}",
             indexes=(self.index,),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipelines.audit.center_finding import CenterInfo, Dissent, DissentReason
+from pipelines.audit.center_finding import CenterInfo, Dissent, ExclusionReason
 from pipelines.audit.logged_release import LoggedCommitment
 from pipelines.audit.run_state import RunState
 from pipelines.audit.statement_reader import StatementReader
@@ -53,12 +53,12 @@ class Obligations:
     ) -> Dissent:
         member = self.reader.policy.center(self.center)
         leaf = self.reader.logs.commitment(member.id, commitment.index)
-        reason = DissentReason.OUTPUTS_LOST if sealed else DissentReason.ABANDONED
+        reason = ExclusionReason.OUTPUTS_LOST if sealed else ExclusionReason.ABANDONED
         return Dissent(
             center=CenterInfo(id=member.id, operator=member.operator, region=member.region),
             run=leaf.run,
             claim=leaf.claim,
-            reason=DissentReason.FAILED_AFTER_COMMITMENT if unbuilt else reason,
+            reason=ExclusionReason.FAILED_AFTER_COMMITMENT if unbuilt else reason,
             index=commitment.index,
             sealed=sealed.predicate if sealed and not unbuilt else None,
         )
