@@ -13,7 +13,7 @@ from functools import partial
 from builders.core.errors import StoreError, UsageError
 from builders.core.similar import did_you_mean
 from pipelines.audit.log_audit import GapKind, LogReport, audit_log
-from pipelines.audit.source import Source
+from pipelines.audit.source import BehindError, Source
 from pipelines.center.center import Center, Peer
 from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.evidence.publickey import PublicKey
@@ -25,9 +25,9 @@ from pipelines.log.witness import Witness, WitnessOutcome, WitnessResult
 from pipelines.log.writer import LogWriter
 from pipelines.policy import Policy, PolicyCenter, PolicyError
 from pipelines.policy.model import CenterKey, PolicyLog
-from pipelines.storage.bounded import BudgetError
+from pipelines.storage.bounded import BoundedStore, BudgetError
 from pipelines.storage.opening import open_store
-from pipelines.storage.store import Store
+from pipelines.storage.store import ReadableStore, Store
 
 _LOG = logging.getLogger("samebits")
 _LOGGING_SECONDS = 20.0
@@ -40,7 +40,7 @@ class KnownLog:
 
     member: PolicyCenter
     identity: LogIdentity
-    store: Store
+    store: ReadableStore
 
     @property
     def center(self) -> str:
@@ -51,6 +51,11 @@ class KnownLog:
     def statement_keys(self) -> tuple[PublicKey, ...]:
         """The keys that sign the center's statements."""
         return tuple(key.key for key in self.member.keys)
+
+    @property
+    def source(self) -> Source:
+        """The center, and its store."""
+        return Source(center=self.center, store=self.store)
 
     def reader(self) -> LogReader:
         """Return a reader of its newest checkpoint."""
@@ -78,11 +83,12 @@ def own_log(center: Center, policy: Policy) -> KnownLog:
 
 
 def peer_log(policy: Policy, peer: Peer) -> KnownLog:
-    """Return the log of a peer, with the keys in the policy; raises `PolicyError`."""
+    """Return the log of a peer, with the keys in the policy, to be read within its budget.
+
+    Raises `PolicyError`.
+    """
     known = policy.center(peer.id)
-    return KnownLog(
-        member=known, identity=LogIdentity.of(known.log.key), store=open_store(peer.store)
-    )
+    return KnownLog(member=known, identity=LogIdentity.of(known.log.key), store=peer.open())
 
 
 def own_witness(center: Center, store: Store) -> Witness:
@@ -162,27 +168,42 @@ def check_completeness(
     *,
     wait: Callable[[float], None] = time.sleep,
 ) -> LogReport:
-    """Read a log and compare it with its store and newest heartbeat; raises `LogError`.
+    """Read a log and compare it with its store and newest heartbeat.
 
     A statement is stored before it is logged. So if the store has statements that the log does not
-    contain, the log is read again after a `wait`; those that are still missing are gaps.
+    contain, the log is read again after a `wait`; those that are still missing are gaps. Raises
+    `LogError`, `StoreError`, and `BehindError` for a peer that has more than one round may cost.
     """
     found = _compare(log, count)
     early = {gap.about for gap in found.gaps if gap.kind is GapKind.UNLOGGED}
     if not early:
         return found
     wait(_LOGGING_SECONDS)
+    if isinstance(log.store, BoundedStore):
+        log.store.budget.renew()
     found = _compare(log, count)
     found.gaps = [g for g in found.gaps if g.kind is not GapKind.UNLOGGED or g.about in early]
     return found
 
 
 def _compare(log: KnownLog, count: Callable[[int], None]) -> LogReport:
+    try:
+        return log.source.begin(partial(_compare_now, log, count))()
+    except BehindError as error:
+        raise BehindError(
+            f"the log of {log.center} was not read to its end",
+            got=error.got,
+            expected="a log and records that fit into one round",
+            todo="Raise `time` and `traffic` of this peer in the file of the center",
+        ) from error
+
+
+def _compare_now(log: KnownLog, count: Callable[[int], None]) -> LogReport:
     heartbeat = newest_heartbeat(log.store, log.center, log.statement_keys, now=datetime.now(UTC))
     return audit_log(
         log.reader(),
         log.member,
-        source=Source(center=log.center, store=log.store),
+        source=log.source,
         heartbeat=None if heartbeat is None else heartbeat.predicate,
         count=count,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +113,7 @@ def check(session: Session, peer: str | None) -> None:
     those of the heartbeat. The center's own
     log must also continue the newest checkpoint that its signer has signed, and what its peers have
     cosigned; a peer that does not answer is named in a warning. Evidence that waits for the store
-    is sent first.
+    is sent first. Of a peer no more is read than `time` and `traffic` in the center's file allow.
 
     \b
     Examples:
@@ -122,7 +121,8 @@ def check(session: Session, peer: str | None) -> None:
       samebits log check --center europe.yaml --peer asia --json
 
     Exit codes: 0 whole; 1 gaps, or a log that is not what its checkpoint says, or was rolled back;
-    2 the store or the signer does not answer; 64 usage.
+    2 the store or the signer does not answer, or the peer has more to read than one round allows;
+    64 usage.
     """
     from pipelines.center.logs import check_completeness
     from pipelines.verify.interrupted import interrupted_warnings
@@ -235,15 +235,12 @@ def _witness(
 def _known(session: Session, peer: str | None) -> KnownLog:
     """Return the log of a peer, or the center's own; raises `UsageError`, `PolicyError`."""
     from pipelines.center.logs import find_peer, own_log, peer_log
-    from pipelines.storage.opening import open_store
 
     policy = session.policy(datetime.now(UTC))
     if peer is None:
         session.logbook()  # makes the keys of a center that was never used
         return own_log(session.center, policy)
-    found = find_peer(session.center, peer)
-    # Who asks for one log waits until it is read.
-    return replace(peer_log(policy, found), store=open_store(found.store))
+    return peer_log(policy, find_peer(session.center, peer))
 
 
 def _check_lines(known: KnownLog, found: LogReport) -> Iterator[str]:

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError, ScratchError
 from pipelines.alarms.alarm import Alarm
 from pipelines.alarms.listing import open_alarms
 from pipelines.audit.log_audit import GapKind
+from pipelines.audit.source import BehindError
 from pipelines.center.center import Peer
 from pipelines.center.logs import KnownLog, check_completeness, own_log, peer_log
 from pipelines.evidence.errors import EvidenceError
@@ -31,6 +35,7 @@ from pipelines.policy import CenterPolicyError, Policy, PolicyError
 from pipelines.policy.changes import expiry_warnings, key_endings
 from pipelines.verify.session import Session
 
+_T = TypeVar("_T")
 _LOG = logging.getLogger("samebits")
 SILENT_AFTER = timedelta(hours=36)
 """A night may be late; two nights without a word are silence."""
@@ -72,7 +77,8 @@ def outside_alarms(
     except CenterPolicyError as error:
         return (_alarm(AlarmKind.POLICY_EXPIRING, center.id, f"its policy: {error.fault}"),)
     seen = _seen(session)
-    heard = {peer.id: _heard(policy, peer, now) for peer in center.peers if peer.id in seen}
+    told = [peer for peer in center.peers if peer.id in seen]
+    heard = dict(_side_by_side(lambda peer: (peer.id, _heard(policy, peer, now)), told))
     joining = join_round(session, releases)
     session.logbook().settle()  # what a join that failed had stored already
     sizes = {name: result.size for name, result in seen.items() if result.size is not None}
@@ -83,7 +89,8 @@ def outside_alarms(
             for peer in center.peers
             for alarm in peer_alarms(peer.id, seen.get(peer.id), heard.get(peer.id), now)
         ),
-        *_all_gaps(session, policy, {str(joined.release) for joined in joining.joined}),
+        *gap_alarms(own_log(center, policy), session.logbook().log.recover),
+        *peer_gaps(policy, center.peers, {str(joined.release) for joined in joining.joined}),
         *(_gap(center.id, f"{release} could not be joined") for release, _ in joining.failed),
         *expiry_alarms(center.id, policy, sizes, now),
     )
@@ -128,6 +135,9 @@ def gap_alarms(
         found = check_completeness(log)
     except (EvidenceError, ScratchError) as error:
         yield _gap(log.center, error.what)
+        return
+    except BehindError as error:
+        _LOG.warning("whether the log of %s is whole is not known: %s", log.center, error)
         return
     except SamebitsError:
         return
@@ -183,22 +193,30 @@ def _seen(session: Session) -> dict[str, WitnessResult]:
 def _heard(policy: Policy, peer: Peer, now: datetime) -> datetime | None:
     """Return when a peer last spoke, by its newest heartbeat; None for never."""
     with suppress(SamebitsError):  # its log cannot be read: the same as a peer never heard
-        known = peer_log(policy, peer)
-        beat = newest_heartbeat(known.store, known.center, known.statement_keys, now=now)
+        log = peer_log(policy, peer)
+        keys = log.statement_keys
+        beat = log.source.begin(partial(newest_heartbeat, log.store, log.center, keys, now=now))()
         return beat.predicate.beat_on if beat else None
     return None
 
 
-def _all_gaps(session: Session, policy: Policy, joined: Collection[str]) -> Iterator[NightAlarm]:
-    center = session.center
-    yield from gap_alarms(own_log(center, policy), session.logbook().log.recover)
-    for peer in center.peers:
+def peer_gaps(policy: Policy, peers: Iterable[Peer], joined: Collection[str]) -> list[NightAlarm]:
+    """Return what is wrong with the logs of peers, each read within its budget."""
+
+    def gaps(peer: Peer) -> list[NightAlarm]:
         try:
-            known = peer_log(policy, peer)
+            return list(gap_alarms(peer_log(policy, peer), joined=joined))
         except PolicyError as error:
-            yield _gap(peer.id, error.what)
-            continue
-        yield from gap_alarms(known, joined=joined)
+            return [_gap(peer.id, error.what)]
+
+    return [alarm for found in _side_by_side(gaps, peers) for alarm in found]
+
+
+def _side_by_side(work: Callable[[Peer], _T], peers: Iterable[Peer]) -> list[_T]:
+    """Return the results of work on each peer, none of which waits for another."""
+    given = list(peers)
+    with ThreadPoolExecutor(max_workers=max(len(given), 1)) as pool:
+        return list(pool.map(work, given))
 
 
 def _gap(center: str, text: str) -> NightAlarm:
