@@ -22,6 +22,8 @@ from pipelines.log.witness import absence_folder
 
 MAX_REPORTS = 1000
 """Reports in one store about one log that are read, the newest ones: names begin with a time."""
+NAMED_EACH, MAX_NAMED = 1000, 100_000
+"""Leaves of one release, and of all, that one report names; it can be read as any statement is."""
 Reports = dict[NoteKey, list[Absence]]
 """By the key of their witness."""
 
@@ -111,17 +113,19 @@ def due_reports(
 
     That is what its newest report does not say, and what it said first so long ago that saying it
     again is a second report. A release that lacks nothing is named if its newest report says that
-    it does.
+    it does. Of a release that lacks more the first leaves are named, which are enough to tell of
+    it, and of all releases as many as one report can hold: the others are due in the next round.
     """
-    before = list(reports)
+    before, room = list(reports), MAX_NAMED
     due = {}
-    for release, indexes in missing.items():
-        since = absent_since(before, release)
+    for release, absent in missing.items():
+        since, indexes = absent_since(before, release), frozenset(sorted(absent)[:NAMED_EACH])
         repeated = any(
             now - first >= limit > last - first
             for index, (first, last) in since.items()
             if index in indexes
         )
-        if indexes != since.keys() or repeated:
+        if (indexes != since.keys() or repeated) and room >= len(indexes):
             due[release] = indexes
+            room -= len(indexes)
     return due

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.audit import absences
 from pipelines.audit.absences import due_reports, read_reports, withheld_leaves
 from pipelines.audit.source import Source
 from pipelines.evidence.statements.absence import Absence, AbsentLeaves
@@ -159,3 +160,24 @@ def test_a_witness_reports_what_it_has_not_said_and_says_it_again_after_a_day(na
     before, missing, due = REPORTS[name]
     found = due_reports(before, {NAME: frozenset(missing)}, DAY, NOON)
     assert found == ({} if due is None else {NAME: frozenset(due)})
+
+
+def test_more_than_a_report_can_hold_is_told_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who withholds enough of everything could otherwise make all reports unreadable."""
+    monkeypatch.setattr(absences, "NAMED_EACH", 2)
+    monkeypatch.setattr(absences, "MAX_NAMED", 5)
+    missing = {f"acme/tool@{n}": frozenset(range(n, n + 9)) for n in range(4)}
+    first = due_reports([], missing, DAY, NOON)
+    assert first == {name: frozenset(sorted(missing[name])[:2]) for name in list(missing)[:2]}
+    told = Absence(
+        witness="w",
+        origin=ORIGIN,
+        looked_on=NOON,
+        absent=tuple(
+            AbsentLeaves(release=name, indexes=tuple(sorted(found)))
+            for name, found in first.items()
+        ),
+    )
+    later = due_reports([told], missing, DAY, NOON + SECOND)
+    assert list(later) == list(missing)[2:]
+    assert list(due_reports([told], missing, DAY, NOON + DAY))[:2] == list(first), "a second time"
