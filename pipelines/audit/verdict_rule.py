@@ -1,8 +1,12 @@
-"""Whether verdict and ground of a comparison follow from its digests, by the rule of the judge."""
+"""Whether verdicts follow from the digests beside them, by the rule of the judge.
+
+Of a finding, as consensus joins it; and of a comparison with its ground, as a bundle has it.
+"""
 
 from __future__ import annotations
 
 from builders.core.enums import Verdict
+from pipelines.audit.center_finding import CenterFinding
 from pipelines.evidence.statements.comparison import (
     GROUNDS,
     Comparison,
@@ -10,6 +14,19 @@ from pipelines.evidence.statements.comparison import (
     Ground,
 )
 from pipelines.judge.finding import verdict_follows
+
+
+def is_supported(finding: CenterFinding) -> bool:
+    """Return whether the digests of a finding support its verdict."""
+    rebuilt = finding.rebuilt
+    return verdict_follows(
+        finding.verdict,
+        published=finding.published,
+        served=finding.served,
+        same=rebuilt.sha256 == finding.published if rebuilt else None,
+        normalized=bool(finding.normalizers),
+        grafted=finding.grafted == finding.published,
+    )
 
 
 def contradiction(statement: ComparisonStatement, *, built: bool) -> str | None:

@@ -12,8 +12,9 @@ from enum import StrEnum
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.audit.center_finding import CenterFinding
+from pipelines.audit.verdict_rule import is_supported
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.judge.finding import CauseName, verdict_follows
+from pipelines.judge.finding import CauseName
 
 
 class Conclusion(StrEnum):
@@ -56,7 +57,7 @@ def conclusion_of(  # noqa: PLR0911  # one return for each conclusion
     """Return what a finding concludes; `normalizers` are those that the policy allows."""
     if finding.outcome is not Outcome.BUILT and finding.verdict is Verdict.NOT_CHECKED:
         return Conclusion.NOT_TRIED if finding.outcome in _NOT_TRIED else Conclusion.NOT_BUILT
-    if finding.outcome is not Outcome.BUILT or not _consistent(finding):
+    if finding.outcome is not Outcome.BUILT or not is_supported(finding):
         return Conclusion.CONTRADICTORY
     match finding.verdict:
         case Verdict.NOT_CHECKED:
@@ -71,18 +72,6 @@ def conclusion_of(  # noqa: PLR0911  # one return for each conclusion
             return Conclusion.SERVED_OTHER
         case _:
             return Conclusion.MISMATCH
-
-
-def _consistent(finding: CenterFinding) -> bool:
-    """Return whether the digests support the verdict."""
-    return verdict_follows(
-        finding.verdict,
-        published=finding.published,
-        served=finding.served,
-        same=_is(finding.rebuilt, finding.published) if finding.rebuilt else None,
-        normalized=bool(finding.normalizers),
-        grafted=finding.grafted == finding.published,
-    )
 
 
 def _is(rebuilt: DigestSet | None, digest: Digest) -> bool:
