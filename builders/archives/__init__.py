@@ -1,8 +1,11 @@
 """Bounded, forward-only listing of the members of untrusted archives: ar, tar, zip, compressed.
 
+And the search for known files inside other bytes, however packed or encoded.
+
 Imports `builders.core` only.
 """
 
+from builders.archives.embedded import SoughtFile, embedded_files
 from builders.archives.limits import (
     ArchiveError,
     ArchiveLimitError,
@@ -24,6 +27,8 @@ __all__ = [
     "MemberKind",
     "MonotonicClock",
     "Scratch",
+    "SoughtFile",
     "UnsupportedArchiveError",
+    "embedded_files",
     "members",
 ]

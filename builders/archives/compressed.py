@@ -21,11 +21,11 @@ Compression = Literal["gzip", "bzip2", "xz", "zstd"]
 ArchiveFormat = Literal["ar", "tar", "zip"] | Compression
 
 _PIECE = 1 << 16
-_XZ_MEMORY = 160 << 20
+XZ_MEMORY = 160 << 20
 """Bytes that an xz stream may ask for; `xz -9` needs 65 MiB."""
 _ZSTD_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 27}
 """A zstd stream may ask for a window of 128 MiB, the default limit of libzstd."""
-_ERRORS = (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, EOFError, ValueError)
+DECOMPRESSION_ERRORS = (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, EOFError, ValueError)
 _SUFFIXES = {
     ".tgz": ".tar",
     ".tbz2": ".tar",
@@ -93,7 +93,7 @@ _FORMATS: dict[Compression, tuple[bytes, Callable[[], Decompressor]]] = {
     "bzip2": (b"BZh", bz2.BZ2Decompressor),
     "xz": (
         b"\xfd7zXZ\0",
-        lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY),
+        lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY),
     ),
     "zstd": (b"\x28\xb5\x2f\xfd", lambda: zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)),
 }
@@ -106,6 +106,17 @@ def compression(head: bytes) -> Compression | None:
         if head.startswith(magic):
             return None if name == "bzip2" and head[4:10] not in _BZIP2_BLOCKS else name
     return None
+
+
+def decompressor(name: Compression) -> Callable[[], Decompressor]:
+    """Return what starts to read a frame."""
+    return _FORMATS[name][1]
+
+
+def asks_for_memory(error: BaseException) -> bool:
+    """Say whether a stream was refused for the memory that it asks for."""
+    # The modules have no class for their limits.
+    return isinstance(error, MemoryError) or "memory" in str(error).lower()
 
 
 def unpacked_name(name: str) -> str:
@@ -148,8 +159,8 @@ class DecompressedStream:
                 raise ArchiveError(what, got="its end", expected="more bytes")
         try:
             return self._frame.decompress(data, size)
-        except _ERRORS as error:
-            if "memory" in str(error).lower():  # the modules have no class for their limits
+        except DECOMPRESSION_ERRORS as error:
+            if asks_for_memory(error):
                 what = f"a {self._name} stream that asks for too much memory"
                 raise UnsupportedArchiveError(what, got=error) from error
             what = f"broken {self._name} stream"

@@ -20,6 +20,16 @@ class Readable(Protocol):
         """Return at most `size` bytes; empty at the end."""
 
 
+class ByteSink(Protocol):
+    """Takes bytes as they come."""
+
+    def feed(self, piece: bytes, /) -> None:
+        """Take the next bytes."""
+
+    def end(self) -> None:
+        """Take note that there are no more."""
+
+
 class ByteReader:
     """Adds exact reads and look-ahead to any `Readable`."""
 

@@ -9,9 +9,16 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from builders.container.folderorder import HASHED, FolderOrder
 from builders.core.frozen_model import FrozenModel
@@ -83,6 +90,8 @@ BuildPath = Annotated[
         }
     ),
 ]
+MAX_TEXT = 128 << 10
+"""Bytes of a build section as JSON: it says how to build, and carries no data."""
 VariableName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)
 ]
@@ -139,6 +148,14 @@ class Build(FrozenModel):
         if clock is not None and clock.then is not None and not cls.two_steps:
             raise ValueError("expected no `then`: only method wheel has a second step")
         return clock
+
+    @model_validator(mode="after")
+    def _is_short(self) -> Self:
+        if (size := len(self.model_dump_json().encode())) > MAX_TEXT:
+            raise ValueError(
+                f"{size} bytes of declared text; expected at most {MAX_TEXT}: data is an input"
+            )
+        return self
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables of the build, without those of its method."""

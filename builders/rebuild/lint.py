@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from builders.archives.encoded_text import encoded_runs
 from builders.core.errors import RecipeError
 from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
@@ -66,4 +67,36 @@ def recipe_warnings(loaded: LoadedRecipe) -> list[str]:
         )
     if recipe.expect is None:
         found.append("no expect.verdict: a worse verdict raises no alarm")
+    found += [
+        f"{input_name(item)} is not searched whole for copies: {item.opaque}"
+        for item in recipe.inputs
+        if item.opaque
+    ]
+    found += [
+        f"{where} looks like encoded data ({run}): declared text is not searched for copies"
+        for where, text in _declared_text(loaded)
+        for run in encoded_runs(text.encode())
+    ]
     return found
+
+
+def _declared_text(loaded: LoadedRecipe) -> Iterator[tuple[str, str]]:
+    """Yield each piece of text that a build is given, and the field that declares it."""
+    yield from _texts("build", loaded.recipe.build.model_dump(mode="json"))
+    if (script := recipe_script(loaded)) is not None:
+        yield "build.script", script.decode("latin-1")
+
+
+def _texts(where: str, value: object) -> Iterator[tuple[str, str]]:
+    match value:
+        case str():
+            yield where, value
+        case dict():
+            for name, inner in value.items():
+                yield from _texts(f"{where}.{name}", inner)
+        case list():
+            if value and all(isinstance(word, str) for word in value):
+                yield where, " ".join(value)
+            else:
+                for number, inner in enumerate(value):
+                    yield from _texts(f"{where}.{number}", inner)

@@ -20,7 +20,8 @@ from builders.methods.script import ScriptBuild
 from builders.preload.preload_lock import preload_lock, probe_bytes
 from builders.recipe.recipe import LoadedRecipe
 
-MAX_SCRIPT = 1 << 20
+MAX_SCRIPT = 256 << 10
+"""Bytes of a script beside a recipe."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,6 +59,16 @@ class Input(FrozenModel):
     role: Annotated[Role, Field(description="The role of the input in the rebuild.")]
     locator: LocatorField
     sha256: Digest
+    opaque: Annotated[
+        str | None,
+        StringConstraints(
+            min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"
+        ),
+        Field(
+            description="Why the input cannot be searched for copies of the shipped files. It is "
+            "then used all the same; the reason is part of the scope."
+        ),
+    ] = None
 
 
 def _not_in_vault(locator: Locator) -> Locator:

@@ -27,7 +27,8 @@ class Scope:
 def scope_of(recipe: Recipe) -> Scope:
     """Return the scope of a recipe: its artefacts by all but what is shipped, and its patterns.
 
-    Lists are sorted, since their order decides nothing.
+    Inputs that are declared opaque are in it too; without one, nothing is said of inputs. Lists are
+    sorted, since their order decides nothing.
     """
     artefacts = [
         a.model_dump(mode="json", exclude={"shipped"}, exclude_none=True) for a in recipe.artefacts
@@ -36,6 +37,8 @@ def scope_of(recipe: Recipe) -> Scope:
         "artefacts": sorted(artefacts, key=lambda artefact: str(artefact["name"])),
         **{name: sorted(set(getattr(recipe, name))) for name in PATTERNS},
     }
+    if opaque := sorted([str(i.role), str(i.sha256), i.opaque] for i in recipe.inputs if i.opaque):
+        content["opaque"] = opaque
     return Scope(digest=Digest.of(canonical_json(content)), content=content)
 
 
@@ -52,4 +55,9 @@ def scope_lines(recipe: Recipe) -> list[str]:
         by = f", signed by {' and '.join(map(str, signed.signers))}" if signed else ""
         judged[f"judged{by}"] = (*judged.get(f"judged{by}", ()), artefact.name)
     lines = {**judged, **unjudged}
-    return [f"{what}: {', '.join(names)}" for what, names in lines.items() if names]
+    opaque = [
+        f"not searched whole for copies: {i.locator} ({i.opaque})"
+        for i in recipe.inputs
+        if i.opaque
+    ]
+    return [*(f"{what}: {', '.join(names)}" for what, names in lines.items() if names), *opaque]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
+from builders.archives import SoughtFile
 from builders.core.digest import Digest, chunks
 from builders.core.enums import Role
 from builders.core.errors import (
@@ -38,7 +39,14 @@ from pipelines.evidence.report import Report
 from pipelines.evidence.run import Run
 from pipelines.evidence.salt import Salt, read_salt
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare
-from pipelines.judge.copied import CheckedInput, Contents, ContentsCache, contents, input_fault
+from pipelines.judge.copied import (
+    CheckedInput,
+    Contents,
+    ContentsCache,
+    contents,
+    input_fault,
+    row_key,
+)
 from pipelines.judge.finding import FileFact, Finding
 from pipelines.judge.grafting import with_grafts
 from pipelines.signer.orders import Evidence
@@ -61,6 +69,8 @@ class ByteSource:
     """The contents of inputs that were hashed before."""
     measured: dict[tuple[Digest, bytes], tuple[int, Digest]] = field(default_factory=dict)
     """What `measure` has returned by digest and key: an object is read once."""
+    read: dict[Digest, tuple[int, SoughtFile | None]] = field(default_factory=dict)
+    """The same of `shipped`."""
 
     def measure(
         self, digest: Digest, *, check: str, what: str, key: bytes = b""
@@ -88,10 +98,24 @@ class ByteSource:
         self.measured[digest, key] = size, Digest(keyed.hexdigest())
         return self.measured[digest, key]
 
-    def vaulted_size(self, digest: Digest, *, check: str, what: str) -> int:
-        """Hash an object of the vault and return its size in bytes; raises `RefusedError`."""
-        with _vaulted(digest, check=check, what=what):
-            return self.vault.verify(digest)
+    def shipped(self, digest: Digest, name: str) -> tuple[int, SoughtFile | None]:
+        """Hash a shipped file; return its size in bytes, and what to search for to find it.
+
+        Raises `RefusedError`.
+        """
+        if digest not in self.read:
+            size = 0
+
+            def pieces() -> Iterator[bytes]:
+                nonlocal size
+                for piece in self.vault.pieces(digest):
+                    size += len(piece)
+                    yield piece
+
+            with _vaulted(digest, check="shipped-bytes", what=f"shipped file {name}"):
+                sought = SoughtFile.of(pieces(), digest)
+            self.read[digest] = size, sought
+        return self.read[digest]
 
     def output_file(self, name: str, sha256: Digest) -> BinaryIO:
         """Open a copy of an output that was measured; raises `RefusedError`."""
@@ -103,10 +127,10 @@ class ByteSource:
         opened = self.vault.open(sha256)
         return _copy(opened, sha256, check="shipped-bytes", what=f"what was served for {name}")
 
-    def input_files(self, item: Input) -> Iterator[InputFile]:
-        """Yield the files of an input, each hashed unless its contents are cached already."""
+    def input_files(self, item: Input, sought: Sequence[SoughtFile] = ()) -> Iterator[InputFile]:
+        """Yield the files of an input, each hashed unless it was searched for `sought` before."""
         name = input_name(item)
-        yield self._input_file(item.role, name, item.sha256)
+        yield self._input_file(item.role, name, item.sha256, sought)
         if item.role is not Role.SOURCE or not name.endswith(".dsc"):
             return
         with self._input(item.sha256, name) as dsc:
@@ -116,10 +140,12 @@ class ByteSource:
                 what = "a source package cannot be read"
                 raise RefusedError("input-bytes", what, got=error) from error
         for companion in found:
-            yield self._input_file(item.role, companion.name, companion.sha256)
+            yield self._input_file(item.role, companion.name, companion.sha256, sought)
 
-    def _input_file(self, role: Role, name: str, digest: Digest) -> InputFile:
-        if self.cache is None or self.cache.get(digest) is None:
+    def _input_file(
+        self, role: Role, name: str, digest: Digest, sought: Sequence[SoughtFile]
+    ) -> InputFile:
+        if self.cache is None or self.cache.get(row_key(digest, sought)) is None:
             with self._input(digest, name):
                 pass  # a signer has copied and hashed it by now
         return InputFile(role=role, name=name, sha256=digest)
@@ -288,12 +314,23 @@ class OpenedEvidence:
     def input_files(self, item: Input) -> tuple[InputFile, ...]:
         """Return the files of an input, which are listed once; see `ByteSource.input_files`."""
         if item not in self._listed:
-            self._listed[item] = tuple(self.source.input_files(item))
+            self._listed[item] = tuple(self.source.input_files(item, self.sought))
         return self._listed[item]
 
     @cached_property
     def _listed(self) -> dict[Input, tuple[InputFile, ...]]:
         return {}
+
+    @cached_property
+    def sought(self) -> tuple[SoughtFile, ...]:
+        """The published files that were served, for the search of the inputs.
+
+        Raises `RefusedError` when one is not in the vault.
+        """
+        served = {f.name: f.shipped.sha256 for f in self.report.artefacts if f.shipped}
+        published = {a.name: a.published.sha256 for a in self.recipe.artefacts}
+        found = [self.source.shipped(d, n)[1] for n, d in published.items() if served.get(n) == d]
+        return tuple(file for file in found if file is not None)
 
     def _contents(self) -> Iterator[tuple[CheckedInput, Contents]]:
         """Yield every file of the inputs with what it contains."""
@@ -304,8 +341,10 @@ class OpenedEvidence:
                     name=file.name,
                     digest=file.sha256,
                     open=partial(self.source.vault.open, file.sha256),
+                    opaque=bool(item.opaque),
                 )
-                yield checked, contents(checked, self.source.jail, cache=self.source.cache)
+                jail, cache = self.source.jail, self.source.cache
+                yield checked, contents(checked, jail, sought=self.sought, cache=cache)
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def _shipped(opened: OpenedEvidence) -> Iterator[Condition]:
         whole = (fact.sha256 is None) == (fact.size is None)
         yield Condition("shipped-bytes", error, whole, got=fact.size, expected="digest and size")
         if fact.sha256 is not None:
-            size = opened.source.vaulted_size(fact.sha256, check="shipped-bytes", what=what)
+            size = opened.source.shipped(fact.sha256, name)[0]
             yield equal("shipped-bytes", f"{what} has another size", fact.size, size)
     for finding in opened.report.artefacts:
         error = f"{finding.name} was normalized by what the recipe does not declare"

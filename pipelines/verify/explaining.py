@@ -170,7 +170,8 @@ def _look(
         about = ExplainedArtefact(name=finding.name, comparison=comparisons.get(finding.name))
         try:
             if scanned is None:
-                scanned = list(scanned_inputs(run.session, run.job, run.inputs, attempt))
+                served = {f.name: f.shipped.sha256 for f in report.artefacts if f.shipped}
+                scanned = list(scanned_inputs(run.session, run.job, run.inputs, attempt, served))
             looked = _looked_at(looks, run, finding, attempt, scanned)
         except Exception as error:  # noqa: BLE001  # hostile bytes may end a reader in any way
             looked = {"explanation": failed(Explanation(), "the first look", error)}

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from builders.core.digest import Digest, digest_file
+from builders.archives import SoughtFile
+from builders.core.digest import Digest, chunks, digest_file
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError, UsageError
 from builders.inputs.input_file import InputFile
@@ -110,7 +111,10 @@ def judge(
     """Give every artefact its verdict."""
     session.progress.step(job.release, "judging")
     outputs = attempt.rebuild.outputs if attempt else ()
-    scanned = list(scanned_inputs(session, job, inputs, attempt)) if attempt and outputs else []
+    served = {n: fact.sha256 for n, fact in shipped.items() if isinstance(fact, FileFact)}
+    scanned = (
+        list(scanned_inputs(session, job, inputs, attempt, served)) if attempt and outputs else []
+    )
     published = {a.name: _published(a, shipped.get(a.name)) for a in job.recipe.artefacts}
     facts = Facts(
         outcome=outcome,
@@ -175,16 +179,45 @@ def _staged(session: Session, job: Job, name: str, sha256: Digest) -> Path:
 
 
 def scanned_inputs(
-    session: Session, job: Job, inputs: tuple[InputFile, ...], attempt: Attempt
+    session: Session,
+    job: Job,
+    inputs: tuple[InputFile, ...],
+    attempt: Attempt,
+    served: Mapping[str, Digest | None],
 ) -> Iterator[tuple[CheckedInput, Contents]]:
-    """Look into the staged inputs, whose digests were checked when they were staged."""
+    """Look into the staged inputs, whose digests were checked when they were staged.
+
+    They are searched for the published files among those that were `served`, artefact by artefact.
+    """
     staged = job.attempt(attempt.number) / "inputs"
+    sought = tuple(_sought(session, job, served))
+    opaque = {(i.role, i.sha256) for i in job.recipe.inputs if i.opaque}
     for item in inputs:
         path = staged / item.role / item.name
         checked = CheckedInput(
-            role=item.role, name=item.name, digest=item.sha256, open=partial(_opened, path)
+            role=item.role,
+            name=item.name,
+            digest=item.sha256,
+            open=partial(_opened, path),
+            opaque=(item.role, item.of or item.sha256) in opaque,
         )
-        yield checked, contents(checked, session.jail, cache=session.contents)
+        yield checked, contents(checked, session.jail, sought=sought, cache=session.contents)
+
+
+def _sought(
+    session: Session, job: Job, served: Mapping[str, Digest | None]
+) -> Iterator[SoughtFile]:
+    for artefact in job.recipe.artefacts:
+        digest = served.get(artefact.name)
+        if digest is None or (artefact.shipped and artefact.shipped.sha256 != digest):
+            continue
+        if session.vault.has(digest):
+            found = SoughtFile.of(session.vault.pieces(digest), digest)
+        else:
+            with (job.folder / _SHIPPED / artefact.name).open("rb") as candidate:
+                found = SoughtFile.of(chunks(candidate), digest)
+        if found is not None:
+            yield found
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -20,6 +20,7 @@ from pipelines.judge.copied import (
     TINY,
     CheckedInput,
     FileMember,
+    SearchedInput,
     carried,
     contents,
     input_fault,
@@ -54,7 +55,7 @@ def input_file(
 def fault(content: bytes, limits: ArchiveLimits | None = None) -> str | None:
     file = input_file(content)
     with file.open() as stream:
-        inside = read_contents(stream, file.digest, limits or ArchiveLimits())
+        inside = read_contents(stream, SearchedInput(digest=file.digest), limits or ArchiveLimits())
     return input_fault([(file, inside)], PUBLISHED)
 
 
@@ -197,13 +198,13 @@ def test_rows_are_cached_by_digest_and_read_back_equal(make_tar: Maker) -> None:
     again = CheckedInput(role=file.role, name=file.name, digest=file.digest, open=never)
     assert contents(again, JAIL, cache=cache) == fresh
     row = json.loads(cache.rows[file.digest])
-    assert (row["format"], row["input"]) == (2, file.digest.hex)
+    assert (row["format"], row["input"]) == (3, file.digest.hex)
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda row: {**row, "format": 1},
+        lambda row: {**row, "format": 2},
         lambda row: {k: v for k, v in row.items() if k != "format"},
         lambda row: {**row, "input": Digest.of(b"another").hex},
         lambda row: [row],
@@ -277,5 +278,5 @@ def test_an_input_that_takes_too_long_fails_closed(make_tar: Maker) -> None:
     file = input_file(make_tar({"a": b"x"}))
     limits, clock = ArchiveLimits(seconds=5), lambda: float(next(ticks))
     with file.open() as stream:
-        late = read_contents(stream, file.digest, limits, clock=clock)
+        late = read_contents(stream, SearchedInput(digest=file.digest), limits, clock=clock)
     assert "too long to read" in str(late.fault)

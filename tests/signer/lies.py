@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import zlib
 from typing import Any
 
 from builders.core.digest import Digest
@@ -199,6 +200,15 @@ def _copied(evidence: Document, scene: Scene) -> None:
     evidence.update(copied)
 
 
+def _copied_encoded(evidence: Document, scene: Scene) -> None:
+    """Say IDENTICAL although the source holds the artefact, compressed behind other bytes."""
+    hidden = {"src/data.bin": b"data: " + zlib.compress(OURS)}
+    honest = Scene(folder=scene.folder, store=scene.store, source=hidden)
+    copied = honest.make().to_dict()
+    evidence.clear()
+    evidence.update(copied)
+
+
 def _verdict_turned(evidence: Document, _: Scene) -> None:
     finding = evidence["report"]["artefacts"][0]
     finding.update(verdict="NOT_CHECKED", reason="shipped file unreachable: it was not served")
@@ -352,6 +362,7 @@ LIES: dict[str, Lie] = (
         "match-hidden": Lie("verdict", "identical", _verdict_turned),
         "difference-hidden": Lie("verdict", "different", _different_digest_shipped),
         "copied-from-the-source": Lie("verdict", "identical", _copied),
+        "copied-encoded": Lie("verdict", "identical", _copied_encoded),
         "input-not-in-the-vault": Lie("input-bytes", "identical", _lost_input),
         "signature-that-nobody-refused": Lie(
             "signature",

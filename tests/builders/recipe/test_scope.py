@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from builders.core.digest import Digest, canonical_json
-from builders.recipe.recipe import Artefact, Recipe, load_recipe
-from builders.recipe.scope import PATTERNS, scope_lines, scope_of
+from builders.recipe.recipe import Artefact, Input, Recipe, load_recipe
+from builders.recipe.scope import PATTERNS, Scope, scope_lines, scope_of
 from tests.lab import write_recipe
 
 CLAIMED = {"kind", "platform", "build", "inputs"}
@@ -41,6 +41,19 @@ def artefacts(*names: str, digest: str = "a" * 64, locator: str = "file:x") -> l
 )
 def test_what_decides_the_judgement_is_in_the_scope(tmp_path: Path, changes: Any) -> None:
     assert scope_of(recipe(tmp_path, **changes)).digest != scope_of(recipe(tmp_path)).digest
+
+
+def test_an_opaque_input_and_its_reason_are_in_the_scope(tmp_path: Path) -> None:
+    def scope(**opaque: str) -> Scope:
+        source = {"role": "source", "locator": "file:s.tar", "sha256": "a" * 64}
+        return scope_of(recipe(tmp_path, inputs=[source | opaque]))
+
+    assert "opaque" not in scope().content
+    assert scope(opaque="encrypted test data").content["opaque"] == [
+        ["source", "a" * 64, "encrypted test data"]
+    ]
+    digests = {scope().digest, scope(opaque="encrypted").digest, scope(opaque="too large").digest}
+    assert len(digests) == 3
 
 
 @pytest.mark.parametrize(
@@ -83,6 +96,7 @@ def test_a_new_field_of_a_recipe_is_put_where_it_belongs() -> None:
     """
     assert set(Recipe.model_fields) == {*CLAIMED, *PATTERNS, "artefacts", *NEITHER}
     assert set(Artefact.model_fields) == {"name", "shipped", "signature"}
+    assert set(Input.model_fields) == {"role", "sha256", "opaque", "locator"}  # the last: neither
 
 
 def test_a_scope_is_told_in_words(tmp_path: Path) -> None:
@@ -94,3 +108,6 @@ def test_a_scope_is_told_in_words(tmp_path: Path) -> None:
     ]
     bare = recipe(tmp_path, by_products=[], published_by_products=[], ignore=[])
     assert scope_lines(bare) == ["judged: out.bin"]
+    source = {"role": "source", "locator": "file:s.tar", "sha256": "a" * 64, "opaque": "encrypted"}
+    told = scope_lines(recipe(tmp_path, inputs=[source]))
+    assert told[-1] == "not searched whole for copies: file:s.tar (encrypted)"

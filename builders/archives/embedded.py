@@ -1,0 +1,244 @@
+"""Find known files inside other bytes: at any offset, compressed, or written as text.
+
+No archive is listed here: a file that an archive holds unpacked lies in it in one piece, whatever
+is in front of the archive, behind it or wrong with it. Streams of gzip, zlib, bzip2, xz, lzma and
+zstd, members of zip files, and runs of base64 and hexadecimal digits are decoded wherever they
+begin, and searched in turn. Bytes are read once, from start to end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import BinaryIO
+
+from builders.archives.encoded_text import ENCODINGS, TextRuns
+from builders.archives.limits import (
+    CHUNK,
+    ArchiveError,
+    ArchiveLimitError,
+    ArchiveTooDeepError,
+    Budget,
+)
+from builders.archives.packed_stream import BEGINNINGS, PackedStream, packings
+from builders.archives.streams import ByteSink
+from builders.core.digest import Digest
+from builders.core.frozen_model import FrozenModel
+
+_MARK = 128
+"""Bytes that a file is recognized by."""
+_VARIED = 8
+"""Different bytes that a mark has, half of them in its prefix: zeros are no mark."""
+_FAR = 1 << 20
+_SMALL = 32
+_PREFIX = 8
+"""Bytes of a mark that are looked for at every offset."""
+_OPEN = 256
+"""Places that may be the beginning of a file, looked at together."""
+_DEPTH = 6
+
+
+class SoughtFile(FrozenModel):
+    """A file that is searched for: all of it, but for zeros and the like that it begins with."""
+
+    sha256: Digest
+    mark: str
+    """Its first bytes that are varied enough, in hexadecimal digits."""
+    size: int
+    """Bytes from the mark to the end."""
+    rest: Digest
+    """Digest of these."""
+
+    @classmethod
+    def of(cls, pieces: Iterator[bytes], sha256: Digest) -> SoughtFile | None:
+        """Return what to search for to find the file `sha256`, given in `pieces`.
+
+        None for one that is too small or too monotonous to be recognized.
+        """
+        start = bytearray()
+        for piece in pieces:
+            start += piece
+            if len(start) >= _FAR:
+                break
+        varied = (at for at in range(0, len(start), 16) if _is_mark(start[at : at + _MARK]))
+        at = next(varied, None)
+        hasher, size = hashlib.sha256(start[at or 0 :]), len(start) - (at or 0)
+        for piece in pieces:
+            hasher.update(piece)
+            size += len(piece)
+        if at is None or size < _SMALL:
+            return None
+        mark = start[at : at + _MARK].hex()
+        return cls(sha256=sha256, mark=mark, size=size, rest=Digest(hasher.hexdigest()))
+
+
+def _is_mark(block: bytearray) -> bool:
+    return len(set(block)) >= _VARIED and len(set(block[:_PREFIX])) >= _VARIED // 2
+
+
+def embedded_files(
+    stream: BinaryIO, sought: Sequence[SoughtFile], budget: Budget
+) -> Iterator[tuple[Digest, str]]:
+    """Yield which of the `sought` files the bytes of `stream` hold, and where: `at byte 512`.
+
+    Raises `ArchiveError` when the search is not complete: at once where a limit is exceeded or
+    something is encoded too often, and at the end for a stream that could not be unpacked. What was
+    found is yielded before.
+    """
+    search = _Search(sought, budget)
+    layer = _Layer(search, ())
+    try:
+        while piece := stream.read(CHUNK):
+            budget.time()
+            layer.feed(piece)
+            yield from search.taken()
+        layer.end()
+    except ArchiveError as error:
+        search.missed = error
+    yield from search.taken()
+    if search.missed:
+        raise search.missed
+
+
+class _Search:
+    """What all layers of one search share."""
+
+    def __init__(self, sought: Sequence[SoughtFile], budget: Budget) -> None:
+        self.budget = budget
+        self.missed: ArchiveError | None = None
+        self.marks: dict[bytes, list[tuple[bytes, SoughtFile]]] = {}
+        for file in sought:
+            mark = bytes.fromhex(file.mark)
+            self.marks.setdefault(mark[:_PREFIX], []).append((mark, file))
+        beginnings = [*BEGINNINGS, *map(re.escape, sorted(self.marks))]
+        self.beginnings = re.compile(b"|".join(beginnings), re.DOTALL)
+        self._found: dict[Digest, str] = {}
+        self._new: list[Digest] = []
+
+    def find(self, digest: Digest, where: str) -> None:
+        if digest not in self._found:
+            self._found[digest] = where
+            self._new.append(digest)
+
+    def miss(self, error: ArchiveError) -> None:
+        """Keep why the search is not complete."""
+        self.missed = self.missed or error
+
+    def taken(self) -> Iterable[tuple[Digest, str]]:
+        """Return what was found since the last call."""
+        new, self._new = self._new, []
+        return [(digest, self._found[digest]) for digest in new]
+
+
+class _Layer:
+    """The bytes of one stream, as they come: the input itself, or what was decoded from it."""
+
+    def __init__(self, search: _Search, chain: tuple[str, ...]) -> None:
+        self._search = search
+        self._chain = chain
+        self._at = 0
+        """Offset of `_ahead` in the stream."""
+        self._ahead = b""
+        self._files: list[_Candidate] = []
+        self._packed: list[PackedStream] = []
+        self._frames: set[int] = set()
+        """Where later frames of streams begin that are being read already."""
+        self._texts = [TextRuns(e, partial(self._inner, e.name)) for e in ENCODINGS]
+
+    def feed(self, piece: bytes) -> None:
+        """Search the next bytes."""
+        if self._chain:
+            self._search.budget.bytes(len(piece))
+        self._files = [file for file in self._files if file.feed(piece)]
+        offset = self._at + len(self._ahead)
+        self._packed = [packed for packed in self._packed if packed.feed(piece, offset)]
+        self._look(self._ahead + piece, keep=_MARK)
+        for text in self._texts:
+            text.feed(piece)
+
+    def end(self) -> None:
+        """Search what is left."""
+        self._look(self._ahead, keep=0)
+        for packed in self._packed:
+            packed.end()
+        for text in self._texts:
+            text.end()
+
+    def _look(self, data: bytes, *, keep: int) -> None:
+        """Open what begins in `data`, but for its last bytes, which are looked at again."""
+        stop = len(data) - keep
+        at = 0
+        while at < stop and (match := self._search.beginnings.search(data, at)):
+            at = match.start()
+            if at >= stop:
+                break
+            self._open(data, at)
+            at += 1
+        stop = max(stop, 0)
+        self._ahead, self._at = data[stop:], self._at + stop
+
+    def _open(self, data: bytes, at: int) -> None:
+        offset = self._at + at
+        for mark, file in self._search.marks.get(data[at : at + _PREFIX], ()):
+            if data.startswith(mark, at):
+                if len(self._files) >= _OPEN:
+                    what = "too many places begin like a published file"
+                    self._search.miss(ArchiveLimitError(what, expected=f"at most {_OPEN}"))
+                    break
+                candidate = _Candidate(self._search, file, self._where(offset))
+                if candidate.feed(data[at:]):
+                    self._files.append(candidate)
+        if offset in self._frames:
+            self._frames.remove(offset)
+            return
+        for packing in packings(data[at : at + _MARK]):
+            opened = partial(self._inner, f"{packing.name} at byte {offset}")
+            packed = PackedStream(packing, self._frames, opened, self._search.miss)
+            if packed.begin(data[at:], offset):
+                self._packed.append(packed)
+
+    def _where(self, offset: int) -> str:
+        decoded = f" of what it decodes to as {' > '.join(self._chain)}" if self._chain else ""
+        return f"at byte {offset}{decoded}"
+
+    def _inner(self, name: str) -> ByteSink:
+        chain = (*self._chain, name)
+        return _Layer(self._search, chain) if len(chain) <= _DEPTH else _TooDeep()
+
+
+class _TooDeep:
+    """What was decoded too often to be decoded again."""
+
+    def __init__(self) -> None:
+        self._size = 0
+
+    def feed(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size >= _SMALL:  # less is what chance makes of bytes that are no stream
+            raise ArchiveTooDeepError(
+                "encoded too often to be searched", expected=f"{_DEPTH} times"
+            )
+
+    def end(self) -> None:
+        """Forget what was too short to be anything."""
+
+
+class _Candidate:
+    """A place that begins like a sought file."""
+
+    def __init__(self, search: _Search, file: SoughtFile, where: str) -> None:
+        self._search = search
+        self._file = file
+        self._where = where
+        self._left = file.size
+        self._hasher = hashlib.sha256()
+
+    def feed(self, piece: bytes) -> bool:
+        """Take the next bytes; return whether more are wanted."""
+        self._hasher.update(piece[: self._left])
+        self._left -= min(self._left, len(piece))
+        if self._left == 0 and self._hasher.hexdigest() == self._file.rest.hex:
+            self._search.find(self._file.sha256, self._where)
+        return self._left > 0

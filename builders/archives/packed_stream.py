@@ -1,0 +1,254 @@
+"""Compressed streams that begin anywhere, unpacked as their bytes come, whether they end or not.
+
+`compressed` reads a stream that must be whole. Here most of what looks like a stream is none, and
+one that breaks off is told by nothing but the bytes that came of it.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import re
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from builders.archives.compressed import (
+    DECOMPRESSION_ERRORS,
+    XZ_MEMORY,
+    Decompressor,
+    ZlibDecompressor,
+    asks_for_memory,
+    decompressor,
+)
+from builders.archives.limits import CHUNK, ArchiveError, UnsupportedArchiveError
+from builders.archives.streams import ByteSink
+
+_STEP = 1 << 7
+"""Bytes that are tried first: what is no stream fails soon."""
+_KEPT = 1 << 20
+"""Bytes of a frame that are kept until it ends, in case it breaks off."""
+_FRAME = 10
+"""Bytes that tell whether another frame follows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packing:
+    """One kind of compressed stream."""
+
+    name: str
+    beginning: re.Pattern[bytes]
+    start: Callable[[], Decompressor]
+    header: Callable[[bytes], int | None] = lambda head: 0  # noqa: ARG005
+    """Takes what begins like a stream; returns the bytes in front of the compressed ones, or None
+    when it is no stream."""
+    frames: bool = False
+    """Whether several of them in a row are one stream."""
+
+
+def _lzma_header(head: bytes) -> int | None:
+    """Accept what tools write: a dictionary of 2^n or 3 * 2^n bytes, and some content."""
+    dictionary, size = struct.unpack_from("<IQ", head, 1)
+    odd = dictionary >> max((dictionary & -dictionary).bit_length() - 1, 0)
+    return 0 if odd in {1, 3} and dictionary >= 1 << 12 and size else None
+
+
+def _zip_header(method: int) -> Callable[[bytes], int | None]:
+    def header(head: bytes) -> int | None:
+        if len(head) < 30 or head[8] | head[9] << 8 != method or head[6] & 1:
+            return None
+        name, extra = struct.unpack_from("<HH", head, 26)
+        return 30 + int(name) + int(extra)
+
+    return header
+
+
+def _packing(
+    name: str,
+    beginning: bytes,
+    start: Callable[[], Decompressor],
+    header: Callable[[bytes], int | None] = lambda head: 0,  # noqa: ARG005
+    *,
+    frames: bool = False,
+) -> Packing:
+    pattern = re.compile(beginning, re.DOTALL)
+    return Packing(name=name, beginning=pattern, start=start, header=header, frames=frames)
+
+
+_MEMBER = rb"PK\x03\x04"
+_PACKINGS = (
+    _packing("gzip", rb"\x1f\x8b\x08[\0-\x1f]", decompressor("gzip"), frames=True),
+    _packing("bzip2", rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)", decompressor("bzip2"), frames=True),
+    _packing("xz", rb"\xfd7zXZ\0", decompressor("xz"), frames=True),
+    _packing("zstd", rb"\x28\xb5\x2f\xfd", decompressor("zstd"), frames=True),
+    _packing("zlib", rb"x[\x01\x5e\x9c\xda]", lambda: ZlibDecompressor(15)),
+    _packing(
+        "lzma",
+        rb"\]\0.{3}(?:\xff{8}|.{5}\0{3})\0",
+        lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=XZ_MEMORY),
+        _lzma_header,
+    ),
+    _packing("zip", _MEMBER, lambda: ZlibDecompressor(-15), _zip_header(8)),
+    _packing("zip", _MEMBER, bz2.BZ2Decompressor, _zip_header(12)),
+    _packing("zip", _MEMBER, decompressor("zstd"), _zip_header(93)),
+    _packing("zip", _MEMBER, decompressor("xz"), _zip_header(95)),
+)
+BEGINNINGS = tuple({packing.beginning.pattern: None for packing in _PACKINGS})
+"""Regular expressions of how a stream begins."""
+
+
+def packings(head: bytes) -> list[Packing]:
+    """Return what a stream that begins with `head` (128 bytes, or all that there is) may be."""
+    return [p for p in _PACKINGS if p.beginning.match(head) and p.header(head) is not None]
+
+
+class PackedStream:
+    """One stream that is being unpacked."""
+
+    def __init__(
+        self,
+        packing: Packing,
+        frames: set[int],
+        opened: Callable[[], ByteSink],
+        missed: Callable[[ArchiveError], None],
+    ) -> None:
+        """Unpack into the sink that `opened` makes once there is a byte.
+
+        `frames` gets the offset of each further frame. `missed` is told of what is a stream, and
+        cannot be unpacked here.
+        """
+        self._packing = packing
+        self._frames = frames
+        self._opened = opened
+        self._missed = missed
+        self._sink: ByteSink | None = None
+        self._frame: Decompressor | None = None
+        self._before = b""
+        """What follows a frame, as long as it may be the beginning of another one."""
+        self._kept = bytearray()
+        self._given = 0
+        """Bytes that the frame was unpacked to."""
+        self._skip = 0
+        self._step = _STEP
+
+    def begin(self, data: bytes, offset: int) -> bool:
+        """Take the first bytes, which begin at `offset`; as `feed`."""
+        self._skip = self._packing.header(data[:128]) or 0
+        return self._start() and self.feed(data, offset)
+
+    def feed(self, piece: bytes, offset: int) -> bool:
+        """Take the next bytes; return whether more are wanted. `offset` is that of `piece`."""
+        at = min(self._skip, len(piece))
+        self._skip -= at
+        while at < len(piece):
+            if self._frame is None:
+                at = self._between(piece, at, offset)
+                if at < 0:
+                    return self._ended()
+                continue
+            taken = piece[at : at + self._step]
+            self._step = min(self._step * 2, CHUNK)
+            left = self._unpack(self._frame, taken)
+            if left is None:
+                return self._ended()
+            at += len(taken) - left
+        return True
+
+    def end(self) -> None:
+        """Take note that the stream was cut off, or is over."""
+        if self._sink:
+            self._sink.end()
+
+    def _ended(self) -> bool:
+        self.end()
+        return False
+
+    def _start(self) -> bool:
+        try:
+            self._frame = self._packing.start()
+        except MemoryError as error:
+            self._miss(error)
+            return False
+        self._kept.clear()
+        self._given = 0
+        self._step = _STEP
+        return True
+
+    def _unpack(self, frame: Decompressor, data: bytes) -> int | None:
+        """Return how many bytes are left after the frame; None when it is over for good."""
+        if len(self._kept) <= _KEPT:
+            self._kept += data
+        try:
+            for piece in _unpacked(frame, data):
+                self._give(piece)
+        except (*DECOMPRESSION_ERRORS, MemoryError) as error:
+            if asks_for_memory(error):
+                self._miss(error)
+            else:
+                self._salvage(len(data))
+            return None
+        if not frame.eof:
+            return 0
+        if not self._packing.frames:
+            return None
+        self._frame = None
+        return len(frame.unused_data)
+
+    def _give(self, piece: bytes) -> None:
+        if self._sink is None:
+            self._sink = self._opened()
+        self._given += len(piece)
+        self._sink.feed(piece)
+
+    def _salvage(self, last: int) -> None:
+        """Give what the `last` bytes unpack to before the one that broke the frame.
+
+        An error takes what came before it in the same call. So the frame is read again, and these
+        bytes one by one.
+        """
+        if len(self._kept) > _KEPT:
+            what = f"a long {self._packing.name} stream that is broken"
+            self._missed(ArchiveError(what, expected="its end"))
+            return
+        frame, seen = self._packing.start(), 0
+        intact = len(self._kept) - last
+        pieces = [bytes(self._kept[:intact]), *(bytes([byte]) for byte in self._kept[intact:])]
+        try:
+            for data in pieces:
+                for piece in _unpacked(frame, data):
+                    seen += len(piece)
+                    if seen > self._given:
+                        self._give(piece[self._given - seen :])
+        except DECOMPRESSION_ERRORS:
+            return
+
+    def _between(self, piece: bytes, at: int, offset: int) -> int:
+        """Look for another frame from `at` on, and return where to go on; -1 if there is none."""
+        if not self._before:
+            at = len(piece) - len(piece[at:].lstrip(b"\0"))
+        begun = offset + at - len(self._before)
+        taken = piece[at : at + _FRAME - len(self._before)]
+        self._before += taken
+        at += len(taken)
+        if not self._packing.beginning.match(self._before):
+            return at if len(self._before) < _FRAME else -1
+        head, self._before = self._before, b""
+        self._frames.add(begun)
+        if not self._start() or self._frame is None:
+            return -1
+        left = self._unpack(self._frame, head)
+        return -1 if left is None else at - left
+
+    def _miss(self, error: BaseException) -> None:
+        what = f"a {self._packing.name} stream that asks for too much memory"
+        self._missed(UnsupportedArchiveError(what, got=error))
+
+
+def _unpacked(frame: Decompressor, data: bytes) -> Iterator[bytes]:
+    """Yield what `data` is unpacked to, up to the end of the frame."""
+    while True:
+        piece, data = frame.decompress(data, CHUNK), b""
+        if piece:
+            yield piece
+        if frame.eof or frame.needs_input:
+            return

@@ -1,0 +1,162 @@
+"""A shipped file is found among the inputs at any offset, compressed, or written as text."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import itertools
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from builders.archives import ArchiveLimitError, ArchiveLimits, SoughtFile, embedded_files
+from builders.archives.limits import Budget
+from builders.core.digest import Digest
+from builders.core.enums import Role
+from pipelines.judge.copied import CheckedInput, contents, input_fault
+from tests.fakes.jail import OpenJail
+from tests.judge.encodings import FILLING, HIDDEN, source
+from tests.judge.test_copied import Cache, pack_zstd
+
+NAME = "x_1.0_all.deb"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> bytes:
+    noise = bytes(random.Random(5).choices(range(0, 256, 9), k=900))  # noqa: S311  # always the same
+    return b"!<arch>\ndebian-binary   1700000000  0     0     100644  4         `\n2.0\n" + noise
+
+
+def sought(content: bytes) -> SoughtFile:
+    found = SoughtFile.of(iter([content]), Digest.of(content))
+    assert found is not None
+    return found
+
+
+def checked(content: bytes, *, opaque: bool = False) -> CheckedInput:
+    return CheckedInput(
+        role=Role.SOURCE,
+        name="x-1.0.tar.gz",
+        digest=Digest.of(content),
+        open=lambda: io.BytesIO(content),
+        opaque=opaque,
+    )
+
+
+def fault(content: bytes, shipped: bytes, *, opaque: bool = False) -> str | None:
+    file = checked(content, opaque=opaque)
+    inside = contents(file, OpenJail(), sought=[sought(shipped)])
+    return input_fault([(file, inside)], {NAME: Digest.of(shipped)})
+
+
+def found_in(stream: BinaryIO, *files: bytes, limits: ArchiveLimits | None = None) -> list[str]:
+    budget = Budget(limits or ArchiveLimits())
+    return [where for _, where in embedded_files(stream, [sought(f) for f in files], budget)]
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_a_hidden_copy_is_found(how: str, shipped: bytes) -> None:
+    text = fault(HIDDEN[how](shipped), shipped)
+    assert str(text).startswith(f"copied-input: {NAME} is already in the source x-1.0.tar.gz, ")
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_another_file_is_not_accused(how: str, shipped: bytes) -> None:
+    other = bytearray(shipped)
+    other[-1] ^= 1
+    text = fault(HIDDEN[how](bytes(other)), shipped)
+    assert text is None or text.startswith("input-not-scanned: ")
+
+
+class Trickle(io.BytesIO):
+    """Gives few bytes at a time, so that everything is cut in every way."""
+
+    sizes: Iterator[int]
+
+    def read(self, size: int | None = -1) -> bytes:
+        del size
+        return super().read(next(self.sizes))
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_it_does_not_matter_where_reads_end(how: str, shipped: bytes) -> None:
+    stream = Trickle(HIDDEN[how](shipped))
+    stream.sizes = itertools.cycle((7, 1, 64, 13, 2))
+    assert found_in(stream, shipped)
+
+
+def test_where_it_was_found_is_told(shipped: bytes) -> None:
+    text = str(fault(source(b"see: " + base64.b64encode(gzip.compress(shipped))), shipped))
+    assert text.endswith(
+        ", at byte 0 of what it decodes to as gzip at byte 0 > base64 > gzip at byte 0"
+    )
+
+
+def test_a_file_that_begins_with_zeros_is_recognized_by_what_follows(shipped: bytes) -> None:
+    disk = bytes(40_000) + shipped
+    assert found_in(io.BytesIO(bytes(1 << 20) + disk + FILLING), disk)
+    assert SoughtFile.of(iter([bytes(5000)]), Digest.of(bytes(5000))) is None
+    assert SoughtFile.of(iter([b"tiny, tiny"]), Digest.of(b"tiny, tiny")) is None
+
+
+def test_several_files_are_found_at_once(shipped: bytes) -> None:
+    other = shipped[::-1]
+    assert len(found_in(io.BytesIO(source(shipped + other)), shipped, other)) == 2
+
+
+def test_what_is_encoded_too_often_is_not_searched(shipped: bytes) -> None:
+    content = shipped
+    for _ in range(4):
+        content = gzip.compress(content.hex().encode())
+    text = str(fault(b"\n" + content, shipped))
+    assert text.startswith("input-not-scanned: ")
+    assert "encoded too often" in text
+
+
+def test_a_stream_behind_bytes_that_needs_too_much_memory_is_not_searched(shipped: bytes) -> None:
+    assert "too much memory" in str(fault(b"\n" + pack_zstd(shipped), shipped))
+
+
+def test_places_without_end_that_begin_like_it_are_not_searched(shipped: bytes) -> None:
+    assert "too many places" in str(fault(shipped[:200] * 300, shipped[:200] * 400))
+
+
+def test_decoding_is_bounded_in_bytes_and_time(shipped: bytes) -> None:
+    bomb = b"\n" + gzip.compress(bytes(1 << 20))
+    with pytest.raises(ArchiveLimitError, match="unpacks to too much"):
+        found_in(io.BytesIO(bomb), shipped, limits=ArchiveLimits(unpacked=1 << 18))
+    with pytest.raises(ArchiveLimitError, match="too long"):
+        found_in(io.BytesIO(bomb), shipped, limits=ArchiveLimits(seconds=-1))
+
+
+def test_an_opaque_input_may_be_unreadable_and_may_not_hold_a_copy(
+    data: Path, shipped: bytes
+) -> None:
+    broken = (data / "encrypted.zip").read_bytes()
+    assert str(fault(broken, shipped)).startswith("input-not-scanned: ")
+    assert fault(broken, shipped, opaque=True) is None
+    assert str(fault(broken + shipped, shipped, opaque=True)).startswith("copied-input: ")
+
+
+def test_a_row_counts_for_the_files_that_were_sought(shipped: bytes) -> None:
+    cache, file = Cache(), checked(source(base64.b64encode(shipped)))
+    for wanted in ([sought(FILLING)], [sought(shipped)], [sought(shipped)]):
+        inside = contents(file, OpenJail(), sought=wanted, cache=cache)
+        assert bool(inside.copies) == (wanted == [sought(shipped)])
+    assert len(cache.rows) == 2
+
+
+@pytest.mark.parametrize("kind", ["text", "noise", "zeros"])
+def test_an_input_with_nothing_in_it_costs_little(kind: str, shipped: bytes) -> None:
+    size = 4 << 20
+    noise = random.Random(6).randbytes(size)  # noqa: S311  # the same bytes in every run
+    text = b"a line of text that any source may have, and a name_of_a_function(x)\n" * (size // 66)
+    content = {"text": text, "noise": noise, "zeros": bytes(size)}[kind]
+    start = time.process_time()
+    assert found_in(io.BytesIO(content), shipped) == []
+    assert time.process_time() - start < 3
