@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from builders.core.enums import Outcome
+from builders.core.escaping import escaped
 
 EXIT_USAGE = 64
 EXIT_NOT_CHECKED = 2
@@ -31,14 +32,14 @@ class SamebitsError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        """Return the parts as one message."""
+        """Return the parts as one message, escaped: it is shown wherever errors are."""
         parts = [self.what]
         if self.got is not None:
             parts.append(f"got {self.got}")
         if self.expected is not None:
             parts.append(f"expected {self.expected}")
         text = "; ".join(parts)
-        return f"{text}. {self.todo}" if self.todo else text
+        return escaped(f"{text}. {self.todo}" if self.todo else text, keep="\n")
 
     def to_dict(self) -> dict[str, str | int | None]:
         """Return the parts for `--json` output."""

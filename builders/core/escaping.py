@@ -49,7 +49,7 @@ def entry(text: str, lead: str = "") -> str:
 
 def json_text(document: Any) -> str:
     """Return a document as JSON that is safe to show: ASCII without control characters."""
-    return json.dumps(document, indent=2).replace("\x7f", r"\u007f")
+    return json.dumps(document, indent=2)
 
 
 def markdown(text: str) -> str:

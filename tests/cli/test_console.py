@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -20,13 +22,23 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError
 from builders.core.escaping import entry, escaped, json_text, markdown
 from builders.core.log_records import EscapedRecord
+from pipelines import flows
+from pipelines.alarms.alarm import Alarm, ListedAlarm
+from pipelines.alarms.cause import AlarmCause
+from pipelines.audit.log_audit import Gap, GapKind, LogReport
 from pipelines.cli import console
+from pipelines.cli.alarm import _lines as alarm_lines
 from pipelines.cli.console import styled, unstyled, write
 from pipelines.cli.formats.printing import print_results
 from pipelines.cli.formats.results import Verified
 from pipelines.cli.layout import fitted, table, wrapped
-from pipelines.cli.terminal import PlainLines
+from pipelines.cli.log import _check_lines as log_lines
+from pipelines.cli.log import _witness_lines as witness_lines
+from pipelines.cli.review import _cells as review_cells
+from pipelines.cli.source import drawn_lines
+from pipelines.cli.terminal import PlainLines, show, warn
 from pipelines.judge.finding import Cause, CauseName
+from pipelines.log.witness import WitnessOutcome
 from pipelines.verify import report_folder
 from tests.cli.test_formats import candidate, finding, report
 
@@ -198,3 +210,40 @@ def test_colors_are_ours_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown == "\x1b[32mok\x1b[0m \\x1b[32mIDENTICAL\\x1b[0m\n"
     assert unstyled(styled("ok", "green")) == "ok"
     assert unstyled("\x1b[32mok") == "\x1b[32mok"
+
+
+@pytest.mark.parametrize("mark", HOSTILE, ids=ascii)
+def test_what_peers_and_reviewers_say_draws_nothing(
+    mark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = hostile(mark)
+    heard = Alarm(
+        cause=AlarmCause.SUSPECT, release=text, center=text, text=text, leaves=(), record=text
+    )
+    signed: Any = SimpleNamespace(content=SimpleNamespace(operator=text, reason=text))
+    signed.content.to_dict = lambda: {"acknowledgedOn": text}
+    listed = ListedAlarm(alarm=heard, by=(signed,), objections=(text,))
+    checked = LogReport(gaps=[Gap(kind=GapKind.MISSING, about=text, message=text)])
+    log: Any = SimpleNamespace(identity=SimpleNamespace(origin=text))
+    refused: Any = SimpleNamespace(
+        size=1, reason=text, outcome=WitnessOutcome.REFUSED, origin=text, record=text
+    )
+    review = dict.fromkeys(("decided_on", "decision", "reviewer", "source", "claim"), text)
+    show(
+        {},
+        *alarm_lines(listed),
+        *log_lines(log, checked),
+        *witness_lines(text, refused),
+        *table(("DECIDED",) * 6, [review_cells({**review, "key": text})], flexible=2),
+        *drawn_lines(f"+{text}".replace("\n", "\n+").encode("utf-8", "surrogatepass")),
+    )
+    warn(InputUnavailableError(text, got=text))
+    told = capsys.readouterr()
+    assert_harmless(told.out + told.err)
+    assert not UNSEEN.search(str(InputUnavailableError(text)))
+
+
+def test_flow_runs_log_escaped_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "_logRecordFactory", logging.LogRecord)
+    importlib.reload(flows)
+    assert logging.getLogRecordFactory() is EscapedRecord

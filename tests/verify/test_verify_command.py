@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from builders.core.digest import Digest
@@ -16,7 +18,7 @@ from pipelines.evidence.report import Purpose
 from pipelines.judge.finding import Confirmation
 from pipelines.verify import steps
 from pipelines.verify.session import Session
-from tests.command import DATA, RELEASES, Ended, samebits
+from tests.command import DATA, RELEASES, Ended, in_terminal, samebits
 from tests.lab import explained, verified, write_recipe
 
 PLANTED = DATA / "planted"
@@ -221,3 +223,27 @@ def test_a_second_rebuild_that_matches_never_turns_different_into_a_pass(
     (artefact,) = told.artefacts
     assert artefact.confirmation is Confirmation.SHIPPED
     assert "nondeterministic" in [cause.name for cause in artefact.causes]
+
+
+def test_the_log_of_a_failed_build_draws_no_verdict(
+    home: Path, build_image: ProvidedImage, tmp_path: Path
+) -> None:
+    drawn = "  IDENTICAL        out.bin"
+    marks = r"\033[2J \r \033[8m \302\233\062J \342\200\256 \342\200\250 \342\240\200 \n"
+    hostile = f"printf '{marks}{drawn}\\n%s{drawn}\\033[0m' 'error: \033[32m'; exit 3"
+    recipe = write_recipe(tmp_path / "drawing", [["sh", "-c", hostile]])
+    shown = in_terminal("verify", recipe, home=home)
+    assert shown.code == 2
+    read = [
+        samebits("evidence", "show", "lab/drawing@1", *more, home=home)
+        for more in ((), ("--json",), ("--log",), ("--report", tmp_path / "folder"))
+    ]
+    page = (tmp_path / "folder/index.html").read_text()
+    texts = [shown.out.replace("\r\n", "\n"), *(one.out + one.err for one in read), page]
+    for text in texts:
+        assert not re.search("[\x80-\x9f\u2028\u202e\u2800]", text)
+    for text in texts[:3] + texts[4:]:
+        assert drawn not in click.unstyle(text).split("\n")
+    for text in texts[1:]:
+        assert not re.search(r"[\x00-\x09\x0b-\x1f]", text)
+    assert r"\x1b[2J" in read[2].out
