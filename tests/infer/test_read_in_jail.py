@@ -11,6 +11,7 @@ import pytest
 from builders.core.errors import InfrastructureError, InputMismatchError
 from builders.jail import Jail, JailEnd, JailFailedError, ParserJail
 from builders.locators.dsc import companions
+from pipelines.infer.script.parts import read_parts
 from pipelines.infer.wheel.comparison import compare_wheels
 from pipelines.infer.wheel.facts import read_requirements, read_sdist, read_wheel
 from pipelines.verify.readers import READERS
@@ -72,3 +73,15 @@ def test_a_reader_that_fails_leaves_a_wheel_unread_and_a_machine_at_fault(
         compare_wheels(made, made, NAME, failing)
     with pytest.raises(InfrastructureError, match=rf"tool\.dsc was not read.*{end}"):
         companions(io.BytesIO(b""), failing, what="tool.dsc")
+
+
+def test_texts_of_a_whole_file_are_bounded(tmp_path: Path, jail: ParserJail) -> None:
+    members = {}
+    for number in range(16):
+        words = (f"{number:03d}-{word:05d}-{'x' * 90}" for word in range(15_000))
+        members[f"m{number:02d}"] = Entry(data="\0".join(words).encode())
+    found = read_parts(wheel(tmp_path / "many", members, level=1), jail)
+    sizes = {path: len(part.texts) for path, part in found.items()}
+    assert sizes["m00"] == sizes["m08"] == 15_000
+    assert {sizes[f"m{number:02d}"] for number in range(12, 16)} == {0}
+    assert all(part.digest for part in found.values())

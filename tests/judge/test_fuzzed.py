@@ -32,6 +32,8 @@ def jail() -> Iterator[ParserJail]:
 
 def test_every_reader_is_fuzzed() -> None:
     assert {target.reader for target in fuzz.TARGETS.values()} == set(READERS)
+    memory = {target.load()[0].limits.memory for target in fuzz.TARGETS.values()}
+    assert max(memory) == 512 << 20
 
 
 @pytest.mark.parametrize("name", fuzz.TARGETS)

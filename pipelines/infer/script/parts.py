@@ -20,8 +20,9 @@ from pipelines.infer.archive import LIMITS
 
 # Bytes of one member whose texts are read.
 _MOST = 8 << 20
-# Texts of one member that are kept.
+# Texts that are kept: of one member, and of a whole file with their characters.
 _TEXTS = 20_000
+_ALL_TEXTS, _ALL_CHARACTERS = 200_000, 16 << 20
 _TEXT = re.compile(rb"[\x20-\x7e\t]{4,1024}")
 
 
@@ -55,6 +56,7 @@ def read_parts(path: Path, jail: Jail) -> Parts:
 def parts_of(stream: BinaryIO, scratch: Scratch = tempfile.TemporaryFile) -> dict[str, Part]:
     """Return the parts of a file; one that is no sound archive is one part."""
     copies: dict[str, _Capped] = {}
+    left, characters = _ALL_TEXTS, _ALL_CHARACTERS
 
     def copier(name: str, _inside: str) -> io.RawIOBase:
         return copies.setdefault(name, _Capped())
@@ -66,6 +68,10 @@ def parts_of(stream: BinaryIO, scratch: Scratch = tempfile.TemporaryFile) -> dic
             copy = copies.pop(member.path, None)
             if member.container:
                 continue
+            texts = texts_of(bytes(copy.kept), left) if copy else frozenset()
+            left, characters = left - len(texts), characters - sum(map(len, texts))
+            if characters < 0:
+                texts, left = frozenset(), 0
             found[member.path] = Part(
                 path=member.path,
                 digest=member.sha256,
@@ -74,7 +80,7 @@ def parts_of(stream: BinaryIO, scratch: Scratch = tempfile.TemporaryFile) -> dic
                 owner=member.owner,
                 target=member.target,
                 folder=member.kind == "directory",
-                texts=texts_of(bytes(copy.kept)) if copy else frozenset(),
+                texts=texts,
             )
     except ArchiveError:
         found = {}
@@ -86,9 +92,10 @@ def parts_of(stream: BinaryIO, scratch: Scratch = tempfile.TemporaryFile) -> dic
     return {"": Part(path="", digest=digest_stream(stream), texts=texts)}
 
 
-def texts_of(data: bytes) -> frozenset[str]:
-    """Return the printable texts of four characters and more."""
-    return frozenset(m[0].decode("ascii") for m in islice(_TEXT.finditer(data), _TEXTS))
+def texts_of(data: bytes, most: int = _TEXTS) -> frozenset[str]:
+    """Return the printable texts of four characters and more, `most` of them."""
+    found = islice(_TEXT.finditer(data), max(0, min(most, _TEXTS)))
+    return frozenset(match[0].decode("ascii") for match in found)
 
 
 class _Capped(io.RawIOBase):
@@ -117,8 +124,7 @@ PARTS = Reader(
     result=TypeAdapter(dict[str, Part]),
     limits=JailLimits(
         seconds=LIMITS.seconds + 5,
-        answer=256 << 20,
-        memory=2 << 30,  # the texts of all members are kept
+        answer=64 << 20,
         scratch_files=LIMITS.depth,
     ),
 )
