@@ -1,5 +1,7 @@
 """The parent of all readers of one `ParserJail`: imports them once, and forks a process a request.
 
+That process is forked, and has left the host's network and files, before the request arrives.
+
 It is started with a clean environment, holds no key, and reads no byte of a foreign file. It ends
 when the process that started it closes its socket, or is gone.
 
@@ -25,7 +27,7 @@ from pyseccomp import SyscallFilter
 
 from builders.jail import exchange
 from builders.jail.file_reader import Reader
-from builders.jail.supervise import Readers, supervise
+from builders.jail.supervise import Readers, isolate, supervise
 from builders.jail.syscalls import reader_filter
 
 _CODECS = ("ascii", "cp437", "idna", "latin-1", "utf-8", "utf-16")
@@ -44,26 +46,44 @@ def main(descriptor: int, names: Sequence[str]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel collects children that have ended
     with socket.socket(fileno=descriptor) as client:
         while True:
-            data, descriptors, _, _ = socket.recv_fds(
-                client, exchange.MAX_REQUEST, exchange.MAX_DESCRIPTORS
-            )
+            waiting = _forked(client, readers, syscalls)
+            data, descriptors = _received(client)
             if not data:
                 return
-            with suppress(OSError):  # without a process, the client sees that nothing was started
-                if os.fork() == 0:
-                    client.close()
-                    _serve(data, descriptors, readers, syscalls)
+            with waiting, suppress(OSError):  # the client sees that nothing was started
+                socket.send_fds(waiting, [data], descriptors)
             for number in descriptors:
                 os.close(number)
 
 
-def _serve(
-    data: bytes, descriptors: Sequence[int], readers: Readers, syscalls: SyscallFilter
-) -> None:
-    """Serve one request in this process, and end it."""
+def _received(stream: socket.socket) -> tuple[bytes, Sequence[int]]:
+    data, descriptors, _, _ = socket.recv_fds(
+        stream, exchange.MAX_REQUEST, exchange.MAX_DESCRIPTORS
+    )
+    return data, descriptors
+
+
+def _forked(client: socket.socket, readers: Readers, syscalls: SyscallFilter) -> socket.socket:
+    """Fork the process of the next request; returns a socket to it, or to nobody if none was."""
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs, suppress(OSError):
+        if os.fork() == 0:
+            client.close()
+            mine.close()
+            _serve(theirs, readers, syscalls)
+    return mine
+
+
+def _serve(waiting: socket.socket, readers: Readers, syscalls: SyscallFilter) -> None:
+    """Wait for one request, serve it in this process, and end it."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        supervise(exchange.JailRequest.model_validate_json(data), descriptors, readers, syscalls)
+        fault = isolate()
+        data, descriptors = _received(waiting)
+        waiting.close()
+        if data:
+            request = exchange.JailRequest.model_validate_json(data)
+            supervise(request, descriptors, readers, syscalls, fault)
     except Exception:  # noqa: BLE001  # the client reads it where nothing else answers
         traceback.print_exc()
     finally:

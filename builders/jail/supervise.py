@@ -23,19 +23,33 @@ from builders.jail.file_reader import Reader
 Readers = Mapping[str, Reader[Any, Any]]
 
 
+def isolate() -> OSError | None:
+    """Leave the host before there is a file; returns the fault where that is not possible."""
+    try:
+        die_with_parent()
+        enter_namespaces()
+    except OSError as error:
+        return error
+    return None
+
+
 def supervise(
     request: exchange.JailRequest,
     descriptors: Sequence[int],
     readers: Readers,
     syscalls: SyscallFilter,
+    fault: OSError | None,
 ) -> None:
-    """Run one reader, and send its end; closes nothing, since this process exits next."""
+    """Run one reader, unless `isolate` had a `fault`, and send its end.
+
+    It closes nothing, since this process exits next.
+    """
     answer, control, *files = descriptors
     end = exchange.ReaderEnd()
     with socket.socket(fileno=control) as client:
         try:
-            die_with_parent()
-            enter_namespaces()
+            if fault is not None:
+                raise fault
             child = os.fork()
             if child == 0:
                 _read_as_child(request, answer, client, files, readers, syscalls)

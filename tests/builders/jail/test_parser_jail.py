@@ -125,6 +125,21 @@ def test_a_reader_is_confined_in_every_way_at_once(jail: ParserJail) -> None:
     assert not process.is_running()
 
 
+def test_the_process_of_the_next_file_has_left_the_host_before_there_is_one(
+    jail: ParserJail,
+) -> None:
+    assert jail.run(SIZES, [], Nothing()) == []
+    (parent,) = parents(os.getpid())
+    own, deadline = Path("/proc/self/ns/net").readlink(), time.monotonic() + 10
+    while time.monotonic() < deadline:
+        (*_, waiting) = parent.children()
+        with suppress(OSError):
+            if Path(f"/proc/{waiting.pid}/ns/net").readlink() != own:
+                break
+        time.sleep(0.01)
+    assert Path(f"/proc/{waiting.pid}/ns/net").readlink() != own
+
+
 @pytest.mark.parametrize(
     ("name", "end", "got"),
     [
