@@ -30,6 +30,10 @@ IN_JAIL = {
     "pipelines.infer.wheel.comparison",
     "pipelines.infer.wheel.facts",
     "pipelines.judge.copied",
+    "pipelines.judge.signatures.authenticode",
+    "pipelines.judge.signatures.der",
+    "pipelines.judge.signatures.graft",
+    "pipelines.judge.signatures.pe",
 }
 OUTSIDE = {
     "builders.core.yamlfile": "recipes and policies, which people review: no tags, size bounded",

@@ -9,7 +9,7 @@ import io
 import random
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -19,6 +19,7 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.jail import Reader
 from infra.bench.attacks import ATTACKS
+from tests.judge.signatures.signing import Signing, Vendor, program, signed
 
 SECONDS = 20.0
 """Of one file; a busy machine takes its time too."""
@@ -27,16 +28,28 @@ _NUMBERS = (b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"77777777777", b"99999
 _DATA = Path(__file__).parents[1] / "data" / "archives"
 _BOMB = "one-gib-of-zeros.bz2"
 """Within the limits of most readers, and slow: fuzzing would find it again and again."""
+_PINNED = {"format": "pe", "signers": [Digest.of(b"")]}
 _DSC = b"Source: a\nChecksums-Sha256:\n " + b"0" * 64 + b" 3 a_1.tar.xz\n"
+
+
+def archives() -> list[bytes]:
+    """Return small files to begin with: sound ones, and attacks."""
+    files = [path.read_bytes() for path in sorted(_DATA.iterdir()) if path.name != _BOMB]
+    made = (ATTACKS[name](1) for name in ("long_names", "sparse", "huge_size", "nested_gzips"))
+    found = (*files, *made, made_wheel(), _DSC)
+    return [content for content in found if 0 < len(content) <= _SMALL]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A reader by its name, and its parameters; with `pair` it reads a sound file before."""
+    """A reader by its name, and its parameters."""
 
     reader: str
     parameters: Mapping[str, object] = field(default_factory=dict)
-    pair: bool = False
+    beside: Callable[[], bytes] | None = None
+    """Makes a sound file, which is read beside the other one."""
+    seeds: Callable[[], list[bytes]] = archives
+    """Makes the files to begin with."""
 
     def load(self) -> tuple[Reader[Any, Any], Any]:
         """Return the reader and its parameters."""
@@ -46,41 +59,14 @@ class Target:
 
     def files(self, content: bytes) -> list[io.BytesIO]:
         """Return what the reader is given to read `content`."""
-        sound = [io.BytesIO(made_wheel())] if self.pair else []
-        return [*sound, io.BytesIO(content)]
+        beside = [io.BytesIO(self.beside())] if self.beside else []
+        return [io.BytesIO(content), *beside]
 
     def read(self, content: bytes) -> None:
         """Read in this process; an error that the reader declares is none."""
         reader, parameters = self.load()
         with suppress(*reader.errors):
             reader.read(list(self.files(content)), parameters, tempfile.TemporaryFile)
-
-
-TARGETS = {
-    "archive": Target(
-        reader="pipelines.judge.copied:CONTENTS", parameters={"digest": Digest.of(b"")}
-    ),
-    "comparison": Target(
-        reader="pipelines.infer.wheel.comparison:COMPARISON",
-        parameters={"name": "a.whl"},
-        pair=True,
-    ),
-    "deb": Target(reader="pipelines.infer.debian.deb_content:DEB"),
-    "dsc": Target(reader="builders.locators.dsc:COMPANIONS", parameters={"name": "a.dsc"}),
-    "files": Target(reader="pipelines.judge.copied:FILES"),
-    "look": Target(
-        reader="pipelines.explain.first_look:LOOK", parameters={"seconds": 1.0}, pair=True
-    ),
-    "parts": Target(reader="pipelines.infer.script.parts:PARTS"),
-    "requirements": Target(
-        reader="pipelines.infer.wheel.facts:REQUIREMENTS", parameters={"name": "a.whl"}
-    ),
-    "sdist": Target(reader="pipelines.infer.wheel.facts:SDIST", parameters={"name": "a.tar.gz"}),
-    "source": Target(
-        reader="builders.inputs.source_archive:ARCHIVE", parameters={"name": "a.tar.gz"}
-    ),
-    "wheel": Target(reader="pipelines.infer.wheel.facts:WHEEL", parameters={"name": "a.whl"}),
-}
 
 
 def made_wheel() -> bytes:
@@ -97,12 +83,10 @@ def made_wheel() -> bytes:
     return out.getvalue()
 
 
-def seeds() -> list[bytes]:
-    """Return small files to begin with: sound ones, and attacks."""
-    files = [path.read_bytes() for path in sorted(_DATA.iterdir()) if path.name != _BOMB]
-    made = (ATTACKS[name](1) for name in ("long_names", "sparse", "huge_size", "nested_gzips"))
-    found = (*files, *made, made_wheel(), _DSC)
-    return [content for content in found if 0 < len(content) <= _SMALL]
+def signed_files() -> list[bytes]:
+    """Return a program as its vendor signed it, and as somebody rebuilt it."""
+    ours = program()
+    return [signed(ours, Signing(by=Vendor.named("vendor"))), ours]
 
 
 def damaged(content: bytes, other: bytes, chance: random.Random) -> bytes:
@@ -124,3 +108,39 @@ def damaged(content: bytes, other: bytes, chance: random.Random) -> bytes:
                 number = chance.choice(_NUMBERS)
                 found[at : at + len(number)] = number
     return bytes(found)
+
+
+TARGETS = {
+    "archive": Target(
+        reader="pipelines.judge.copied:CONTENTS", parameters={"digest": Digest.of(b"")}
+    ),
+    "comparison": Target(
+        reader="pipelines.infer.wheel.comparison:COMPARISON",
+        parameters={"name": "a.whl"},
+        beside=made_wheel,
+    ),
+    "deb": Target(reader="pipelines.infer.debian.deb_content:DEB"),
+    "dsc": Target(reader="builders.locators.dsc:COMPANIONS", parameters={"name": "a.dsc"}),
+    "files": Target(reader="pipelines.judge.copied:FILES"),
+    "look": Target(
+        reader="pipelines.explain.first_look:LOOK", parameters={"seconds": 1.0}, beside=made_wheel
+    ),
+    "parts": Target(reader="pipelines.infer.script.parts:PARTS"),
+    "requirements": Target(
+        reader="pipelines.infer.wheel.facts:REQUIREMENTS", parameters={"name": "a.whl"}
+    ),
+    "sdist": Target(reader="pipelines.infer.wheel.facts:SDIST", parameters={"name": "a.tar.gz"}),
+    "source": Target(
+        reader="builders.inputs.source_archive:ARCHIVE", parameters={"name": "a.tar.gz"}
+    ),
+    "signature": Target(
+        reader="pipelines.judge.signatures.graft:VERIFY", parameters=_PINNED, seeds=signed_files
+    ),
+    "splice": Target(
+        reader="pipelines.judge.signatures.graft:PLAN",
+        parameters=_PINNED,
+        beside=program,
+        seeds=signed_files,
+    ),
+    "wheel": Target(reader="pipelines.infer.wheel.facts:WHEEL", parameters={"name": "a.whl"}),
+}

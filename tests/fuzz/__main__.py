@@ -23,9 +23,9 @@ def main(name: str, seconds: str, folder: str | None = None) -> None:
     place = Path(folder or tempfile.mkdtemp(prefix="samebits-fuzz-"))
     corpus = place / name
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(fuzz.seeds()):
-        (corpus / f"seed-{number}").write_bytes(seed)
     target = fuzz.TARGETS[name]
+    for number, seed in enumerate(target.seeds()):
+        (corpus / f"seed-{number}").write_bytes(seed)
     with atheris.instrument_imports(
         include=["builders", "pipelines", "debian", "email", "zipfile"]
     ):

@@ -15,9 +15,9 @@ from pipelines.verify.readers import READERS
 
 ROOT = Path(__file__).parents[2]
 KEYS_OR_NETWORK = {
-    "boto3", "botocore", "cryptography", "docker", "httpx", "prefect", "requests",
-    "securesystemslib", "urllib3",
+    "boto3", "botocore", "docker", "httpx", "prefect", "requests", "securesystemslib", "urllib3",
 }  # fmt: skip
+"""`cryptography` is there: it verifies what vendors have signed."""
 PROGRAM = """
 import importlib, json, sys
 for name in sys.argv[1:]:
