@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -117,15 +117,31 @@ class ByteSource:
             self.read[digest] = size, sought
         return self.read[digest]
 
-    def output_file(self, name: str, sha256: Digest) -> BinaryIO:
-        """Open a copy of an output that was measured; raises `RefusedError`."""
-        opened = self.store.open(cas(Visibility.PRIVATE, sha256))
-        return _copy(opened, sha256, check="output-bytes", what=f"output {name}")
+    @contextmanager
+    def shipped_file(self, name: str, sha256: Digest) -> Iterator[BinaryIO]:
+        """Open a shipped file; raises `RefusedError`."""
+        with (
+            _vaulted(sha256, check="shipped-bytes", what=f"shipped file {name}"),
+            self.vault.open(sha256) as stream,
+        ):
+            yield stream
 
-    def shipped_file(self, name: str, sha256: Digest) -> BinaryIO:
-        """Open a copy of a shipped file that was measured; raises `RefusedError`."""
-        opened = self.vault.open(sha256)
-        return _copy(opened, sha256, check="shipped-bytes", what=f"what was served for {name}")
+    @contextmanager
+    def output_file(self, name: str, sha256: Digest) -> Iterator[BinaryIO]:
+        """Open a copy of an output that was measured; raises `RefusedError`."""
+        digest = hashlib.sha256()
+        with (
+            self.store.open(cas(Visibility.PRIVATE, sha256)) as stream,
+            tempfile.TemporaryFile() as copy,
+        ):
+            for piece in chunks(stream):
+                digest.update(piece)
+                copy.write(piece)
+            if (got := digest.hexdigest()) != sha256.hex:
+                what = f"output {name} has other bytes by now"
+                raise RefusedError("output-bytes", what, got=f"sha256 {got}", expected=sha256)
+            copy.seek(0)
+            yield copy
 
     def input_files(self, item: Input, sought: Sequence[SoughtFile] = ()) -> Iterator[InputFile]:
         """Yield the files of an input, each hashed unless it was searched for `sought` before."""
@@ -157,23 +173,6 @@ class ByteSource:
             self.vault.open(digest) as stream,
         ):
             yield stream
-
-
-def _copy(
-    opened: AbstractContextManager[BinaryIO], expected: Digest, *, check: str, what: str
-) -> BinaryIO:
-    """Return a file of our own with the bytes of what is `opened`, which must be those expected."""
-    digest, copy = hashlib.sha256(), tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
-    with opened as stream:
-        for piece in chunks(stream):
-            digest.update(piece)
-            copy.write(piece)
-    copy.flush()
-    if Digest(digest.hexdigest()) != expected:
-        copy.close()
-        got = f"sha256 {digest.hexdigest()}"
-        raise RefusedError(check, f"{what} has other bytes by now", got=got, expected=expected)
-    return copy
 
 
 @dataclass(frozen=True)

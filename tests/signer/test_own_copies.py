@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections import Counter
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,14 +17,16 @@ from builders.core.enums import Role
 from builders.core.errors import InfrastructureError
 from builders.inputs.input_file import InputFile
 from builders.inputs.source_digest import source_digest
-from builders.inputs.vault import Vault
+from builders.inputs.vault import PREFIX, Vault
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
+from pipelines.signer.opened_evidence import ByteSource
 from pipelines.signer.orders import Evidence
 from pipelines.signer.own_copies import OwnCopies, own_copies
+from pipelines.storage.names import Visibility
 from tests.fakes.jail import OpenJail
 from tests.fakes.store import MemoryStore
-from tests.signer.scene import OURS, Scene
+from tests.signer.scene import OURS, THEIRS, Scene
 
 
 class SwappingStore(MemoryStore):
@@ -84,12 +87,33 @@ def test_everything_is_read_once_and_no_copy_is_left(tmp_path: Path, key: Privat
     scene = Scene(folder=tmp_path / "scene", store=store)
     evidence = scene.make()
     store.openings.clear()
-    signer = scene.signer(key)
+    signer, inputs = scene.signer(key), SwappingStore()
+    for name in [name for name in store.objects if name.startswith(PREFIX)]:
+        inputs.objects[name] = store.objects.pop(name)
+    signer.vault = Vault(inputs)
     signer.scratch = tmp_path / "scratch"
     signer.scratch.mkdir()
     assert signer.sign(evidence)
-    assert set(store.openings.values()) == {1}
+    assert set(store.openings.values()) == set(inputs.openings.values()) == {1}
     assert not [*signer.scratch.iterdir()]
+
+
+def test_what_is_grafted_is_what_was_measured(tmp_path: Path) -> None:
+    store, digest = SwappingStore(), Digest.of(OURS)
+    store.put_cas(Visibility.PRIVATE, OURS)
+    store.objects[Vault.key(digest)] = [OURS]
+    source = ByteSource(store, OwnCopies(Vault(store), tmp_path), OpenJail())
+    opened: list[Callable[[str, Digest], AbstractContextManager[BinaryIO]]]
+    opened = [source.output_file, source.shipped_file]
+    for opener in opened:
+        with opener("out.exe", digest) as read:
+            assert read.read() == OURS
+    (copy,) = tmp_path.iterdir()
+    copy.unlink()
+    store.swapped = dict.fromkeys(store.objects, THEIRS)
+    for opener, check in zip(opened, ("output-bytes", "shipped-bytes"), strict=True):
+        with pytest.raises(RefusedError, match=check), opener("out.exe", digest):
+            pass
 
 
 def test_where_no_copy_can_be_written_it_says_so(tmp_path: Path) -> None:
@@ -103,3 +127,22 @@ def test_where_no_copy_can_be_written_it_says_so(tmp_path: Path) -> None:
         own_copies(Vault(store), tmp_path / "gone"),
     ):
         pass
+
+
+def test_half_a_copy_is_not_taken_for_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, digest = MemoryStore(), Digest.of(OURS)
+    store.objects[Vault.key(digest)] = [OURS]
+    copies = OwnCopies(Vault(store), tmp_path)
+
+    def full(digest: Digest) -> Iterator[bytes]:
+        yield OURS[:5]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copies, "pieces", full)
+        with pytest.raises(InfrastructureError, match="No space left"), copies.open(digest):
+            pass
+    with copies.open(digest) as whole:
+        assert whole.read() == OURS
