@@ -15,7 +15,7 @@ _UNSEEN = re.compile(
     "\U000e0100-\U000e01ef]"
 )
 """What Python calls printable, and no reader can see: fillers, joiners, selectors of variants."""
-_MARKDOWN = re.compile(r"^-|[!-,./:-@\[-`{-~]")
+_MARKDOWN = re.compile(r"^[-+]|[\\`*_{}\[\]()<>#!|~&:.@]")
 
 
 def escaped(text: str, *, keep: str = "") -> str:

@@ -69,7 +69,8 @@ def test_what_was_cut_off_or_asked_meanwhile_is_looked_at_once_it_is_up(
 
 def test_the_night_leaves_a_table_and_its_alarms_as_events(stand: Stand, night: Ended) -> None:
     found = stand.api.post("/artifacts/filter", artifacts={"key": {"any_": ["night-stand"]}})
-    assert {row["release"] for row in json.loads(found[0]["data"])} == {"lab/bad@1", "lab/good@1"}
+    told = {row["release"] for row in json.loads(found[0]["data"])}
+    assert told == {r"lab/bad\@1", r"lab/good\@1"}, "text, where the page reads Markdown"
 
     def sent() -> Any:
         wanted = {"event": {"name": ["samebits.alarm.worse"]}}
