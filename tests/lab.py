@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from pipelines.evidence.run_explanation import RunExplanation
 from pipelines.verify.current_run import Wrap
 from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for, verify
+from tests.command import wait_until
 
 SOURCE = b"int main(void) { return 0; }\n"
 SMALL = {"cpus": 1, "memory": "256MiB", "scratch": "64MiB", "time": "60s"}
@@ -147,13 +148,18 @@ class Lab:
 
 
 def assert_no_loop_device_left() -> None:
-    """No device of a deleted scratch space stays when nothing mounts it."""
-    left = []
+    """No device of a deleted scratch space stays when nothing mounts it.
+
+    Tests beside this one break `losetup`, and detach their devices a moment later.
+    """
+    wait_until(lambda: f"/{IMAGE} (deleted)\n" not in _files_of_unmounted_devices(), seconds=10)
+
+
+def _files_of_unmounted_devices() -> Iterator[str]:
     for device in Path("/sys/block").glob("loop*/loop"):
-        with suppress(FileNotFoundError):  # of a test beside this one
+        with suppress(FileNotFoundError):
             if (device / "autoclear").read_text().strip() == "0":
-                left.append((device / "backing_file").read_text())
-    assert f"/{IMAGE} (deleted)\n" not in left
+                yield (device / "backing_file").read_text()
 
 
 def verified(session: Session, recipe: Path, **steps: Callable[..., Any]) -> Report:

@@ -132,23 +132,24 @@ def discard(folder: Path) -> None:
         _tool("umount", "--lazy", mount_point)
     try:
         for device in _devices(image) if image.exists() else ():
-            _detach(device, image)
+            _detach(device)
     finally:
         image.unlink(missing_ok=True)
         if mount_point.is_dir():
             mount_point.rmdir()
 
 
-def _detach(device: str, image: Path) -> None:
+def _devices(image: Path) -> list[str]:
+    return _tool("losetup", "--noheadings", "--output", "NAME", "-j", image).split()
+
+
+def _detach(device: str) -> None:
+    """Detach a loop device, unless that has happened meanwhile."""
     try:
         _tool("losetup", "--detach", device)
     except ScratchError:
-        if device in _devices(image):  # else it was detached by being unmounted
+        if Path("/sys/block", Path(device).name, "loop").exists():
             raise
-
-
-def _devices(image: Path) -> list[str]:
-    return _tool("losetup", "--noheadings", "--output", "NAME", "-j", image).split()
 
 
 def detach_deleted() -> None:
@@ -157,7 +158,7 @@ def detach_deleted() -> None:
         with suppress(FileNotFoundError):  # it was detached just now
             name, auto = ((device / f).read_text().strip() for f in ("backing_file", "autoclear"))
             if (name, auto) == (f"/{IMAGE} (deleted)", "0"):
-                _tool("losetup", "--detach", f"/dev/{device.parent.name}")
+                _detach(f"/dev/{device.parent.name}")
 
 
 def mounts_below(folder: Path) -> list[Path]:

@@ -7,7 +7,9 @@ of a store in S3 are left alone: of its inputs only the copies on this machine a
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -149,13 +151,16 @@ def _caches(home: Path, before: datetime) -> Iterator[Prunable]:
 
 
 def _measured(path: Path) -> tuple[int, float]:
-    """Return the bytes of all files, and the time of the newest one."""
-    files = [path, *path.rglob("*")] if path.is_dir() and not path.is_symlink() else [path]
+    """Return the bytes of all files, and the time of the newest one; nothing mounted is read."""
+    found = [path]
+    for folder, folders, files in () if path.is_symlink() else os.walk(path):
+        found += [Path(folder, name) for name in (*folders, *files)]
+        folders[:] = [name for name in folders if not Path(folder, name).is_mount()]
     size, newest = 0, 0.0
-    for file in files:
+    for file in found:
         with suppress(FileNotFoundError):
             about = file.lstat()
-            size += 0 if file.is_dir() else about.st_size
+            size += 0 if stat.S_ISDIR(about.st_mode) else about.st_size
             newest = max(newest, about.st_mtime)
     return size, newest
 

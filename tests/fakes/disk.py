@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,3 +18,14 @@ def small_disk_at(mount: Path) -> Iterator[Path]:
         yield mount
     finally:
         subprocess.run(["umount", "-l", str(mount)], check=True)
+
+
+def make_deep(folder: Path, levels: int) -> None:
+    """Make a tree whose paths are longer than any path may be."""
+    at = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("d" * 60, dir_fd=at)  # by descriptor
+        below = os.open("d" * 60, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)

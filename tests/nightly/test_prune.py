@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from builders.container.scratch import IMAGE, scratch
 from builders.core.digest import Digest
 from builders.core.errors import EngineError
 from builders.core.runid import new_run_id
@@ -26,6 +27,7 @@ from pipelines.storage.outbox import CachingStore
 from pipelines.verify.session import Session
 from tests.bundle.test_export import RELEASE, Filled
 from tests.command import samebits
+from tests.fakes.disk import make_deep
 from tests.fakes.store import MemoryStore
 from tests.signer.scene import IMAGES
 
@@ -199,6 +201,21 @@ def test_a_killed_run_that_the_log_knows_is_left(old: Old) -> None:
     assert old.found("runs") == [str(old.center.runs / "20260102T030405Z-ffffffff")]
     old.prune("--yes")
     assert [path.name for path in old.center.runs.iterdir()] == [known]
+
+
+@pytest.mark.root
+def test_what_a_killed_run_has_mounted_is_not_read(old: Old) -> None:
+    folder = old.center.runs / "20260102T030405Z-ffffffff"
+    folder.mkdir(parents=True)
+    (folder / "lock").touch()
+    old.age()
+    with scratch(folder, 16 << 20) as mount:
+        make_deep(mount / "work", 300)
+        for path in (folder, mount, folder / IMAGE):
+            os.utime(path, (0, 0))
+        assert old.found("runs") == [str(folder)]
+        old.prune("--yes")
+        assert not folder.exists()
 
 
 def test_of_a_remote_store_only_copies_of_inputs_go(old: Old, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ words() { tr '\0' ' ' < "$1"; }
 limits() { find /sys/fs/cgroup -name '*limit_in_bytes' -o -name 'cpu*.cfs_*' -o -name '*.max' \
     -o -name cpuset.cpus | sort | while read -r f; do echo "$f $(cat "$f")"; done; }
 {
+part space stat -f -c '%n %S %b %f %c %d' /samebits /inputs /out /tmp /dev/shm
 part env env
 part mountinfo cat /proc/self/mountinfo
 part mounts cat /proc/mounts
@@ -35,7 +36,6 @@ part own words /proc/self/cmdline
 part environ words /proc/self/environ
 part stat stat -c '%n %a %u %g %h %s %b %F %t:%T' \
     / /dev/* /etc/* /samebits/* /inputs/*/* /out /tmp /build/*
-part space stat -f -c '%n %S %b %f %c %d' /samebits /inputs /out /tmp /dev/shm
 part loops sh -c 'cat /sys/block/loop*/loop/backing_file'
 part names cat /etc/hosts /etc/hostname /etc/resolv.conf /proc/sys/kernel/domainname
 part uname uname -n

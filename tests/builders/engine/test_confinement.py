@@ -17,14 +17,9 @@ from pipelines.verify.session import Session
 from tests.lab import Lab
 
 LACKS: dict[str, tuple[dict[str, Any], str]] = {
-    "seccomp": (
-        {"security_opt": ["no-new-privileges", "seccomp=unconfined"]},
-        "Seccomp; got 0; expected 2",
-    ),
     "no-new-privileges": ({"security_opt": []}, "NoNewPrivs; got 0; expected 1"),
     "bounding set": ({"cap_add": ["NET_RAW"]}, "CapBnd; got 0000000000002000"),
     "network": ({"network_mode": "host"}, "net namespace; got that of this machine"),
-    "ipc": ({"ipc_mode": "host"}, "ipc namespace; got that of this machine"),
     "read-only root": ({"read_only": False}, "mount /; got rw; expected ro"),
     "volume": (
         {"mounts": [DockerMount("/data", None, type="volume")]},

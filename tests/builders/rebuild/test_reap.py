@@ -21,6 +21,7 @@ from builders.core.runid import RunId, new_run_id
 from builders.engine import Engine
 from builders.engine.engine import LabelledContainer
 from builders.rebuild.reap import ReapReport, reap
+from tests.fakes.disk import make_deep
 
 pytestmark = pytest.mark.root
 
@@ -87,17 +88,6 @@ def left(tmp_path: Path) -> Iterator[Leftovers]:
     subprocess.run(["chattr", "-R", "-i", str(tmp_path)], check=False, stderr=subprocess.DEVNULL)
 
 
-def deep(folder: Path, levels: int) -> None:
-    """Make a tree whose paths are longer than any path may be."""
-    at = os.open(folder, os.O_RDONLY)
-    for _ in range(levels):
-        os.mkdir("d" * 60, dir_fd=at)  # by descriptor
-        below = os.open("d" * 60, os.O_RDONLY, dir_fd=at)
-        os.close(at)
-        at = below
-    os.close(at)
-
-
 def test_a_hostile_scratch_space_goes_without_being_read(left: Leftovers) -> None:
     """No walk could remove it: of files that cannot be deleted, and of one that is in use."""
     run = left.run()
@@ -108,7 +98,7 @@ def test_a_hostile_scratch_space_goes_without_being_read(left: Leftovers) -> Non
     (work / ("x" * 255)).symlink_to("/etc")
     (work / "round").symlink_to("round")
     os.mkfifo(work / "pipe")
-    deep(work, 300)
+    make_deep(work, 300)
     with (mount / "out" / "open").open("wb"):
         found = left.reap()
         assert (found.folders, found.failed) == ([run.name], [])
@@ -129,7 +119,7 @@ def test_what_cannot_be_removed_keeps_nothing_else(left: Leftovers, tmp_path: Pa
     subprocess.run(["chattr", "+i", str(fixed / "file")], check=True)
     (odd / "lock").unlink()
     (odd / "lock").symlink_to("lock")
-    deep(fine, 300)
+    make_deep(fine, 300)
     try:
         found = left.reap()
     finally:
@@ -172,7 +162,7 @@ def test_half_made_files_go_whatever_they_are(left: Leftovers) -> None:
     fixed = left.stale("fixed")
     (fixed / "file").touch()
     subprocess.run(["chattr", "+i", str(fixed / "file")], check=True)
-    deep(left.stale("deep"), 300)
+    make_deep(left.stale("deep"), 300)
     (left.workdir / "gone").symlink_to("nowhere")
     (left.workdir / "root").symlink_to("/")
     (left.workdir / "half").touch()

@@ -1,4 +1,4 @@
-"""A real engine that maps the ids of its containers: builds run, and the map is recorded."""
+"""Real engines with other options: one that maps the ids of containers, one without seccomp."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from builders.container.idmap import IdRange
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
+from builders.core.errors import EngineError
 from builders.images.provide import ProvidedImage
 from pipelines.verify.session import Session
 from tests.builders.engine.ownengine import OwnEngine, own_engine
@@ -48,6 +49,16 @@ def small_image(engine: OwnEngine) -> ProvidedImage:
     )  # fmt: skip
     digest = made.stdout.decode().strip()
     return ProvidedImage(reference=digest, config=Digest(digest.removeprefix("sha256:")))
+
+
+def test_an_engine_without_seccomp_is_refused(session: Session, tmp_path: Path) -> None:
+    with own_engine("--seccomp-profile=unconfined") as engine:
+        update = {"engine": engine.host}
+        with Session(session.center.model_copy(update=update)) as own:
+            lab = Lab(own, small_image(engine), tmp_path)
+            with pytest.raises(EngineError, match="Seccomp; got 0; expected 2"):
+                lab.shell("echo x > /out/out.bin")
+            lab.assert_nothing_left()
 
 
 def test_a_build_runs_as_a_user_that_is_nobody_here(session: Session, tmp_path: Path) -> None:
