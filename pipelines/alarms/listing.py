@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from builders.core.errors import UsageError
+from builders.core.errors import SamebitsError, StoreError, UsageError
 from pipelines.alarms.alarm import Alarm, Leaf, ListedAlarm
 from pipelines.alarms.cause import ABOUT_CENTERS, AlarmCause
 from pipelines.alarms.raised import release_alarms
@@ -23,6 +24,7 @@ from pipelines.log.errors import ForkedLogError, LogError
 from pipelines.log.leaf import own_key
 from pipelines.policy import Policy
 
+_LOG = logging.getLogger("samebits")
 Count = Callable[[int, int], None]
 """Is told how many releases are done, of how many."""
 _ORDER = tuple(AlarmCause)
@@ -80,11 +82,15 @@ def list_alarms(
         count(done, len(wanted))
         try:
             joined = join_release(view, name, logs=logs)
-        except UsageError as error:
+            withheld = logs.once_withheld(view.center, str(name))
+            raised += release_alarms(joined, rules_for(view, joined.recipe), withheld)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever a peer shows costs one release
+            if not isinstance(error, SamebitsError):
+                _LOG.warning("%s could not be joined", name, exc_info=True)
             faults[f"{name}: {error}"] = None
             continue
-        withheld = logs.once_withheld(view.center, str(name))
-        raised += release_alarms(joined, rules_for(view, joined.recipe), withheld)
         unread = [e for e in joined.read.excluded if e.reason in _UNREAD]
         faults |= dict.fromkeys(f"{e.center} cannot be read: {e.detail}" for e in unread)
     about = {None, *map(str, wanted)}

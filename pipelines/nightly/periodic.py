@@ -161,12 +161,13 @@ def _round(
             due += 1
             try:
                 found = _joined(session, view, name, logs, clock)
-            except SamebitsError as error:
-                _LOG.warning("%s could not be joined: %s", name, error)
-                failed.append((str(name), str(error)))
-            else:
                 withheld = logs.once_withheld(view.center, str(name))
                 alarms = release_alarms(found, rules_for(view, found.recipe), withheld)
+            except Exception as error:  # noqa: BLE001  # whatever a peer shows costs one release
+                unknown = not isinstance(error, SamebitsError | OSError)
+                _LOG.warning("%s could not be joined: %s", name, error, exc_info=unknown)
+                failed.append((str(name), str(error)))
+            else:
                 settled.keep(found, alarms, state, clock())
                 raised += alarms
                 joined.append(found.consensus)

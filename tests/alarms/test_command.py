@@ -183,6 +183,18 @@ def test_a_recipe_that_cannot_be_used_is_named(two: Alarms) -> None:
     assert found["faults"][0].startswith("acme/tool@1.0: ")
 
 
+def test_a_release_that_shows_a_fault_of_ours_is_named(
+    two: Alarms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise IndexError("a case that nobody thought of")
+
+    two.centers.publish("europe")
+    monkeypatch.setattr("pipelines.alarms.listing.release_alarms", fails)
+    code, found = two.list()
+    assert (code, found["faults"]) == (2, ["acme/tool@1.0: a case that nobody thought of"])
+
+
 def test_the_causes_of_the_command_are_those_that_there_are(two: Alarms) -> None:
     assert {*AlarmCause} > ABOUT_CENTERS
     done = two.invoke("list", "--cause", "weather")

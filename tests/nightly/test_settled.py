@@ -15,6 +15,7 @@ from builders.core.errors import StoreError
 from infra.bench.madeup import MadeUpFile
 from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.statements.statement import DigestSet
+from pipelines.nightly import periodic
 from pipelines.nightly.periodic import JoinSummary, join_everything, join_round
 from pipelines.policy import ConsensusRules
 from pipelines.policy.reviews.count import ReviewTarget
@@ -207,6 +208,20 @@ def test_every_release_with_a_recipe_is_joined(centers: TwoCenters) -> None:
     found = join_everything(centers.session("europe"))
     assert [str(one.release) for one in found.joined] == [str(RELEASE)]
     assert [name for name, _ in found.failed] == ["acme/tool@2.0"]
+
+
+def test_a_fault_of_ours_that_one_release_shows_costs_no_other_its_turn(
+    centers: TwoCenters, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    both(centers)
+
+    def fails(*_: object) -> None:
+        raise IndexError("a case that nobody thought of")
+
+    monkeypatch.setattr(periodic, "release_alarms", fails)
+    found = joined(centers)
+    assert found.failed == ((str(RELEASE), "a case that nobody thought of"),)
+    assert "IndexError" in caplog.text, "with its traceback"
 
 
 def test_releases_of_a_peer_that_is_behind_are_joined_in_further_rounds(
