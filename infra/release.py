@@ -40,6 +40,7 @@ ROOT = Path(__file__).parents[1]
 REPOSITORY = "https://samebits.example/samebits.git"
 _PINS = "infra/requirements.txt"
 _BACKEND = "setuptools"
+_OPAQUE = "its tests hold archives that are damaged, or nested deeper than is searched"
 _UNKNOWN = Digest("0" * 64)
 
 
@@ -183,7 +184,7 @@ def _recipe(
     wheel: Path,
 ) -> str:
     """Return the recipe by which anybody rebuilds the wheel."""
-    inputs = (("source", *source), ("toolchain", *backend))
+    (locator, digest), (tool, tool_digest) = source, backend
     data = {
         "schema": "samebits/recipe/v1",
         "vendor": "samebits",
@@ -197,8 +198,8 @@ def _recipe(
             "environment": {"SOURCE_DATE_EPOCH": epoch},
         },
         "inputs": [
-            {"role": role, "locator": locator, "sha256": str(digest)}
-            for role, locator, digest in inputs
+            {"role": "source", "locator": locator, "sha256": str(digest), "opaque": _OPAQUE},
+            {"role": "toolchain", "locator": tool, "sha256": str(tool_digest)},
         ],
         "artefacts": [
             {

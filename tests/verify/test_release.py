@@ -24,13 +24,11 @@ from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.verify.session import Session
 
 PARTS = (
-    "LICENSE",
-    "README.md",
-    "pyproject.toml",
-    "builders",
-    "pipelines",
+    "LICENSE", "README.md", "pyproject.toml", "builders", "pipelines",
     "infra/requirements.txt",
-)
+    "tests/data/planted/copied-input/vendor-tools.tar.gz",
+)  # fmt: skip
+"""What the wheel is made of, and an archive that is nested deeper than is searched."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +37,7 @@ def index() -> IndexReader:
 
 
 def cloned(folder: Path) -> tuple[Path, GitLocator]:
-    """Return a clone of a commit that has this code, and what names the commit."""
+    """Return a clone of a commit with this code, and what names the commit."""
     origin = folder / "origin"
     for part in PARTS:
         (origin / part).parent.mkdir(parents=True, exist_ok=True)
