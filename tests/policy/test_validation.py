@@ -200,9 +200,9 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
     "version-zero": (put("version", value=0), "greater than or equal to 1", "version"),
     "open-for-no-time": (put("max_open", value="a day"), "expected a time", "max_open"),
     "open-for-too-short": (put("max_open", value="59min"), "between 1h and 8760h", "max_open"),
-    "expires-no-time": (put("expires", value="tomorrow"), "does not match", "expires"),
+    "expires-no-time": (put("expires", value="tomorrow"), "a time such as", "expires"),
     "expires-in-another-zone": (
-        put("expires", value="2027-03-01T12:00:00+01:00"), "does not match", "expires",
+        put("expires", value="2027-03-01T12:00:00+01:00"), "a time such as", "expires",
     ),
     "operator-without-legal-name": (
         put("operators", 0, "legal", value=""), "at least 1 character", "operators.0.legal",

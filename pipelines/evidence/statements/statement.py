@@ -8,6 +8,7 @@ gives the same bytes; unknown fields are refused, because they would not have be
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -55,7 +56,10 @@ def parse_time(value: object) -> datetime:
         if value.tzinfo != UTC:
             raise ValueError("expected a time in UTC")
         return value.replace(microsecond=0)
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    moment = None
+    if isinstance(value, str):
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(value)
     if moment is None or show_time(moment) != value:
         raise ValueError("expected a time such as 2026-01-02T03:04:05Z")
     return moment
