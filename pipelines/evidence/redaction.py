@@ -30,8 +30,7 @@ from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.rebuilds import FailureReason, failure_reason
 from pipelines.judge.finding import Cause, Explanation, FileFact, Finding
-from pipelines.judge.signatures.graft import Graft
-from pipelines.judge.signatures.signature_format import Refused
+from pipelines.judge.signatures.signature_format import Graft, Refused
 
 WITHHELD = "withheld"
 _REBUILD_FACTS = (

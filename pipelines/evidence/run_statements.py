@@ -50,8 +50,7 @@ from pipelines.evidence.statements.rebuilds import (
 )
 from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, Subject, subject
 from pipelines.judge.finding import Finding, ShippedFact
-from pipelines.judge.signatures.graft import Graft
-from pipelines.judge.signatures.signature_format import Refused
+from pipelines.judge.signatures.signature_format import Graft, Refused
 
 
 def statements_for(

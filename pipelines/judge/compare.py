@@ -31,8 +31,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.frozen_model import duplicate
 from builders.rebuild.rebuild_result import Output, OutputKind
 from pipelines.judge.finding import Confirmation, FileFact, Finding, ShippedFact, VaultFile
-from pipelines.judge.signatures.graft import Graft
-from pipelines.judge.signatures.signature_format import Refused
+from pipelines.judge.signatures.signature_format import Graft, Refused
 
 _COVERED = frozenset({OutputKind.BY_PRODUCT, OutputKind.PUBLISHED, OutputKind.IGNORED})
 

@@ -23,8 +23,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED
 from builders.core.frozen_model import FrozenModel
-from pipelines.judge.signatures.graft import Graft
-from pipelines.judge.signatures.signature_format import Refused
+from pipelines.judge.signatures.signature_format import Graft, Refused
 
 MetadataField = Literal["mode", "mtime", "owner", "packing"]
 EXIT_FAILED = 1

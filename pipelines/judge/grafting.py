@@ -15,8 +15,8 @@ from builders.jail.file_reader import Jail
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.compare import Facts, Unread
 from pipelines.judge.finding import FileFact
-from pipelines.judge.signatures.graft import Graft, graft
-from pipelines.judge.signatures.signature_format import Refused
+from pipelines.judge.signatures.graft import graft
+from pipelines.judge.signatures.signature_format import Graft, Refused
 
 Opener = Callable[[str, Digest], AbstractContextManager[BinaryIO]]
 """Opens a file by its name and digest; its bytes are those, and it is seekable."""

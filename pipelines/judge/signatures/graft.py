@@ -9,58 +9,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Annotated, BinaryIO
+from typing import BinaryIO
 
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from builders.core.digest import CHUNK, Digest
-from builders.core.frozen_model import FrozenModel
 from builders.jail.errors import JailFailedError
 from builders.jail.file_reader import Jail, JailLimits, Reader, Scratch
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.pe import PE
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
+    CarriedRange,
+    Graft,
     Refused,
     SignatureFault,
     SignatureFormat,
-    Signer,
     VerifiedSignatures,
 )
 from pipelines.judge.signatures.splice import (
-    Length,
-    Offset,
     SpliceError,
     SplicePlan,
-    Why,
     splice,
 )
 
 FORMATS: dict[SignedFormat, SignatureFormat] = {SignedFormat.PE: PE}
 _LIMITS = JailLimits(seconds=120, answer=16 << 20)
-
-
-class CarriedRange(FrozenModel):
-    """Bytes of the shipped file that are not ours, and that the signature does not cover."""
-
-    offset: Offset
-    length: Length
-    sha256: Digest
-    why: Why
-
-
-class Graft(FrozenModel):
-    """The vendor's signature on our bytes."""
-
-    format: SignedFormat
-    sha256: Digest
-    """Of our bytes with the signature, which is that of the shipped file."""
-    size: Annotated[int, Field(ge=0)]
-    signers: tuple[Signer, ...]
-    taken: Annotated[int, Field(ge=0)]
-    """How many bytes come from the shipped file."""
-    carried: tuple[CarriedRange, ...]
-    """Those of them that no signature covers."""
 
 
 def _plan(files: Sequence[BinaryIO], pinned: PinnedSignature, _: Scratch) -> SplicePlan | Refused:

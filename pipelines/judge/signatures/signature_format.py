@@ -1,4 +1,7 @@
-"""What a signature format does, and what it answers."""
+"""What a signature format does, what it answers, and what a graft is.
+
+Reports hold these values, so nothing here imports what reads signatures.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pydantic import AwareDatetime, Field
 
 from builders.core.digest import Digest
 from builders.core.frozen_model import FrozenModel
-from builders.recipe.signature import PinnedSignature
+from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.splice import Length, Offset, SpliceLimits, SplicePlan, Why
 
 
@@ -77,6 +80,29 @@ class VerifiedSignatures(FrozenModel):
 
     signers: tuple[Signer, ...]
     uncovered: Annotated[tuple[Uncovered, ...], Field(max_length=10_000)]
+
+
+class CarriedRange(FrozenModel):
+    """Bytes of the shipped file that are not ours, and that the signature does not cover."""
+
+    offset: Offset
+    length: Length
+    sha256: Digest
+    why: Why
+
+
+class Graft(FrozenModel):
+    """The vendor's signature on our bytes."""
+
+    format: SignedFormat
+    sha256: Digest
+    """Of our bytes with the signature, which is that of the shipped file."""
+    size: Annotated[int, Field(ge=0)]
+    signers: tuple[Signer, ...]
+    taken: Annotated[int, Field(ge=0)]
+    """How many bytes come from the shipped file."""
+    carried: tuple[CarriedRange, ...]
+    """Those of them that no signature covers."""
 
 
 @dataclass(frozen=True, kw_only=True)

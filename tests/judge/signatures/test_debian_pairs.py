@@ -12,8 +12,8 @@ from builders.core.digest import Digest, digest_file
 from builders.locators import FetchRequest
 from builders.locators.locator import parse_locator
 from builders.recipe.signature import PinnedSignature, SignedFormat
-from pipelines.judge.signatures.graft import Graft, graft
-from pipelines.judge.signatures.signature_format import Refused
+from pipelines.judge.signatures.graft import graft
+from pipelines.judge.signatures.signature_format import Graft, Refused
 from pipelines.verify.session import Session
 
 pytestmark = pytest.mark.network

@@ -8,8 +8,8 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
-from pipelines.judge.signatures.graft import Graft, graft
-from pipelines.judge.signatures.signature_format import Refused
+from pipelines.judge.signatures.graft import graft
+from pipelines.judge.signatures.signature_format import Graft, Refused
 from tests.fakes.jail import OpenJail
 from tests.judge.signatures.pe_tricks import (
     ADA,

@@ -10,8 +10,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.images.provide import ProvidedImage
 from pipelines.center.file import local_policy_file
-from pipelines.judge.signatures.graft import Graft
-from pipelines.judge.signatures.signature_format import Refused
+from pipelines.judge.signatures.signature_format import Graft, Refused
 from pipelines.verify.session import Session
 from tests.command import samebits
 from tests.judge.signatures.pe_tricks import ADA, EVE, OURS
