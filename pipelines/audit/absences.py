@@ -7,8 +7,9 @@ in each report between those. That a reader misses it too is for the audit to sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
@@ -22,8 +23,8 @@ from pipelines.log.witness import absence_folder
 
 MAX_REPORTS = 1000
 """Reports in one store about one log that are read, the newest ones: names begin with a time."""
-NAMED_EACH, MAX_NAMED = 1000, 100_000
-"""Leaves of one release, and of all, that one report names; it can be read as any statement is."""
+NAMED_EACH, MAX_NAMED = 100, 10_000
+"""Leaves of one release, and of all, that one report names: it can be read as any statement is."""
 Reports = dict[NoteKey, list[Absence]]
 """By the key of their witness."""
 
@@ -56,51 +57,30 @@ def _read(data: bytes, log: LogIdentity) -> tuple[NoteKey, Absence]:
     return keys[key.material], report
 
 
-def withheld_leaves(reports: Reports, release: str, limit: timedelta) -> frozenset[int]:
-    """Return the leaves about a release that a witness has not found twice, so far apart."""
-    return frozenset(
-        index
-        for found in reports.values()
-        for index, (first, last) in absent_since(found, release).items()
-        if last - first >= limit
-    )
+@dataclass(frozen=True, kw_only=True)
+class Absent:
+    """What one witness has reported of one log, by release: read once for all releases."""
 
+    since: dict[str, dict[int, tuple[datetime, datetime]]]
+    """What is absent by its newest report, with the first and the last report in a row of that."""
+    withheld: dict[str, set[int]]
+    """What is absent so in reports that are far enough apart."""
+    withheld_once: dict[str, set[int]]
+    """What ever was."""
 
-def absent_since(reports: Iterable[Absence], release: str) -> dict[int, tuple[datetime, datetime]]:
-    """Return the leaves about a release that are absent by the newest report of one witness.
-
-    With each come the times of the first and the last report in a row that say so.
-    """
-    *_, since = ({}, *_streaks(reports, release))
-    return since
-
-
-def once_withheld(reports: Iterable[Absence], release: str, limit: timedelta) -> frozenset[int]:
-    """Return the leaves about a release that one witness has ever missed for so long."""
-    return frozenset(
-        index
-        for since in _streaks(reports, release)
-        for index, (first, last) in since.items()
-        if last - first >= limit
-    )
-
-
-def _streaks(
-    reports: Iterable[Absence], release: str
-) -> Iterator[dict[int, tuple[datetime, datetime]]]:
-    """Yield after each look what is absent, and since when it is so in each report."""
-    since: dict[int, tuple[datetime, datetime]] = {}
-    for looked_on, absent in _looks(reports, release):
-        since = {index: (since.get(index, (looked_on,))[0], looked_on) for index in absent}
-        yield since
-
-
-def _looks(reports: Iterable[Absence], release: str) -> Iterator[tuple[datetime, tuple[int, ...]]]:
-    """Yield when one witness looked at a release, and what it did not find, in order of time."""
-    for report in sorted(reports, key=lambda one: one.looked_on):
-        for one in report.absent:
-            if one.release == release:
-                yield report.looked_on, one.indexes
+    @classmethod
+    def of(cls, reports: Iterable[Absence], limit: timedelta) -> Absent:
+        """Return what reports say; they are `limit` apart where something is withheld."""
+        made = cls(since={}, withheld={}, withheld_once={})
+        for report in sorted(reports, key=lambda one: one.looked_on):
+            for one in report.absent:
+                before, on = made.since.get(one.release, {}), report.looked_on
+                since = {index: (before.get(index, (on,))[0], on) for index in one.indexes}
+                withheld = {i for i, (first, last) in since.items() if last - first >= limit}
+                made.since[one.release] = since
+                made.withheld[one.release] = withheld
+                made.withheld_once.setdefault(one.release, set()).update(withheld)
+        return made
 
 
 def due_reports(
@@ -116,10 +96,10 @@ def due_reports(
     it does. Of a release that lacks more the first leaves are named, which are enough to tell of
     it, and of all releases as many as one report can hold: the others are due in the next round.
     """
-    before, room = list(reports), MAX_NAMED
+    before, room = Absent.of(reports, limit), MAX_NAMED
     due = {}
     for release, absent in missing.items():
-        since, indexes = absent_since(before, release), frozenset(sorted(absent)[:NAMED_EACH])
+        since, indexes = before.since.get(release, {}), frozenset(sorted(absent)[:NAMED_EACH])
         repeated = any(
             now - first >= limit > last - first
             for index, (first, last) in since.items()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
-from pipelines.audit.absences import Reports, once_withheld, read_reports, withheld_leaves
+from pipelines.audit.absences import Absent, Reports, read_reports
 from pipelines.audit.kept_logs import KeptLog, KeptLogs, ReadAgainError
 from pipelines.audit.logged_release import LoggedRelease
 from pipelines.audit.source import Source, UnreachableError, short
@@ -22,6 +22,7 @@ from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import CommitmentLeaf
 from pipelines.log.log_reader import LogReader
+from pipelines.log.notekey import NoteKey
 from pipelines.log.tile_reader import LogSource
 from pipelines.policy import Policy
 
@@ -67,6 +68,7 @@ class LogIndex:
         self._witnesses = tuple(witnesses)
         self._logs: dict[str, _KnownLog | LogError | UnreachableError] = {}
         self._reports: dict[str, Reports] = {}
+        self._absences: dict[str, dict[NoteKey, Absent]] = {}
         self._signed: dict[str, list[SignedCheckpoint]] | None = None
 
     def read_ahead(self) -> None:
@@ -103,7 +105,8 @@ class LogIndex:
 
     def reported(self, center: str, release: str) -> frozenset[int]:
         """Return the leaves about a release that witnesses have reported absent for too long."""
-        return withheld_leaves(self._reports_on(center), release, self._policy.longest_open)
+        found = self._absent(center).values()
+        return frozenset().union(*(one.withheld.get(release, ()) for one in found))
 
     def once_withheld(self, by: str, release: str) -> dict[str, frozenset[int]]:
         """Return the leaves about a release that the witness of center `by` ever missed too long.
@@ -113,18 +116,24 @@ class LogIndex:
         key = next((c.witness for c in self._policy.centers if c.id == by), None)
         if key is None:
             return {}
-        limit = self._policy.longest_open
+        others = (c.id for c in self._policy.centers if c.id != by)
+        found = {center: self._absent(center).get(key) for center in others}
         return {
-            c.id: once_withheld(self._reports_on(c.id).get(key, ()), release, limit)
-            for c in self._policy.centers
-            if c.id != by
+            center: frozenset(one.withheld_once.get(release, ()))
+            for center, one in found.items()
+            if one
         }
 
-    def _reports_on(self, center: str) -> Reports:
+    def _absent(self, center: str) -> dict[NoteKey, Absent]:
         """Return what witnesses have reported absent of a center."""
-        if self._signed is None and center not in self._reports:
-            self._reports[center] = read_reports(self._witnesses, self._identity(center))
-        return self._reports.get(center, {})
+        if center not in self._absences:
+            if self._signed is None and center not in self._reports:
+                self._reports[center] = read_reports(self._witnesses, self._identity(center))
+            limit = self._policy.longest_open
+            self._absences[center] = {
+                key: Absent.of(found, limit) for key, found in self._reports.pop(center, {}).items()
+            }
+        return self._absences[center]
 
     def _kept(self, witnesses: Iterable[Source], center: str) -> list[SignedCheckpoint]:
         log, before = self._identity(center), self._policy.longest_open

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.audit import absences
-from pipelines.audit.absences import due_reports, read_reports, withheld_leaves
+from pipelines.audit.absences import Absent, due_reports, read_reports
 from pipelines.audit.source import Source
 from pipelines.evidence.statements.absence import Absence, AbsentLeaves
 from pipelines.log.witness import Witness, absence_folder
@@ -53,7 +53,8 @@ class Reporters:
         keys = [self.witness(name).key for name in witnesses]
         log = identity(KEY, witnesses=keys)
         sources = [Source(center=n, store=store) for n, store in self.stores.items()]
-        return set(withheld_leaves(read_reports(sources, log), NAME, DAY))
+        found = [Absent.of(one, DAY) for one in read_reports(sources, log).values()]
+        return set[int]().union(*(one.withheld.get(NAME, ()) for one in found))
 
 
 @pytest.fixture
