@@ -15,10 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from asn1crypto import cms, core, tsp
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.x509 import Certificate, load_der_x509_certificate
+from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certificate
 
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
@@ -37,6 +37,12 @@ _PAGE_HASHES = bytes([0xA1])
 """The tag of a moniker in a SpcLink: what holds page hashes."""
 _TIME_STAMP = "microsoft_time_stamp_token"
 _DIGESTS = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+
+
+_BROKEN = (
+    DerError, InvalidVersion, UnsupportedAlgorithm, ValueError, TypeError, KeyError, AttributeError,
+)  # fmt: skip
+"""What the libraries raise of bytes that are no signature."""
 
 
 class _DigestInfo(core.Sequence):  # type: ignore[misc]
@@ -85,7 +91,7 @@ def verify_authenticode(
     """
     try:
         return _verified(der, digest, pinned)
-    except (DerError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except _BROKEN as error:
         raise _unreadable(f"a PKCS #7 that cannot be read: {error!a:.200}") from error
 
 

@@ -23,6 +23,7 @@ from tests.judge.signatures.signing import (
 
 OURS = program()
 ADA, BOB, EVE = Vendor.named("ada"), Vendor.named("bob", elliptic=True), Vendor.named("eve")
+ODD = Vendor(ADA.key, ADA.der.replace(b"\xa0\3\2\1\2", b"\xa0\3\2\1\6"))
 CLOCK, ROOT = Vendor.named("clock"), Vendor.named("root")
 
 
@@ -80,6 +81,11 @@ _DER = Signing(by=ADA).pkcs7(OURS)
 _STAMP = {"stamped_by": CLOCK}
 TRICKS: dict[str, Trick] = {
     "not signed": Trick(fault="signature-missing", shipped=lambda: OURS),
+    "a certificate of no known version": Trick(
+        fault="signature-unreadable",
+        shipped=lambda: signed(OURS, Signing(by=ODD)),
+        pins=pinned(ODD),
+    ),
     "an empty file": Trick(fault="signature-unreadable", shipped=lambda: b""),
     "no program": Trick(fault="signature-unreadable", shipped=lambda: b"MZ" * 400),
     "header beyond the end": Trick(
