@@ -6,8 +6,8 @@ that was read can have one.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import sys
 import threading
 import traceback
@@ -19,7 +19,7 @@ import click
 from builders.core.errors import UsageError
 from builders.core.escaping import escaped, json_text
 
-_OURS = f"\x1b[{secrets.randbits(64)};"
+_OURS = f"\x1b[{int.from_bytes(os.urandom(8))};"
 _STYLE = re.compile(f"({re.escape(_OURS)}[0-9;]*m)")
 
 

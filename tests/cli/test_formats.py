@@ -130,6 +130,15 @@ def test_sarif_is_valid_and_names_each_fault_at_its_recipe(results: list[Verifie
     assert [r["unpublished"] for r in run["properties"]["reports"]] == [None, "candidate"]
 
 
+def test_a_sarif_message_has_no_links_and_nothing_that_hides() -> None:
+    found = finding("a\u202eb", Verdict.DIFFERENT, "see [IDENTICAL](https://evil.example)\u200b")
+    document = json.loads(sarif([Verified(recipe=Path("r.yaml"), found=report(found))]))
+    (result,) = document["runs"][0]["results"]
+    assert result["message"]["text"] == (
+        r"acme/engine@4.2/a\u202eb: see \[IDENTICAL\](https://evil.example)\u200b"
+    )
+
+
 def test_a_sarif_document_of_nothing_but_passes_is_valid_and_empty() -> None:
     passed = Verified(recipe=Path("r.yaml"), found=report(finding("a", Verdict.IDENTICAL)))
     document = json.loads(sarif([passed]))

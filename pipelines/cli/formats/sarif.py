@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
-from builders.core.escaping import json_text
+from builders.core.escaping import escaped, json_text
 from pipelines.cli.formats.results import Row, Verified, rows_of
 from pipelines.judge.finding import verdicts_exit_code
 
@@ -63,7 +63,7 @@ def _result(one: Verified, row: Row) -> dict[str, Any]:
     return {
         "ruleId": str(row.verdict),
         "level": "error" if failed else "warning",
-        "message": {"text": f"{place}: {row.text}"},
+        "message": {"text": _plain(f"{place}: {row.text}")},
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": {"uri": _uri(one.recipe)}},
@@ -72,6 +72,11 @@ def _result(one: Verified, row: Row) -> dict[str, Any]:
         ],
         "partialFingerprints": {"artefact/v1": Digest.of(place.encode()).hex},
     }
+
+
+def _plain(text: str) -> str:
+    """Return text of others as a message without links: SARIF 2.1.0, 3.11.6."""
+    return escaped(text, keep="\n").replace("[", r"\[").replace("]", r"\]")
 
 
 def _uri(path: Path) -> str:
