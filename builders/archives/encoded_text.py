@@ -165,13 +165,14 @@ class _Decoder:
         self._sink.end()
 
 
-def encoded_runs(text: bytes) -> list[str]:
+def encoded_runs(text: str) -> list[str]:
     """Return what looks like encoded data in `text`: `600 characters of base64`.
 
-    Words without gaps can make a long run, but use few letters and those unevenly.
+    Nothing is decoded. Words without gaps can make a long run, but use few letters and those
+    unevenly.
     """
     for encoding in reversed(ENCODINGS):  # hexadecimal digits are base64 too
-        characters = encoding.characters(text)
+        characters = encoding.characters(text.encode())
         runs = re.finditer(b"y{%d,}" % SHORTEST, encoding.marks(characters))
         sizes = [len(run[0]) for run in runs if _varied(characters[slice(*run.span())], encoding)]
         if sizes:

@@ -75,7 +75,7 @@ def recipe_warnings(loaded: LoadedRecipe) -> list[str]:
     found += [
         f"{where} looks like encoded data ({run}): declared text is not searched for copies"
         for where, text in _declared_text(loaded)
-        for run in encoded_runs(text.encode())
+        for run in encoded_runs(text)
     ]
     return found
 
