@@ -29,8 +29,8 @@ from builders.core.frozen_model import FrozenModel
 
 _MARK = 128
 """Bytes that a file is recognized by."""
-_VARIED = 8
-"""Different bytes that a mark has, half of them in its prefix: zeros are no mark."""
+_VARIED = 3
+"""Different bytes that the prefix of a mark has: zeros are no mark."""
 _FAR = 1 << 20
 _SMALL = 32
 _PREFIX = 8
@@ -45,7 +45,7 @@ class SoughtFile(FrozenModel):
 
     sha256: Digest
     mark: str
-    """Its first bytes that are varied enough, in hexadecimal digits."""
+    """Its first bytes that are not all alike, in hexadecimal digits."""
     size: int
     """Bytes from the mark to the end."""
     rest: Digest
@@ -55,15 +55,15 @@ class SoughtFile(FrozenModel):
     def of(cls, pieces: Iterator[bytes], sha256: Digest) -> SoughtFile | None:
         """Return what to search for to find the file `sha256`, given in `pieces`.
 
-        None for one that is too small or too monotonous to be recognized.
+        None for one that is too small, or too uniform, to be recognized.
         """
         start = bytearray()
         for piece in pieces:
             start += piece
             if len(start) >= _FAR:
                 break
-        varied = (at for at in range(0, len(start), 16) if _is_mark(start[at : at + _MARK]))
-        at = next(varied, None)
+        places = range(0, len(start), _PREFIX)
+        at = next((n for n in places if len({*start[n : n + _PREFIX]}) >= _VARIED), None)
         hasher, size = hashlib.sha256(start[at or 0 :]), len(start) - (at or 0)
         for piece in pieces:
             hasher.update(piece)
@@ -72,10 +72,6 @@ class SoughtFile(FrozenModel):
             return None
         mark = start[at : at + _MARK].hex()
         return cls(sha256=sha256, mark=mark, size=size, rest=Digest(hasher.hexdigest()))
-
-
-def _is_mark(block: bytearray) -> bool:
-    return len(set(block)) >= _VARIED and len(set(block[:_PREFIX])) >= _VARIED // 2
 
 
 def embedded_files(

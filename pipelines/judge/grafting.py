@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import BinaryIO
@@ -14,6 +14,7 @@ from builders.jail.errors import JailUnavailableError
 from builders.jail.file_reader import Jail
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.compare import Facts, Unread
+from pipelines.judge.copied import CheckedInput, Contents, input_fault
 from pipelines.judge.finding import FileFact
 from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.signature_format import Graft, Refused
@@ -29,10 +30,13 @@ def with_grafts(
     *,
     shipped: Opener,
     rebuilt: Opener,
+    scanned: Sequence[tuple[CheckedInput, Contents]],
 ) -> Facts:
     """Return the facts with a graft for each artefact that differs and is in `pinned`, by name.
 
-    Raises what the openers raise.
+    A file that the graft makes into the shipped one proves nothing if an input holds it, no more
+    than the shipped file itself: `scanned` inputs were searched for it too. Raises what the openers
+    raise.
     """
     if facts.outcome is not Outcome.BUILT or facts.input_fault:
         return facts
@@ -51,4 +55,11 @@ def with_grafts(
                 found[name] = graft(jail, theirs, ours, signature, made)
             except JailUnavailableError as error:
                 found[name] = Unread(reason=str(error))
-    return replace(facts, grafts=found)
+    signed = {
+        name: outputs[name]
+        for name, one in found.items()
+        if isinstance(one, Graft)
+        and isinstance(served := facts.served[name], FileFact)
+        and one.sha256 == served.sha256
+    }
+    return replace(facts, grafts=found, input_fault=input_fault(scanned, signed))

@@ -24,8 +24,9 @@ from pipelines.judge.copied import ContentsCache
 from pipelines.log.note import NoteSigner
 from pipelines.log.notekey import NoteKey
 from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner
+from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.explanation_checks import IsLogged, stated_conditions
-from pipelines.signer.opened_evidence import ByteSource, OpenedEvidence, enforce
+from pipelines.signer.opened_evidence import OpenedEvidence, enforce
 from pipelines.signer.orders import Evidence, StatusOrder
 from pipelines.signer.own_copies import own_copies
 from pipelines.signer.run_checks import run_conditions, status_conditions

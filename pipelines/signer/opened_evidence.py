@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import BinaryIO
 
 from builders.archives import SoughtFile
 from builders.core.digest import Digest, chunks
-from builders.core.enums import Role
 from builders.core.errors import (
-    InputMismatchError,
-    InputUnavailableError,
-    NotFoundError,
     RecipeError,
 )
 from builders.core.yamlfile import parse_document
-from builders.inputs.collect import input_name
 from builders.inputs.input_file import InputFile
-from builders.inputs.vault import ByteStore, Vault
-from builders.jail.file_reader import Jail
-from builders.locators.dsc import companions
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile, seal_key
 from builders.recipe.recipe import Input, LoadedRecipe, Recipe, parse_recipe
@@ -42,137 +29,15 @@ from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import (
     CheckedInput,
     Contents,
-    ContentsCache,
     contents,
     input_fault,
-    row_key,
 )
 from pipelines.judge.finding import FileFact, Finding
 from pipelines.judge.grafting import with_grafts
+from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.orders import Evidence
-from pipelines.storage.names import Visibility, cas
 
 MAX_RUN = timedelta(days=30)
-
-
-@dataclass(frozen=True)
-class ByteSource:
-    """Outputs, logs and inputs of one run by digest; all are hashed as they are read."""
-
-    store: ByteStore
-    """Of outputs and logs."""
-    vault: Vault
-    """Of inputs and shipped files: a signer's `OwnCopies`."""
-    jail: Jail
-    """Where inputs are read."""
-    cache: ContentsCache | None = None
-    """The contents of inputs that were hashed before."""
-    measured: dict[tuple[Digest, bytes], tuple[int, Digest]] = field(default_factory=dict)
-    """What `measure` has returned by digest and key: an object is read once."""
-    read: dict[Digest, tuple[int, SoughtFile | None]] = field(default_factory=dict)
-    """The same of `shipped`."""
-
-    def measure(
-        self, digest: Digest, *, check: str, what: str, key: bytes = b""
-    ) -> tuple[int, Digest]:
-        """Return the size in bytes and the keyed digest of an object of the private evidence.
-
-        `key` is that of the keyed digest. `what` names the object in messages. Raises
-        `RefusedError` when it is not there.
-        """
-        if (known := self.measured.get((digest, key))) is not None:
-            return known
-        plain, keyed, size = hashlib.sha256(), hmac.new(key, digestmod=hashlib.sha256), 0
-        try:
-            with self.store.open(cas(Visibility.PRIVATE, digest)) as stream:
-                for piece in chunks(stream):
-                    plain.update(piece)
-                    keyed.update(piece)
-                    size += len(piece)
-        except NotFoundError as error:
-            raise _absent(check, f"{what} is not in the store", digest) from error
-        found = Digest(plain.hexdigest())
-        if found != digest:
-            what = f"{what} has other bytes in the store"
-            raise RefusedError(check, what, got=f"sha256 {found}", expected=digest)
-        self.measured[digest, key] = size, Digest(keyed.hexdigest())
-        return self.measured[digest, key]
-
-    def shipped(self, digest: Digest, name: str) -> tuple[int, SoughtFile | None]:
-        """Hash a shipped file; return its size in bytes, and what to search for to find it.
-
-        Raises `RefusedError`.
-        """
-        if digest not in self.read:
-            size = 0
-
-            def pieces() -> Iterator[bytes]:
-                nonlocal size
-                for piece in self.vault.pieces(digest):
-                    size += len(piece)
-                    yield piece
-
-            with _vaulted(digest, check="shipped-bytes", what=f"shipped file {name}"):
-                sought = SoughtFile.of(pieces(), digest)
-            self.read[digest] = size, sought
-        return self.read[digest]
-
-    @contextmanager
-    def shipped_file(self, name: str, sha256: Digest) -> Iterator[BinaryIO]:
-        """Open a shipped file; raises `RefusedError`."""
-        with (
-            _vaulted(sha256, check="shipped-bytes", what=f"shipped file {name}"),
-            self.vault.open(sha256) as stream,
-        ):
-            yield stream
-
-    @contextmanager
-    def output_file(self, name: str, sha256: Digest) -> Iterator[BinaryIO]:
-        """Open a copy of an output that was measured; raises `RefusedError`."""
-        digest = hashlib.sha256()
-        with (
-            self.store.open(cas(Visibility.PRIVATE, sha256)) as stream,
-            tempfile.TemporaryFile() as copy,
-        ):
-            for piece in chunks(stream):
-                digest.update(piece)
-                copy.write(piece)
-            if (got := digest.hexdigest()) != sha256.hex:
-                what = f"output {name} has other bytes by now"
-                raise RefusedError("output-bytes", what, got=f"sha256 {got}", expected=sha256)
-            copy.seek(0)
-            yield copy
-
-    def input_files(self, item: Input, sought: Sequence[SoughtFile] = ()) -> Iterator[InputFile]:
-        """Yield the files of an input, each hashed unless it was searched for `sought` before."""
-        name = input_name(item)
-        yield self._input_file(item.role, name, item.sha256, sought)
-        if item.role is not Role.SOURCE or not name.endswith(".dsc"):
-            return
-        with self._input(item.sha256, name) as dsc:
-            try:
-                found = companions(dsc, self.jail, what=name)
-            except InputMismatchError as error:
-                what = "a source package cannot be read"
-                raise RefusedError("input-bytes", what, got=error) from error
-        for companion in found:
-            yield self._input_file(item.role, companion.name, companion.sha256, sought)
-
-    def _input_file(
-        self, role: Role, name: str, digest: Digest, sought: Sequence[SoughtFile]
-    ) -> InputFile:
-        if self.cache is None or self.cache.get(row_key(digest, sought)) is None:
-            with self._input(digest, name):
-                pass  # a signer has copied and hashed it by now
-        return InputFile(role=role, name=name, sha256=digest)
-
-    @contextmanager
-    def _input(self, digest: Digest, name: str) -> Iterator[BinaryIO]:
-        with (
-            _vaulted(digest, check="input-bytes", what=f"input {name}"),
-            self.vault.open(digest) as stream,
-        ):
-            yield stream
 
 
 @dataclass(frozen=True)
@@ -286,6 +151,7 @@ class OpenedEvidence:
         Raises `RefusedError`.
         """
         report, published = self.report, {a.name: a.published.sha256 for a in self.recipe.artefacts}
+        scanned = list(self._contents()) if self.outputs else []
         facts = Facts(
             outcome=report.outcome,
             outcome_reason=report.reason,
@@ -298,7 +164,7 @@ class OpenedEvidence:
                 for f in report.artefacts
                 if f.shipped
             },
-            input_fault=input_fault(self._contents(), published) if self.outputs else None,
+            input_fault=input_fault(scanned, published),
         )
         return compare(
             with_grafts(
@@ -307,6 +173,7 @@ class OpenedEvidence:
                 self.source.jail,
                 shipped=self.source.shipped_file,
                 rebuilt=self.source.output_file,
+                scanned=scanned,
             )
         )
 
@@ -322,13 +189,17 @@ class OpenedEvidence:
 
     @cached_property
     def sought(self) -> tuple[SoughtFile, ...]:
-        """The published files that were served, for the search of the inputs.
+        """The published files that were served, and the rebuilt ones that are to be signed.
 
-        Raises `RefusedError` when one is not in the vault.
+        Inputs are searched for them. Raises `RefusedError` when one is not there.
         """
         served = {f.name: f.shipped.sha256 for f in self.report.artefacts if f.shipped}
         published = {a.name: a.published.sha256 for a in self.recipe.artefacts}
         found = [self.source.shipped(d, n)[1] for n, d in published.items() if served.get(n) == d]
+        for output in self.outputs:
+            if output.name in self.recipe.signatures:
+                with self.source.output_file(output.name, output.sha256) as rebuilt:
+                    found.append(SoughtFile.of(chunks(rebuilt), output.sha256))
         return tuple(file for file in found if file is not None)
 
     def _contents(self) -> Iterator[tuple[CheckedInput, Contents]]:
@@ -380,19 +251,3 @@ def enforce(conditions: Iterable[Condition]) -> None:
 
 def _shown(value: object) -> str:
     return "nothing" if value is None else ascii(str(value))[1:-1][:300]
-
-
-@contextmanager
-def _vaulted(digest: Digest, *, check: str, what: str) -> Iterator[None]:
-    """Raise `RefusedError` for an object of the vault that is not there or has other bytes."""
-    try:
-        yield
-    except InputUnavailableError as error:
-        raise _absent(check, f"{what} is not in the vault", digest) from error
-    except InputMismatchError as error:
-        what = f"{what} has other bytes in the vault"
-        raise RefusedError(check, what, got=error.got, expected=digest) from error
-
-
-def _absent(check: str, what: str, digest: Digest) -> RefusedError:
-    return RefusedError(check, what, got=f"sha256 {digest}", expected="its bytes")

@@ -128,7 +128,14 @@ def judge(
         session.progress.step(job.release, "looking at signatures")
         shipped_file = partial(_shipped_file, session, job)
         rebuilt_file = partial(_rebuilt_file, job, attempt)
-        facts = with_grafts(facts, pinned, session.jail, shipped=shipped_file, rebuilt=rebuilt_file)
+        facts = with_grafts(
+            facts,
+            pinned,
+            session.jail,
+            shipped=shipped_file,
+            rebuilt=rebuilt_file,
+            scanned=scanned,
+        )
     return compare(facts)
 
 
@@ -187,10 +194,11 @@ def scanned_inputs(
 ) -> Iterator[tuple[CheckedInput, Contents]]:
     """Look into the staged inputs, whose digests were checked when they were staged.
 
-    They are searched for the published files among those that were `served`, artefact by artefact.
+    They are searched for the published files among those that were `served`, artefact by artefact,
+    and for the rebuilt ones that are to be signed.
     """
     staged = job.attempt(attempt.number) / "inputs"
-    sought = tuple(_sought(session, job, served))
+    sought = tuple(_sought(session, job, attempt, served))
     opaque = {(i.role, i.sha256) for i in job.recipe.inputs if i.opaque}
     for item in inputs:
         path = staged / item.role / item.name
@@ -205,19 +213,23 @@ def scanned_inputs(
 
 
 def _sought(
-    session: Session, job: Job, served: Mapping[str, Digest | None]
+    session: Session, job: Job, attempt: Attempt, served: Mapping[str, Digest | None]
 ) -> Iterator[SoughtFile]:
+    files: list[SoughtFile | None] = []
     for artefact in job.recipe.artefacts:
         digest = served.get(artefact.name)
         if digest is None or (artefact.shipped and artefact.shipped.sha256 != digest):
             continue
         if session.vault.has(digest):
-            found = SoughtFile.of(session.vault.pieces(digest), digest)
+            files.append(SoughtFile.of(session.vault.pieces(digest), digest))
         else:
             with (job.folder / _SHIPPED / artefact.name).open("rb") as candidate:
-                found = SoughtFile.of(chunks(candidate), digest)
-        if found is not None:
-            yield found
+                files.append(SoughtFile.of(chunks(candidate), digest))
+    for output in attempt.rebuild.outputs:
+        if output.name in job.recipe.signatures:
+            with _rebuilt_file(job, attempt, output.name, output.sha256) as rebuilt:
+                files.append(SoughtFile.of(chunks(rebuilt), output.sha256))
+    yield from (file for file in files if file is not None)
 
 
 def _opened(path: Path) -> BinaryIO:

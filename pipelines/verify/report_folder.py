@@ -26,7 +26,7 @@ from builders.inputs.source_files import SourceFiles
 from builders.recipe.recipe import Input
 from pipelines.evidence.report import Purpose, Report, SourceFact
 from pipelines.evidence.run_explanation import RunExplanation
-from pipelines.signer.opened_evidence import ByteSource
+from pipelines.signer.byte_source import ByteSource
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.store import DamagedError
 from pipelines.verify.session import Session

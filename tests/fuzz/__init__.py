@@ -16,9 +16,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from builders.archives import SoughtFile
 from builders.core.digest import Digest
 from builders.jail import Reader
 from infra.bench.attacks import ATTACKS
+from tests.judge.encodings import HIDDEN
 from tests.judge.signatures.signing import Signing, Vendor, program, signed
 
 SECONDS = 20.0
@@ -83,6 +85,11 @@ def made_wheel() -> bytes:
     return out.getvalue()
 
 
+def hidden_files() -> list[bytes]:
+    """Return inputs that hold a wheel, each encoded in another way."""
+    return [hide(made_wheel()) for hide in HIDDEN.values()]
+
+
 def signed_files() -> list[bytes]:
     """Return a program as its vendor signed it, and as somebody rebuilt it."""
     ours = program()
@@ -113,6 +120,14 @@ def damaged(content: bytes, other: bytes, chance: random.Random) -> bytes:
 TARGETS = {
     "archive": Target(
         reader="pipelines.judge.copied:CONTENTS", parameters={"digest": Digest.of(b"")}
+    ),
+    "copies": Target(
+        reader="pipelines.judge.copied:CONTENTS",
+        parameters={
+            "digest": Digest.of(b""),
+            "sought": [SoughtFile.of(iter([made_wheel()]), Digest.of(b"wheel"))],
+        },
+        seeds=hidden_files,
     ),
     "comparison": Target(
         reader="pipelines.infer.wheel.comparison:COMPARISON",

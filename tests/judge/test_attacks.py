@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from builders.archives import tar
+from builders.archives import SoughtFile, tar
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.jail import JailEnd, JailFailedError, ParserJail
@@ -17,6 +18,7 @@ from infra.bench.attacks import ATTACKS, gzip_bomb
 from pipelines.explain.first_look import FirstLooks
 from pipelines.judge.copied import CheckedInput, contents, input_fault
 from pipelines.verify.readers import READERS
+from tests.judge.encodings import HIDDEN
 
 SLACK = 30
 """Seconds that a busy machine may add."""
@@ -72,6 +74,21 @@ def test_the_bench_of_looks_tells_seconds_memory_and_end() -> None:
     (line,) = looks.table(figures)
     assert line.startswith(name)
     assert f"{row['seconds']} s, {row['peak_megabytes']} MB, done and done" in line
+
+
+@pytest.mark.parametrize("how", ["in-a-zip-without-directory", "hex-of-gzip-of-base64-of-zlib"])
+def test_an_encoded_copy_is_found_in_the_jail(jail: ParserJail, how: str) -> None:
+    wanted = b"the bytes that were shipped" + hashlib.sha512(b"more of them").digest() * 2
+    hidden = HIDDEN[how](wanted)
+    file = CheckedInput(
+        role=Role.SOURCE,
+        name="x.tar",
+        digest=Digest.of(hidden),
+        open=lambda: io.BytesIO(hidden),
+    )
+    sought = SoughtFile.of(iter([wanted]), Digest.of(wanted))
+    assert sought is not None
+    assert contents(file, jail, sought=[sought]).copies.keys() == {Digest.of(wanted).hex}
 
 
 def test_an_input_that_the_jail_cannot_read_is_not_searched() -> None:

@@ -49,8 +49,9 @@ from pipelines.judge.finding import (
 )
 from pipelines.log.note import NoteSigner
 from pipelines.log.signers import LocalCheckpointSigner
+from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.local_signer import LocalSigner
-from pipelines.signer.opened_evidence import ByteSource, OpenedEvidence
+from pipelines.signer.opened_evidence import OpenedEvidence
 from pipelines.signer.orders import Evidence
 from pipelines.storage.names import Visibility
 from tests.fakes.jail import OpenJail
@@ -96,6 +97,8 @@ class Scene:
     source: dict[str, bytes] = field(default_factory=lambda: {"src/rule": b"match everything\n"})
     archive: bytes | None = None
     """The source instead, if it is no archive of these files."""
+    opaque: str | None = None
+    """Why the source cannot be searched, if the recipe says so."""
     visibility: str = "public"
     image: str = "python-wheel"
     read: bool = True
@@ -288,7 +291,8 @@ class Scene:
                 **self.build,
             },
             "inputs": [
-                {"role": "source", "locator": "file:my%20rules.tar", "sha256": str(pin)},
+                {"role": "source", "locator": "file:my%20rules.tar", "sha256": str(pin)}
+                | ({"opaque": self.opaque} if self.opaque else {}),
                 {"role": "toolchain", "locator": "file:tool.bin", "sha256": str(tool)},
             ],
             "artefacts": [

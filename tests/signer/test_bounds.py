@@ -18,8 +18,9 @@ from pipelines.evidence.privatekey import PrivateKey, create_key
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import release_salt
 from pipelines.log.checkpoint import Checkpoint
+from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.local_signer import log_signer
-from pipelines.signer.opened_evidence import ByteSource, equal
+from pipelines.signer.opened_evidence import equal
 from pipelines.signer.orders import Evidence
 from tests.fakes.jail import OpenJail
 from tests.fakes.store import MemoryStore

@@ -20,7 +20,7 @@ from builders.inputs.source_digest import source_digest
 from builders.inputs.vault import PREFIX, Vault
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
-from pipelines.signer.opened_evidence import ByteSource
+from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.orders import Evidence
 from pipelines.signer.own_copies import OwnCopies, own_copies
 from pipelines.storage.names import Visibility

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,21 @@ from pipelines.verify.session import Session
 from tests.command import samebits
 from tests.judge.signatures.pe_tricks import ADA, EVE, OURS
 from tests.judge.signatures.signing import Signing, signed
-from tests.lab import verified, write_recipe
+from tests.lab import SOURCE, verified, write_recipe
 
 NAME = "out.bin"
 STEP = f"echo {base64.b64encode(OURS).decode()} | base64 -d > /out/{NAME}"
 
 
-def recipe(folder: Path, shipped: bytes, signer: Digest) -> Path:
+def recipe(folder: Path, shipped: bytes, signer: Digest, **fields: Any) -> Path:
     artefact: dict[str, Any] = {
         "name": NAME,
         "shipped": {"locator": f"file:{NAME}", "sha256": str(Digest.of(shipped))},
         "signature": {"format": "pe", "signers": [str(signer)]},
     }
-    return write_recipe(folder, [["sh", "-c", STEP]], shipped=shipped, artefacts=[artefact])
+    return write_recipe(
+        folder, [["sh", "-c", STEP]], shipped=shipped, artefacts=[artefact], **fields
+    )
 
 
 def test_the_vendors_signature_on_our_bytes_is_the_shipped_file(
@@ -61,3 +64,18 @@ def test_another_signer_is_a_difference_with_a_name(
     assert isinstance(finding.signature, Refused)
     assert finding.signature.fault == "unexpected-signer"
     assert str(EVE.pin) in finding.reason
+
+
+def test_an_input_that_holds_the_unsigned_file_proves_nothing(
+    session: Session, build_image: ProvidedImage, tmp_path: Path
+) -> None:
+    folder, held = tmp_path / "held", b"data: " + zlib.compress(OURS)
+    inputs = [
+        {"role": "source", "locator": "file:source.c", "sha256": str(Digest.of(SOURCE))},
+        {"role": "dependency", "locator": "file:data.bin", "sha256": str(Digest.of(held))},
+    ]
+    path = recipe(folder, signed(OURS, Signing(by=ADA)), ADA.pin, inputs=inputs)
+    (folder / "data.bin").write_bytes(held)
+    (finding,) = verified(session, path).artefacts
+    assert finding.verdict is Verdict.NOT_CHECKED
+    assert finding.reason.startswith(f"copied-input: {NAME} is already in the dependency data.bin")
