@@ -28,11 +28,11 @@ from pipelines.storage.names import private_twin
 from pipelines.verify.kept_seal import KeptSeal
 from tests.command import samebits
 from tests.consensus.two_centers import SCOPE, TwoCenters
-from tests.consensus.world import CONTENT, FILE, FILES, PRODUCTS, RELEASE, reasons
+from tests.consensus.world import CONTENT, FILE, FILES, PRODUCTS, RELEASE, World, reasons
 
 NOW = datetime.now(UTC)
 RUN = "20260104T030405Z-00000004"
-SALT = Salt(secret=b"s" * 32)
+SALT, OTHER_SALT = Salt(secret=b"s" * 32), Salt(secret=b"o" * 32)
 KEYED = DigestSet(hmac_sha256=Digest.of(b"a keyed claim"))
 DIFFERENT = {FILE: MadeUpFile.different(CONTENT, b"other bytes")}
 
@@ -112,31 +112,48 @@ def test_who_holds_the_file_learns_whether_the_lost_run_had_built_it(
     assert told["exit_code"] == exit_code
 
 
-@pytest.mark.parametrize(
-    ("files", "salt", "told", "exit_code"),
-    [(FILES, SALT, [True], 2), (DIFFERENT, SALT, [False], 1), (FILES, None, [], 1)],
-)
 def test_of_a_private_release_that_takes_the_salt_and_the_lines_name_nothing(
     centers: TwoCenters,
-    files: dict[str, MadeUpFile],
-    salt: Salt | None,
-    told: list[bool],
-    exit_code: int,
 ) -> None:
-    """A holder of the file without the salt learns nothing, and counts the run as dissent."""
-    keep_salt(DirectoryStore(centers.root / "asia/store"), RELEASE, SALT)
-    if salt:
-        keep_salt(DirectoryStore(centers.root / "europe/store"), RELEASE, salt)
+    for name in ("asia", "europe"):
+        keep_salt(DirectoryStore(centers.root / name / "store"), RELEASE, SALT)
     centers.publish("europe", claim=KEYED)
-    run = commit(centers, files=files, claim=KEYED, secret=SALT.secret)
+    run = commit(centers, claim=KEYED, secret=SALT.secret)
     centers.witness()
     (record,) = publish(centers)
     assert ("asia", "outputs-lost") in reasons(joined(centers))
     payload = Envelope.from_bytes((centers.root / "asia/store" / record).read_bytes()).payload
     assert not [name for name in run.outputs if name.encode() in payload]
-    told_now = check(centers)
-    assert [one["matches"] for one in told_now["sealed"]] == told
-    assert told_now["exit_code"] == exit_code
+    told = check(centers)
+    assert ([one["matches"] for one in told["sealed"]], told["exit_code"]) == ([True], 2)
+
+
+@pytest.mark.parametrize(
+    ("files", "salt", "told"),
+    [
+        (FILES, SALT, True),
+        (DIFFERENT, SALT, False),
+        (FILES, OTHER_SALT, False),
+        (FILES, None, None),
+    ],
+)
+def test_a_private_line_says_something_only_to_who_has_its_salt(
+    files: dict[str, MadeUpFile], salt: Salt | None, told: bool | None
+) -> None:
+    """To who has none the run is dissent, as one that publishes nothing."""
+    world = World("ada", "bob")
+    world["ada-1"].run(claim=KEYED)
+    bob = world["bob-1"]
+    made = bob.made(files=files, claim=KEYED, secret=SALT.secret)
+    bob.commit(made)
+    bob.lose(made)
+    bob.overdue = len(bob.log)
+    if salt:
+        keep_salt(world["ada-1"].store, RELEASE, salt)
+    read = world.read()
+    (dissent,) = read.dissents
+    assert read.held.has_line(dissent, FILE, Digest.of(CONTENT)) is told
+    assert bool(world.consensus().artefacts[0].dissenting) is (told is not True)
 
 
 def test_the_lines_of_a_run_that_can_still_be_completed_are_not_published(
