@@ -40,6 +40,7 @@ def size(filled: Filled) -> int:
 def checked(filled: Filled, run: str, policy: Path | None = None) -> Ended:
     """Export a run as its center does, and check it as a customer does."""
     bundle = filled.home / f"{run}.tar"
+    bundle.unlink(missing_ok=True)
     words = ("evidence", "export", str(RELEASE), "--run", run, "--out", bundle)
     done = samebits(*words, "--center", filled.file, home=filled.home)
     assert done.code == 0, done.err
