@@ -28,9 +28,14 @@ def run_started(run: str) -> datetime:
     return datetime.strptime(run[:16], _TIME).replace(tzinfo=UTC)
 
 
+def is_run_id(text: str) -> bool:
+    """Say whether a text is the id of a run."""
+    return _FORM.fullmatch(text) is not None
+
+
 def parse_run_id(text: str) -> RunId:
     """Read a run id; raises ValueError."""
-    if not _FORM.fullmatch(text):
+    if not is_run_id(text):
         expected = "expected an id such as 20260102T030405Z-0a1b2c3d"
         raise ValueError(f"not a run id: got {text[:60]!r}, {expected}")
     return RunId(text)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from builders.container.scratch import detach_deleted
 from builders.core.errors import EngineError
+from builders.core.runid import is_run_id
 from builders.engine import Engine
 from builders.rebuild.workspace import discard_scratch, is_alive, remove_folder, try_lock
 
@@ -62,9 +63,9 @@ def reap(
     """Remove what belongs to `center` and to no living run.
 
     A container is removed if its deadline has passed, or if its run's folder is here and is held by
-    no process. A folder is removed if no process holds it, and incomplete files below `workdir`
-    after a day. Living runs are never touched; of the runs in `keep` only scratch spaces are
-    removed. Raises `EngineError` if the engine does not list its containers.
+    no process. A folder is removed if no process holds it; one without a lock, and incomplete files
+    below `workdir`, after a day. Living runs are never touched; of the runs in `keep` only scratch
+    spaces are removed. Raises `EngineError` if the engine does not list its containers.
     """
     moment, report = now or datetime.now(UTC), ReapReport()
     for leftover in engine.containers(center=center):
@@ -80,6 +81,8 @@ def reap(
         with report.noting(folder.name), try_lock(folder) as locked:
             if locked:
                 _remove_run(engine, folder, report, kept=folder.name in keep)
+            elif locked is None and is_run_id(folder.name) and _is_stale(folder, moment):
+                _remove_run(engine, folder, report, kept=False)  # killed before it had its lock
     with report.noting("loop devices"):
         detach_deleted()
     for path in sorted(workdir.iterdir()) if workdir.is_dir() else []:
@@ -102,10 +105,13 @@ def _remove_run(engine: Engine, folder: Path, report: ReapReport, *, kept: bool)
 
 def _remove_stale(path: Path, now: datetime, report: ReapReport) -> None:
     """Delete what a killed fetch or image build has left."""
-    try:
-        age = now.timestamp() - path.lstat().st_mtime
-    except FileNotFoundError:  # its owner has just removed it
-        return
-    if age > _STALE_SECONDS:
+    if _is_stale(path, now):
         remove_folder(path)
         report.files.append(path.name)
+
+
+def _is_stale(path: Path, now: datetime) -> bool:
+    try:
+        return now.timestamp() - path.lstat().st_mtime > _STALE_SECONDS
+    except FileNotFoundError:  # its owner has just removed it
+        return False

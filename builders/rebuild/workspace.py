@@ -14,7 +14,7 @@ from pathlib import Path
 from builders.container import scratch
 from builders.core.errors import ScratchError
 from builders.core.run_tool import run_tool
-from builders.core.runid import RunId, parse_run_id
+from builders.core.runid import RunId, is_run_id
 
 _LOCK, _NEW_LOCK, _RELEASE, _KEPT = "lock", "lock.new", "release", "kept"
 
@@ -110,11 +110,9 @@ def abandoned_folders(root: Path) -> Iterator[Path]:
 
 def is_alive(root: Path, run: str) -> bool:
     """Say whether a living process holds the folder of `run`."""
-    try:
-        folder = root / parse_run_id(run)
-    except ValueError:
+    if not is_run_id(run):
         return False
-    with try_lock(folder) as locked:
+    with try_lock(root / run) as locked:
         return locked is False
 
 

@@ -172,6 +172,19 @@ def test_half_made_files_go_whatever_they_are(left: Leftovers) -> None:
     assert [path.name for path in left.workdir.iterdir()] == ["fixed"]
 
 
+def test_a_run_that_was_killed_before_it_had_its_lock_goes_after_a_day(left: Leftovers) -> None:
+    old, new = sorted(left.run() for _ in range(2))
+    for run in (old, new):
+        (run / "lock").rename(run / "lock.new")
+    other = left.runs / "other"
+    other.mkdir()
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    os.utime(new, (NOW.timestamp(), NOW.timestamp()))
+    assert left.reap().folders == [old.name]
+    assert sorted(left.runs.iterdir()) == [new, other]
+
+
 def test_a_link_has_no_mounts_below_it(left: Leftovers) -> None:
     run = left.run()
     left.abandon(run / "attempt-1")
