@@ -118,6 +118,7 @@ class Lab:
                 image=self.image.reference,
                 vault=self.session.vault,
                 engine=self.session.engine,
+                jail=self.session.jail,
                 folder=folder / "attempt-1",
                 labels=self.labels(),
                 cancelled=self.cancelled,

@@ -20,6 +20,7 @@ LIBRARIES = {
 ARCHIVES = "builders.archives"
 IN_JAIL = {
     ARCHIVES,
+    "builders.inputs.archive_member",
     "builders.inputs.source_archive",
     "builders.locators.dsc",
     "pipelines.explain.first_look",

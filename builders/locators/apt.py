@@ -106,13 +106,18 @@ def _look_up(state: AptState, jobs: Iterable[_Job]) -> None:
                 binaries.setdefault(f"{name}_{version}_{arch}.deb", []).append(job)
             case PurlLocator() as purl:
                 files = _source(state, purl, sources)
-                job.addresses = [file.uri for file in files if file.name.endswith(".dsc")]
+                wanted = purl.file_name or f"{purl.name}_{_without_epoch(purl.version)}.dsc"
+                job.addresses = [file.uri for file in files if file.name == wanted]
             case CompanionLocator(source=purl, name=name):
                 files = _source(state, purl, sources)
                 job.addresses = [file.uri for file in files if file.name == name]
     for file in state.binaries(list(names)):
         for job in binaries.get(file.name, ()):
             job.addresses = [file.uri]
+
+
+def _without_epoch(version: str) -> str:
+    return version.partition(":")[2] or version
 
 
 def _source(

@@ -33,6 +33,8 @@ class PurlLocator:
     arch: str | None = None  # deb: `source`, `all`, `amd64`...
     distro: str = "trixie"  # deb: the suite
     file_name: str | None = None
+    subpath: str | None = None
+    """A file inside the package; of shipped files only."""
 
     def __str__(self) -> str:
         """Return the purl as the recipe wrote it."""
@@ -124,7 +126,7 @@ def _parse_purl(text: str) -> PurlLocator:
             f"purl qualifier {min(hosts)!r} is refused: the machine's own "
             "configuration says where packages come from"
         )
-    if purl.type not in PURL_TYPES or purl.subpath:
+    if purl.type not in PURL_TYPES:
         raise ValueError(f"{shown}: expected one of pkg:{', pkg:'.join(PURL_TYPES)}")
     if not purl.version:
         raise ValueError(f"{shown} names no version: expected pkg:type/name@version")
@@ -142,6 +144,7 @@ def _parse_purl(text: str) -> PurlLocator:
         type=purl.type,  # type: ignore[arg-type]  # one of PURL_TYPES, checked above
         name=purl.name,
         version=purl.version,
+        subpath=str(relative_path(purl.subpath)) if purl.subpath else None,
         **qualifiers,
     )
 

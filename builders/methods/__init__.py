@@ -7,16 +7,26 @@ from typing import Annotated
 
 from pydantic import Field
 
-from builders.methods import debian, debian_binnmu, script, wheel
+from builders.methods import debian, debian_binnmu, debian_parts, script, wheel
 from builders.methods.method import Command, Method, StagedInput
 
 METHODS: dict[str, Method] = {
     method.name: method
-    for method in (debian.METHOD, debian_binnmu.METHOD, wheel.METHOD, script.METHOD)
+    for method in (
+        debian.METHOD,
+        debian_binnmu.METHOD,
+        debian_parts.METHOD,
+        wheel.METHOD,
+        script.METHOD,
+    )
 }
 
 BuildField = Annotated[
-    debian.DebianBuild | debian_binnmu.DebianBinnmuBuild | wheel.WheelBuild | script.ScriptBuild,
+    debian.DebianBuild
+    | debian_binnmu.DebianBinnmuBuild
+    | debian_parts.DebianPartsBuild
+    | wheel.WheelBuild
+    | script.ScriptBuild,
     Field(discriminator="method"),
 ]
 

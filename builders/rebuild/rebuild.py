@@ -20,7 +20,9 @@ from builders.core.units import format_duration, format_size
 from builders.engine import Engine
 from builders.inputs.input_file import InputFile
 from builders.inputs.vault import Vault
+from builders.jail.file_reader import Jail
 from builders.methods.clock import format_timestamp
+from builders.rebuild.member_outputs import take_members
 from builders.rebuild.outputs import take_outputs
 from builders.rebuild.plan import Plan
 from builders.rebuild.rebuild_result import Output, RebuildResult
@@ -49,6 +51,7 @@ def rebuild(
     image: str,
     vault: Vault,
     engine: Engine,
+    jail: Jail,
     folder: Path,
     labels: RunLabels,
     cancelled: threading.Event,
@@ -74,6 +77,7 @@ def rebuild(
         if outcome is Outcome.BUILT:
             try:
                 outputs = take_outputs(mount / "out", folder / OUTPUTS, loaded.recipe)
+                outputs = take_members(outputs, folder / OUTPUTS, loaded.recipe, jail)
             except BuildFailedError as error:
                 outcome, reason = error.outcome, str(error)
     return RebuildResult(

@@ -53,11 +53,17 @@ Glob = Annotated[
 ]
 
 
+def _whole(locator: Locator) -> Locator:
+    if getattr(locator, "subpath", None):
+        raise ValueError("an input is a whole file; expected a locator without #path")
+    return locator
+
+
 class Input(FrozenModel):
     """Anything that a rebuild reads."""
 
     role: Annotated[Role, Field(description="The role of the input in the rebuild.")]
-    locator: LocatorField
+    locator: Annotated[LocatorField, AfterValidator(_whole)]
     sha256: Digest
     opaque: Annotated[
         str | None,
@@ -100,10 +106,23 @@ class Artefact(FrozenModel):
     shipped: Annotated[
         PublishedFile | None, Field(description="The shipped file; absent only before it ships.")
     ] = None
+    output: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9_][A-Za-z0-9._+~:!@=,%-]{0,254}#[^\x00-\x1f#/][^\x00-\x1f#]{0,1022}$",
+            description="FILE#path: the artefact is a file inside another output.",
+        ),
+    ] = None
     signature: Annotated[
         PinnedSignature | None,
         Field(description="The vendor's signature on the shipped file, which no rebuild has."),
     ] = None
+
+    @property
+    def member(self) -> tuple[str, str] | None:
+        """Return the output that it is inside of, and its path there."""
+        file, _, path = (self.output or "").partition("#")
+        return (file, path) if path else None
 
     @property
     def published(self) -> PublishedFile:
@@ -157,6 +176,12 @@ def _with_source(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
 def _distinct(artefacts: tuple[Artefact, ...]) -> tuple[Artefact, ...]:
     if twice := duplicate(artefact.name for artefact in artefacts):
         raise ValueError(f"expected each name once; {twice!r} is declared twice")
+    members = {artefact.name for artefact in artefacts if artefact.member}
+    for artefact in artefacts:
+        if artefact.member and artefact.member[0] in members:
+            raise ValueError(
+                f"{artefact.name!r} is inside {artefact.member[0]!r}, no output itself"
+            )
     return artefacts
 
 

@@ -1,6 +1,7 @@
 """Which readers the jail of a session has. Names alone: it starts before anything is imported."""
 
 READERS = (
+    "builders.inputs.archive_member:MEMBER",
     "builders.inputs.source_archive:ARCHIVE",
     "builders.locators.dsc:COMPANIONS",
     "pipelines.explain.first_look:LOOK",

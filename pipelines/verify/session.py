@@ -21,6 +21,7 @@ from builders.core.errors import CancelledError
 from builders.core.runid import RunId
 from builders.engine import Engine
 from builders.images import ImageCatalogue
+from builders.inputs.archive_member import MemberFetcher
 from builders.inputs.fetching import FetchProgress
 from builders.inputs.vault import Vault
 from builders.jail import Jail, ParserJail
@@ -297,7 +298,9 @@ class Session:
     @cached_property
     def fetcher(self) -> Fetcher:
         """Fetches through the package registries of this machine; offline, from its files alone."""
-        return OfflineFetcher() if self.offline else MachineFetcher(self.states)
+        if self.offline:
+            return OfflineFetcher()
+        return MemberFetcher(MachineFetcher(self.states), self.jail)
 
     @cached_property
     def images(self) -> ImageCatalogue:

@@ -148,6 +148,7 @@ def run_plan(
             image=image.reference,
             vault=session.vault,
             engine=session.engine,
+            jail=session.jail,
             folder=folder,
             labels=job.labels,
             cancelled=cancelled,

@@ -140,6 +140,9 @@ TARGETS = {
     "look": Target(
         reader="pipelines.explain.first_look:LOOK", parameters={"seconds": 1.0}, beside=made_wheel
     ),
+    "member": Target(
+        reader="builders.inputs.archive_member:MEMBER", parameters={"path": "a.py"}, beside=bytes
+    ),
     "parts": Target(reader="pipelines.infer.script.parts:PARTS"),
     "requirements": Target(
         reader="pipelines.infer.wheel.facts:REQUIREMENTS", parameters={"name": "a.whl"}

@@ -15,6 +15,7 @@ from builders.core.enums import Role
 from builders.methods import METHODS, StagedInput
 from builders.methods.debian import DebianBuild
 from builders.methods.debian_binnmu import ChangelogEntry, DebianBinnmuBuild
+from builders.methods.debian_parts import DebianPartsBuild
 
 DSC = StagedInput(role=Role.SOURCE, name="tool_2.0-1.dsc")
 ENTRY: dict[str, Any] = {
@@ -68,6 +69,30 @@ def test_an_entry_is_what_a_changelog_has_and_profiles_are_a_variable() -> None:
     command = METHODS["debian-binnmu"].command(build, [DSC], 3)
     assert command.arguments == ("/inputs/source/tool_2.0-1.dsc", "3", TEXT)
     assert command.variables == {"DEB_BUILD_PROFILES": "nodoc nocheck"}
+
+
+def staged(*names: str) -> list[StagedInput]:
+    return [StagedInput(role=Role.SOURCE, name=name) for name in names]
+
+
+def test_a_source_without_a_dsc_is_built_from_its_parts() -> None:
+    build = DebianPartsBuild(method="debian-parts", image="image", profiles=("nodoc",))
+    names = (
+        "t_2.orig.tar.gz",
+        "t_2-1.debian.tar.xz",
+        "t_2.orig-docs.tar.bz2",
+    )
+    command = METHODS["debian-parts"].command(build, staged(*names, "t_2.orig.tar.gz.asc"), 3)
+    assert command.arguments == (
+        "3",
+        "/inputs/source/t_2-1.debian.tar.xz",
+        "/inputs/source/t_2.orig-docs.tar.bz2",
+        "/inputs/source/t_2.orig.tar.gz",
+    )
+    assert command.variables == {"DEB_BUILD_PROFILES": "nodoc"}
+    for lacking in (names[:1], names[1:2]):
+        with pytest.raises(ValueError, match="source input ending in"):
+            METHODS["debian-parts"].command(build, staged(*lacking), 3)
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,7 @@ def run_plan(
         image=lab.image.reference,
         vault=lab.session.vault,
         engine=lab.session.engine,
+        jail=lab.session.jail,
         folder=lab.folder / "attempt",
         labels=lab.labels(),
         cancelled=threading.Event(),

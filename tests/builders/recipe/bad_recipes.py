@@ -195,7 +195,7 @@ EXPECTED: dict[str, tuple[int | None, str | None, str]] = {
     "unknown-key": (14, "artifacts", "unknown key"),
     "unknown-kind": (5, "kind", "expected 'binary', 'update' or 'ruleset'"),
     "unknown-limit": (19, "limits.network", "unknown key"),
-    "unknown-method": (8, "build.method", "expected one of 'debian', 'debian-binnmu', 'wheel', "),
+    "unknown-method": (8, "build.method", "expected one of 'debian', 'debian-binnmu', "),
     "unknown-visibility": (21, "visibility", "expected 'public' or 'private'"),
     "vault-locator-of-nothing": (14, "inputs.0.locator", "vault locator names no file"),
     "vault-locator-with-a-folder": (

@@ -24,6 +24,7 @@ LAUNCHER = "a676565bf903004b3e3052fc0645d6404fef6725bb367783ea40bc7057836722"
 METHOD_SCRIPTS = {
     "debian": "9fa88b31a3c7fcb7b678b6acb6d5a1d3b4011bff8f6109e5d291b3e9808650e0",
     "debian-binnmu": "07c6a456bef3c62eda34ec77ab299032ba7cdb700fa33337ce97c66a8832e555",
+    "debian-parts": "b0739211ba56bce11a4c816e18919346df2772660cbbf6caa875f0dfc72d2036",
     "wheel": "25786eb4507ddd42d671db4d8e6b04c0bf2717a5c5cb9dadbabad0544f5f9536",
     "script": "1d80c2d6b70de51b7d7db4d485d94b4de897fd394dc0aa5f2384f623d52b8d91",
 }
@@ -56,6 +57,10 @@ GOLDEN = {
         {"entry": {**ENTRY, "urgency": "low"}, "profiles": []},
         "f2d390ed734e002cda410ea41ba9463853df6153837214dba415a36dcf080ac7",
     ),
+    "debian-parts": (
+        {"profiles": []},
+        "5d242387bddc46007b87e16e52edf51d733dd42a13692d16c02a4964bef0de05",
+    ),
     "wheel": (
         {"source_umask": None, "files": [], "python_tag": None},
         "10534b721a31b5b5c9e793b009c49ecbbd8455ede9d9aabea88f5a12d3b6932a",
@@ -68,6 +73,7 @@ GOLDEN = {
 BUILDS = {
     "debian": DEBIAN,
     "debian-binnmu": {**DEBIAN, "method": "debian-binnmu", "entry": ENTRY},
+    "debian-parts": {**DEBIAN, "method": "debian-parts"},
     "wheel": WHEEL,
     "script": SCRIPT,
 }
