@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Rebuilds six releases that other people shipped, and judges them bit for bit. Exits 0 when each
-# of them ends as its recipe expects: five identical, one honestly not. With --centers, three centers
-# on this machine find out one among them that lies (infra/demo-centers.sh).
+# Rebuilds seven releases that other people shipped, and judges them bit for bit. Exits 0 when each
+# of them ends as its recipe expects: five identical, one with its vendor's signature on it, one
+# honestly not. With --centers, three centers on this machine find out one among them that lies
+# (infra/demo-centers.sh).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 case "${1-}" in
