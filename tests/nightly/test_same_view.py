@@ -18,6 +18,7 @@ from tests.lab import write_recipe
 
 CENTER = "zurich-07"
 VIEW = r"""
+mkdir -p /tmp/many && seq -f '/tmp/many/%g' 40 | xargs touch
 part() { printf '== %s\n' "$1"; shift; "$@" 2>&1; printf '\n'; }
 words() { tr '\0' ' ' < "$1"; }
 limits() { find /sys/fs/cgroup -name '*limit_in_bytes' -o -name 'cpu*.cfs_*' -o -name '*.max' \
@@ -43,8 +44,8 @@ part user id
 part cores nproc
 part zone date +%Z
 part network cat /proc/net/dev
-part order ls -U /samebits /inputs
-part processes sh -c 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/oom_score_adj | tr "\0" " "'
+part order ls -U /samebits /inputs /tmp/many
+part scores cat /proc/1/oom_score_adj /proc/self/oom_score_adj
 part namespace readlink /proc/self/ns/user
 } > /out/out.bin
 """
@@ -81,7 +82,7 @@ class View:
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
-    for section in text.split("== ")[1:]:
+    for section in re.split("^== ", text, flags=re.MULTILINE)[1:]:
         name, *lines = section.rstrip("\n").split("\n")
         for number, line in enumerate(lines, 1):
             words = line.split()
