@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from builders.core.enums import Outcome, Role
-from builders.core.errors import SamebitsError
+from builders.core.errors import InfrastructureError, SamebitsError
 from builders.inputs.source_digest import source_digest
 from builders.rebuild.outputs import part_of
 from builders.rebuild.robustness_factors import Factor, KeptReason
@@ -136,8 +136,8 @@ def _sources(opened: OpenedEvidence) -> Iterator[Condition]:
             digest = source_digest(
                 files, lambda file: opened.source.vault.open(file.sha256), opened.source.jail
             )
-        except RefusedError:
-            raise
+        except (InfrastructureError, RefusedError):
+            raise  # a reader that gave no answer says nothing of the evidence
         except SamebitsError as error:
             raise RefusedError("sources", "a source cannot be read", got=error) from error
         yield equal("sources", "another source digest", fact.source_digest, digest)

@@ -9,7 +9,9 @@ import pytest
 
 from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Role
+from builders.core.errors import InfrastructureError
 from builders.inputs.vault import Vault
+from builders.jail import JailEnd, JailFailedError
 from builders.locators.dsc import MAX_DSC_BYTES
 from builders.recipe.recipe import Input
 from pipelines.center.center import Center
@@ -220,6 +222,16 @@ def test_a_source_package_that_is_not_whole_is_refused(data: bytes, says: str) -
     with pytest.raises(RefusedError, match=says) as caught:
         files_of("rules.dsc", data)
     assert caught.value.check == "input-bytes"
+
+
+def test_a_source_that_the_jail_does_not_read_in_time_is_no_refusal(
+    stage: Stage, key: PrivateKey
+) -> None:
+    scene = stage("identical")
+    late = OpenJail(JailFailedError(JailEnd.TIMED_OUT, "too slow", got="20 s"))
+    signer = replace(scene.signer(key), jail=late)
+    with pytest.raises(InfrastructureError, match="was not read"):
+        signer.sign(scene.make())
 
 
 @pytest.mark.parametrize("name", ["identical", "moved"])
