@@ -10,6 +10,7 @@ import hmac
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -73,10 +74,15 @@ class Digest:
             return value
         try:
             if isinstance(value, str):
-                return cls(value.removeprefix("sha256:"))
+                return _parsed(value)
         except ValueError:
             pass
         raise ValueError("expected a SHA-256 digest: 64 lower-case hex digits")
+
+
+@lru_cache(maxsize=256)  # the statements of one release name the same few
+def _parsed(text: str) -> Digest:
+    return Digest.parse(text)
 
 
 def chunks(stream: BinaryIO, size: int = CHUNK) -> Iterator[bytes]:

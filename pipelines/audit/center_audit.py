@@ -8,7 +8,8 @@ cannot be read counts neither way.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import groupby
 
@@ -21,7 +22,7 @@ from pipelines.audit.center_finding import (
 )
 from pipelines.audit.dissents import Obligations
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
-from pipelines.audit.run_findings import RunFindings, run_findings
+from pipelines.audit.run_findings import MATCHES, RunFindings, run_findings
 from pipelines.audit.run_state import UNSTATED, AuditedRun, RunState, mark_superseded, state_of
 from pipelines.audit.source import BehindError, Source, UnreachableError, short
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
@@ -55,6 +56,8 @@ class CenterAudit:
     """In the order of their ids, which begin with the time of their start."""
     whole: tuple[Excluded, ...] = ()
     """What concerns the center as a whole."""
+    provenance: Mapping[str, VerifiedStatement] = field(default_factory=dict)
+    """By run, of those that match, where it was asked for and could be read."""
 
     @property
     def findings(self) -> tuple[CenterFinding, ...]:
@@ -78,10 +81,20 @@ def center_prefix(release: ReleaseName, center: str) -> str:
 
 
 def audit_centers(
-    reader: StatementReader, sources: Iterable[Source], release: ReleaseName
+    reader: StatementReader,
+    sources: Iterable[Source],
+    release: ReleaseName,
+    *,
+    checker: str | None = None,
 ) -> list[CenterAudit]:
-    """Audit what each center has on a release, side by side."""
-    waits = [(one, one.begin(partial(audit_center, reader, one, release))) for one in sources]
+    """Audit what each center has on a release, side by side.
+
+    For a `checker`, the center that checks the work of others, their provenance is read too.
+    """
+    waits = []
+    for one in sources:
+        audit = partial(audit_center, reader, one, release)
+        waits.append((one, one.begin(partial(audit, checked=checker not in {None, one.center}))))
     return [_waited(source, wait) for source, wait in waits]
 
 
@@ -92,14 +105,19 @@ def _waited(source: Source, wait: Callable[[], CenterAudit]) -> CenterAudit:
         return _nothing(source, ExclusionReason.BEHIND, str(error.got))
 
 
-def audit_center(reader: StatementReader, source: Source, release: ReleaseName) -> CenterAudit:
-    """Audit what a center has on a release. A fault of its store or log is part of the result."""
+def audit_center(
+    reader: StatementReader, source: Source, release: ReleaseName, *, checked: bool = False
+) -> CenterAudit:
+    """Audit what a center has on a release. A fault of its store or log is part of the result.
+
+    With `checked` the provenance of runs that match is read too.
+    """
     if all(center.id != source.center for center in reader.policy.centers):
         return _nothing(source, ExclusionReason.UNKNOWN_CENTER)
     try:
         # First the log, then the store: a run that ends meanwhile is in both, or in the store.
         logged = reader.logs.about(source.center, str(release))
-        return _Audit(reader, source, release, logged).audit()
+        found = _Audit(reader, source, release, logged).audit()
     except BehindError as error:
         return _nothing(source, ExclusionReason.BEHIND, str(error.got))
     except UnreachableError as error:
@@ -108,6 +126,25 @@ def audit_center(reader: StatementReader, source: Source, release: ReleaseName) 
         forked = isinstance(error, ForkedLogError)
         reason = ExclusionReason.LOG_FORKED if forked else ExclusionReason.LOG_BROKEN
         return _nothing(source, reason, short(error))
+    return replace(found, provenance=_provenance(reader, source, release, found) if checked else {})
+
+
+def provenance_key(release: ReleaseName, center: str, run: str) -> str:
+    """Return the name of the record with the provenance of a run."""
+    return f"{center_prefix(release, center)}{encode(run)}/provenance-1{SUFFIX}"
+
+
+def _provenance(
+    reader: StatementReader, source: Source, release: ReleaseName, audit: CenterAudit
+) -> dict[str, VerifiedStatement]:
+    """Return the provenance of the runs that match, by run, as far as it can be read."""
+    found = {}
+    for run in sorted({f.run for f in audit.findings if f.verdict in MATCHES}):
+        with suppress(UnreachableError, LogError):
+            record = reader.read(source, provenance_key(release, source.center, run))
+            if isinstance(record, VerifiedStatement):
+                found[run] = record
+    return found
 
 
 @dataclass(frozen=True)

@@ -127,9 +127,10 @@ def read_release(
     `own` alone.
     """
     centers = tuple(sources)
-    audits = audit_centers(reader, centers, release)
+    audits = audit_centers(reader, centers, release, checker=own.center if own else None)
     findings = tuple(finding for audit in audits for finding in audit.findings)
-    proofs = WorkProofs(release, centers, findings, reader=reader, own=own)
+    provenance = {(a.center, run): made for a in audits for run, made in a.provenance.items()}
+    proofs = WorkProofs(release, centers, findings, reader=reader, own=own, provenance=provenance)
     proved = tuple(proofs.proved(f) if f.verdict in MATCHES else f for f in findings)
     behind = (
         Excluded(center=center, reason=ExclusionReason.BEHIND, detail=detail)

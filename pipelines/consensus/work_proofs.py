@@ -13,7 +13,7 @@ those who built nothing vouch for each other, one that is honest is enough to fi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,7 +24,7 @@ from builders.core.enums import Outcome
 from builders.core.errors import NotFoundError
 from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, hide_names, seal_digest, seal_key
-from pipelines.audit.center_audit import center_prefix
+from pipelines.audit.center_audit import provenance_key
 from pipelines.audit.center_finding import CenterFinding, StatementRef, newest_findings
 from pipelines.audit.run_findings import MATCHES
 from pipelines.audit.source import BehindError, OwnSource, Source, UnreachableError
@@ -205,16 +205,19 @@ class WorkProofs:
         *,
         reader: StatementReader,
         own: OwnSource | None = None,
+        provenance: Mapping[tuple[str, str], VerifiedStatement] | None = None,
     ) -> None:
         """Check the runs behind `findings`, whose statements are in `sources`.
 
-        `own` is the center that joins, if it builds too.
+        `own` is the center that joins, if it builds too. `provenance` is what has been read
+        already, by center and run.
         """
         self._release = release
         self._sources = {source.center: source for source in sources}
         self._findings = tuple(findings)
         self._reader = reader
         self._own = own
+        self._provenance = provenance or {}
         self._runs = {(f.center.id, f.run): f for f in self._findings}
         self.asked_others = False
         """Whether cross-checks of others decided over a run, more of which may come."""
@@ -330,8 +333,8 @@ class WorkProofs:
     def _offer(self, finding: CenterFinding) -> WorkOffer | None:
         """Return what the provenance of a run offers; None without a provenance that counts."""
         center, run = finding.center.id, finding.run
-        folder = f"{center_prefix(self._release, center)}{encode(run)}/"
-        verified = self._read(center, f"{folder}provenance-1{SUFFIX}")
+        key = provenance_key(self._release, center, run)
+        verified = self._provenance.get((center, run)) or self._read(center, key)
         if verified is None or not isinstance(verified.statement, ProvenanceStatement):
             return None
         made = verified.statement
