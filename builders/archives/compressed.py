@@ -113,10 +113,10 @@ def decompressor(name: Compression) -> Callable[[], Decompressor]:
     return _FORMATS[name][1]
 
 
-def asks_for_memory(error: BaseException) -> bool:
+def asks_for_memory(error: Exception) -> bool:
     """Say whether a stream was refused for the memory that it asks for."""
     # The modules have no class for their limits.
-    return isinstance(error, MemoryError) or "memory" in str(error).lower()
+    return "memory" in str(error).lower()
 
 
 def unpacked_name(name: str) -> str:

@@ -28,6 +28,8 @@ _STEP = 1 << 7
 """Bytes that are tried first: what is no stream fails soon."""
 _KEPT = 1 << 20
 """Bytes of a frame that are kept until it ends, in case it breaks off."""
+_MEMBER = struct.Struct("<8xH16xHH")
+"""The header of a zip member: its method, and the lengths of its name and extra field."""
 _FRAME = 10
 """Bytes that tell whether another frame follows."""
 
@@ -55,10 +57,10 @@ def _lzma_header(head: bytes) -> int | None:
 
 def _zip_header(method: int) -> Callable[[bytes], int | None]:
     def header(head: bytes) -> int | None:
-        if len(head) < 30 or head[8] | head[9] << 8 != method or head[6] & 1:
+        if len(head) < _MEMBER.size:
             return None
-        name, extra = struct.unpack_from("<HH", head, 26)
-        return 30 + int(name) + int(extra)
+        packed, name, extra = _MEMBER.unpack_from(head)
+        return _MEMBER.size + int(name) + int(extra) if packed == method else None
 
     return header
 
@@ -75,7 +77,6 @@ def _packing(
     return Packing(name=name, beginning=pattern, start=start, header=header, frames=frames)
 
 
-_MEMBER = rb"PK\x03\x04"
 _PACKINGS = (
     _packing("gzip", rb"\x1f\x8b\x08[\0-\x1f]", decompressor("gzip"), frames=True),
     _packing("bzip2", rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)", decompressor("bzip2"), frames=True),
@@ -88,10 +89,10 @@ _PACKINGS = (
         lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=XZ_MEMORY),
         _lzma_header,
     ),
-    _packing("zip", _MEMBER, lambda: ZlibDecompressor(-15), _zip_header(8)),
-    _packing("zip", _MEMBER, bz2.BZ2Decompressor, _zip_header(12)),
-    _packing("zip", _MEMBER, decompressor("zstd"), _zip_header(93)),
-    _packing("zip", _MEMBER, decompressor("xz"), _zip_header(95)),
+    _packing("zip", rb"PK\x03\x04", lambda: ZlibDecompressor(-15), _zip_header(8)),
+    _packing("zip", rb"PK\x03\x04", bz2.BZ2Decompressor, _zip_header(12)),
+    _packing("zip", rb"PK\x03\x04", decompressor("zstd"), _zip_header(93)),
+    _packing("zip", rb"PK\x03\x04", decompressor("xz"), _zip_header(95)),
 )
 BEGINNINGS = tuple({packing.beginning.pattern: None for packing in _PACKINGS})
 """Regular expressions of how a stream begins."""
@@ -134,7 +135,8 @@ class PackedStream:
     def begin(self, data: bytes, offset: int) -> bool:
         """Take the first bytes, which begin at `offset`; as `feed`."""
         self._skip = self._packing.header(data[:128]) or 0
-        return self._start() and self.feed(data, offset)
+        self._start()
+        return self.feed(data, offset)
 
     def feed(self, piece: bytes, offset: int) -> bool:
         """Take the next bytes; return whether more are wanted. `offset` is that of `piece`."""
@@ -163,16 +165,12 @@ class PackedStream:
         self.end()
         return False
 
-    def _start(self) -> bool:
-        try:
-            self._frame = self._packing.start()
-        except MemoryError as error:
-            self._miss(error)
-            return False
+    def _start(self) -> Decompressor:
+        self._frame = self._packing.start()
         self._kept.clear()
         self._given = 0
         self._step = _STEP
-        return True
+        return self._frame
 
     def _unpack(self, frame: Decompressor, data: bytes) -> int | None:
         """Return how many bytes are left after the frame; None when it is over for good."""
@@ -181,9 +179,10 @@ class PackedStream:
         try:
             for piece in _unpacked(frame, data):
                 self._give(piece)
-        except (*DECOMPRESSION_ERRORS, MemoryError) as error:
+        except DECOMPRESSION_ERRORS as error:
             if asks_for_memory(error):
-                self._miss(error)
+                what = f"a {self._packing.name} stream that asks for too much memory"
+                self._missed(UnsupportedArchiveError(what, got=error))
             else:
                 self._salvage(len(data))
             return None
@@ -234,14 +233,8 @@ class PackedStream:
             return at if len(self._before) < _FRAME else -1
         head, self._before = self._before, b""
         self._frames.add(begun)
-        if not self._start() or self._frame is None:
-            return -1
-        left = self._unpack(self._frame, head)
+        left = self._unpack(self._start(), head)
         return -1 if left is None else at - left
-
-    def _miss(self, error: BaseException) -> None:
-        what = f"a {self._packing.name} stream that asks for too much memory"
-        self._missed(UnsupportedArchiveError(what, got=error))
 
 
 def _unpacked(frame: Decompressor, data: bytes) -> Iterator[bytes]:

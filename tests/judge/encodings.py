@@ -29,11 +29,13 @@ def source(content: bytes, name: str = "tests/data.txt") -> bytes:
     return made.getvalue()
 
 
-def packed_zip(content: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def packed_zip(content: bytes, method: int = zipfile.ZIP_DEFLATED, *, extra: bytes = b"") -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", method) as archive:
         archive.writestr("README", "read me\n" * 99)
-        archive.writestr("lib/data", content)
+        member = zipfile.ZipInfo("lib/data")
+        member.extra = extra
+        archive.writestr(member, content, method)
     return made.getvalue()
 
 
@@ -66,6 +68,7 @@ HIDDEN: dict[str, Hide] = {
     "in-an-archive-that-breaks-off": lambda c: source(source(c)[:-30], "tests/bad.tgz"),
     "in-a-gzip-that-breaks-off": lambda c: source(gzip.compress(c)[:-8]),
     "in-an-xz-that-breaks-off": lambda c: source(lzma.compress(c)[:-20]),
+    "in-a-zip-with-an-extra-field": lambda c: b"MZ" + packed_zip(c, extra=b"UT\x05\0\1abcd"),
     "gzip-behind-bytes": lambda c: source(FILLING + gzip.compress(c)),
     "gzip-in-frames": lambda c: FILLING + _frames(gzip.compress, c),
     "bzip2-in-frames": lambda c: FILLING + _frames(bz2.compress, c),
@@ -95,8 +98,12 @@ HIDDEN: dict[str, Hide] = {
     "hex-after-a-digit": lambda c: source(b"7" + c.hex().encode()),
     "hex-escaped": lambda c: source(b'x = b"' + _escaped(c) + b'"\n'),
     "hex-in-an-array": lambda c: source(_array(c)),
+    "hex-in-an-array-alone": _array,
+    "hex-escaped-alone": _escaped,
+    "base64-in-json-alone": lambda c: base64.encodebytes(c).replace(b"\n", b"\\n"),
     "base64-of-xz": lambda c: source(base64.encodebytes(lzma.compress(c))),
     "xz-of-base64": lambda c: source(lzma.compress(base64.b64encode(c))),
+    "zlib-of-base64-without-padding": lambda c: zlib.compress(base64.b64encode(c).rstrip(b"=")),
     "base64-of-base64": lambda c: source(base64.encodebytes(base64.encodebytes(c))),
     "hex-of-gzip-of-base64-of-zlib": lambda c: source(
         gzip.compress(base64.b64encode(zlib.compress(c))).hex().encode()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import gzip
 import io
 import itertools
+import lzma
 import random
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from backports import zstd
 
 from builders.archives import ArchiveLimitError, ArchiveLimits, SoughtFile, embedded_files
 from builders.archives.limits import Budget
@@ -20,15 +24,21 @@ from builders.core.digest import Digest
 from builders.core.enums import Role
 from pipelines.judge.copied import CheckedInput, contents, input_fault
 from tests.fakes.jail import OpenJail
-from tests.judge.encodings import FILLING, HIDDEN, source
+from tests.judge.encodings import FILLING, HIDDEN, Hide, source
 from tests.judge.test_copied import Cache, pack_zstd
 
 NAME = "x_1.0_all.deb"
+NAMES: dict[Hide, str] = {
+    gzip.compress: "gzip",
+    bz2.compress: "bzip2",
+    lzma.compress: "xz",
+    zstd.compress: "zstd",
+}
 
 
 @pytest.fixture(scope="module")
 def shipped() -> bytes:
-    noise = bytes(random.Random(5).choices(range(0, 256, 9), k=900))  # noqa: S311  # always the same
+    noise = bytes(random.Random(5).choices(range(0, 256, 9), k=902))  # noqa: S311  # always the same
     return b"!<arch>\ndebian-binary   1700000000  0     0     100644  4         `\n2.0\n" + noise
 
 
@@ -100,13 +110,56 @@ def test_where_it_was_found_is_told(shipped: bytes) -> None:
 def test_a_file_that_begins_with_zeros_is_recognized_by_what_follows(shipped: bytes) -> None:
     disk = bytes(40_000) + shipped
     assert found_in(io.BytesIO(bytes(1 << 20) + disk + FILLING), disk)
+    large = (random.Random(4).randbytes(700_000), bytes(700_000), shipped)  # noqa: S311  # always the same
+    found = SoughtFile.of(iter(large), Digest.of(b"".join(large)))
+    assert found == sought(b"".join(large))
     assert SoughtFile.of(iter([bytes(5000)]), Digest.of(bytes(5000))) is None
     assert SoughtFile.of(iter([b"tiny, tiny"]), Digest.of(b"tiny, tiny")) is None
+
+
+@pytest.mark.parametrize("pack", [zlib.compress, bz2.compress, lzma.compress, zstd.compress])
+def test_a_small_file_is_found_in_what_is_shorter_than_a_mark(pack: Hide) -> None:
+    small = b"alert tcp any any -> any any (sid:1;)\n"
+    for end in (b"", b"more", bytes(600), FILLING):
+        assert found_in(io.BytesIO(FILLING + pack(small) + end), small)
+    for broken in (zlib.compress(small)[:-1], lzma.compress(small)[:-1]):
+        assert found_in(io.BytesIO(broken + FILLING), small)
+
+
+def test_what_comes_before_the_break_of_a_stream_is_searched_once(shipped: bytes) -> None:
+    noise = random.Random(7).randbytes(3000)  # noqa: S311  # the same bytes in every run
+    broken = gzip.compress(noise + shipped)[:-8] + FILLING
+    assert found_in(io.BytesIO(broken), shipped) == [
+        "at byte 3000 of what it decodes to as gzip at byte 0"
+    ]
+
+
+def test_a_long_stream_that_is_broken_is_not_searched(shipped: bytes) -> None:
+    noise = random.Random(8).randbytes(1 << 21)  # noqa: S311  # the same bytes in every run
+    broken = b"\n" + gzip.compress(noise, 1)[:-8] + FILLING
+    assert "a long gzip stream that is broken" in str(fault(broken, shipped))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
+def test_many_frames_are_one_stream(pack: Hide, shipped: bytes) -> None:
+    stream = io.BytesIO(b"\n" + pack(bytes(1000)) * 200 + b"\0\0" + pack(shipped) + b"end")
+    assert found_in(stream, shipped, limits=ArchiveLimits(unpacked=210_000)) == [
+        "at byte 200000 of what it decodes to as gzip at byte 1".replace("gzip", NAMES[pack])
+    ]
+
+
+def test_a_beginning_at_the_end_is_nothing(shipped: bytes) -> None:
+    for end in (b"PK\x03\x04\0\0\0\0\x08", b"\x1f\x8b\x08\0", b"]\0\0\0\1" + b"\xff" * 8, b"x\x9c"):
+        assert found_in(io.BytesIO(FILLING + end), shipped) == []
 
 
 def test_several_files_are_found_at_once(shipped: bytes) -> None:
     other = shipped[::-1]
     assert len(found_in(io.BytesIO(source(shipped + other)), shipped, other)) == 2
+    file = checked(source(b"\n" + shipped))
+    inside = contents(file, OpenJail(), sought=[sought(other), sought(shipped)])
+    published = {"other": Digest.of(other), NAME: Digest.of(shipped)}
+    assert str(input_fault([(file, inside)], published)).startswith(f"copied-input: {NAME} ")
 
 
 def test_what_is_encoded_too_often_is_not_searched(shipped: bytes) -> None:
@@ -131,7 +184,7 @@ def test_decoding_is_bounded_in_bytes_and_time(shipped: bytes) -> None:
     with pytest.raises(ArchiveLimitError, match="unpacks to too much"):
         found_in(io.BytesIO(bomb), shipped, limits=ArchiveLimits(unpacked=1 << 18))
     with pytest.raises(ArchiveLimitError, match="too long"):
-        found_in(io.BytesIO(bomb), shipped, limits=ArchiveLimits(seconds=-1))
+        found_in(io.BytesIO(FILLING), shipped, limits=ArchiveLimits(seconds=-1))
 
 
 def test_an_opaque_input_may_be_unreadable_and_may_not_hold_a_copy(
