@@ -22,7 +22,7 @@ from builders.archives import ArchiveLimitError, ArchiveLimits, SoughtFile, embe
 from builders.archives.limits import Budget
 from builders.core.digest import Digest
 from builders.core.enums import Role
-from pipelines.judge.copied import CheckedInput, contents, input_fault
+from pipelines.judge.copied import CheckedInput, SearchedInput, contents, input_fault, read_contents
 from tests.fakes.jail import OpenJail
 from tests.judge.encodings import FILLING, HIDDEN, Hide, source
 from tests.judge.test_copied import Cache, pack_zstd
@@ -142,9 +142,10 @@ def test_a_long_stream_that_is_broken_is_not_searched(shipped: bytes) -> None:
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
 def test_many_frames_are_one_stream(pack: Hide, shipped: bytes) -> None:
-    stream = io.BytesIO(b"\n" + pack(bytes(1000)) * 200 + b"\0\0" + pack(shipped) + b"end")
-    assert found_in(stream, shipped, limits=ArchiveLimits(unpacked=210_000)) == [
-        "at byte 200000 of what it decodes to as gzip at byte 1".replace("gzip", NAMES[pack])
+    noise = random.Random(9).randbytes(1000)  # noqa: S311  # the same bytes in every run
+    stream = io.BytesIO(b"\n" + pack(noise) * 300 + b"\0\0" + pack(shipped) + b"end")
+    assert found_in(stream, shipped, limits=ArchiveLimits(unpacked=310_000)) == [
+        "at byte 300000 of what it decodes to as gzip at byte 1".replace("gzip", NAMES[pack])
     ]
 
 
@@ -177,6 +178,19 @@ def test_a_stream_behind_bytes_that_needs_too_much_memory_is_not_searched(shippe
 
 def test_places_without_end_that_begin_like_it_are_not_searched(shipped: bytes) -> None:
     assert "too many places" in str(fault(shipped[:200] * 300, shipped[:200] * 400))
+
+
+def test_much_comes_of_few_bytes(shipped: bytes) -> None:
+    assert found_in(io.BytesIO(b"\n" + zlib.compress(bytes(3 << 20) + shipped)), shipped)
+
+
+def test_what_is_found_before_a_limit_counts(shipped: bytes) -> None:
+    file = checked(shipped[:-1] + b"\n" + shipped + gzip.compress(bytes(1 << 20)))
+    with file.open() as stream:
+        asked = SearchedInput(digest=file.digest, sought=(sought(shipped),))
+        inside = read_contents(stream, asked, ArchiveLimits(unpacked=1 << 18))
+    assert inside.fault
+    assert inside.copies
 
 
 def test_decoding_is_bounded_in_bytes_and_time(shipped: bytes) -> None:
