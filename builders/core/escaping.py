@@ -15,6 +15,8 @@ _UNSEEN = re.compile(
     "\U000e0100-\U000e01ef]"
 )
 """What Python calls printable, and no reader can see: fillers, joiners, selectors of variants."""
+_NOT_PLAIN = re.compile("[^ -~]")
+"""All but printable ASCII, of which logs mostly consist."""
 _MARKDOWN = re.compile(r"^[-+]|[\\`*_{}\[\]()<>#!|~&:.@]")
 
 
@@ -27,15 +29,14 @@ def escaped(text: str, *, keep: str = "") -> str:
     """
     if text.isprintable() and (text.isascii() or not _UNSEEN.search(text)):
         return text
-    return "".join(c if c in keep or _is_seen(c) else _code(c) for c in text)
 
+    def shown(found: re.Match[str]) -> str:
+        character = found[0]
+        if character in keep or (character.isprintable() and not _UNSEEN.match(character)):
+            return character
+        return character.encode("unicode_escape").decode("ascii")
 
-def _is_seen(character: str) -> bool:
-    return character.isprintable() and not _UNSEEN.match(character)
-
-
-def _code(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    return _NOT_PLAIN.sub(shown, text)
 
 
 def entry(text: str, lead: str = "") -> str:
