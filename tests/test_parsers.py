@@ -35,6 +35,7 @@ IN_JAIL = {
     "pipelines.judge.signatures.der",
     "pipelines.judge.signatures.graft",
     "pipelines.judge.signatures.pe",
+    "pipelines.judge.signatures.pkcs7",
 }
 OUTSIDE = {
     "builders.core.yamlfile": "recipes and policies, which people review: no tags, size bounded",

@@ -23,6 +23,7 @@ from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certifi
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.der import DerError, check_der
+from pipelines.judge.signatures.pkcs7 import Pkcs7, read_pkcs7
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
     SignatureFault,
@@ -36,6 +37,7 @@ _PE_IMAGE_DATA = frozenset({"1.3.6.1.4.1.311.2.1.15", "1.3.6.1.4.1.311.2.1.21"})
 _PAGE_HASHES = bytes([0xA1])
 """The tag of a moniker in a SpcLink: what holds page hashes."""
 _TIME_STAMP = "microsoft_time_stamp_token"
+_TIME_STAMP_INFO = "1.2.840.113549.1.9.16.1.4"
 _DIGESTS = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 
 
@@ -75,7 +77,7 @@ class _SignedData:
     content: Any
     content_type: str
     info: Any
-    certificates: tuple[bytes, ...]
+    parts: Pkcs7
 
     @property
     def fingerprint(self) -> Digest:
@@ -100,7 +102,7 @@ def _verified(der: bytes, digest: Callable[[str], bytes], pinned: PinnedSignatur
     if signed.content_type != _INDIRECT_DATA:
         raise _unreadable(f"a signature over {signed.content_type}")
     _check_content(signed.content.parse(_IndirectData), digest)
-    stamp, stamped_on = _time_stamp(signed.info, pinned)
+    stamped_on = _time_stamp(signed.info, pinned)
     certificate = signed.certificate
     return Authenticode(
         signer=Signer(
@@ -110,7 +112,7 @@ def _verified(der: bytes, digest: Callable[[str], bytes], pinned: PinnedSignatur
             not_after=certificate.not_valid_after_utc,
             stamped_on=stamped_on,
         ),
-        uncovered=tuple(_uncovered(der, signed, stamp)),
+        uncovered=tuple(_uncovered(len(der), signed.parts)),
     )
 
 
@@ -150,7 +152,7 @@ def _signed_data(der: bytes, signers: Iterable[Digest], pinned: PinnedSignature)
         content=encapsulated["content"],
         content_type=encapsulated["content_type"].dotted,
         info=info,
-        certificates=bag,
+        parts=read_pkcs7(der),
     )
     if found.fingerprint not in set(signers):
         what = f"{found.fingerprint}, {found.certificate.subject.rfc4514_string()!a:.200}"
@@ -159,6 +161,8 @@ def _signed_data(der: bytes, signers: Iterable[Digest], pinned: PinnedSignature)
     unknown = [one for one in map(Digest.of, bag) if one not in known]
     if unknown:
         raise BadSignatureError(SignatureFault.UNKNOWN_CERTIFICATE, ", ".join(map(str, unknown)))
+    if len(set(bag)) < len(bag):
+        raise BadSignatureError(SignatureFault.DUPLICATE, "a certificate that is there twice")
     _check_signature(found)
     return found
 
@@ -194,7 +198,10 @@ def _check_signature(signed: _SignedData) -> None:
     if len(attributes) != len(info["signed_attrs"]):
         raise _unreadable("a signed attribute that is there twice")
     key, signature = signed.certificate.public_key(), info["signature"].native
-    scheme = info["signature_algorithm"].signature_algo
+    named = info["signature_algorithm"]
+    scheme = named.signature_algo
+    if named["algorithm"].native != scheme and named.hash_algo != algorithm:
+        raise BadSignatureError(SignatureFault.INVALID, f"it signs {algorithm}, and names another")
     message = info["signed_attrs"].untag().dump()
     try:
         if isinstance(key, rsa.RSAPublicKey) and scheme == "rsassa_pkcs1v15":
@@ -207,20 +214,22 @@ def _check_signature(signed: _SignedData) -> None:
         raise BadSignatureError(SignatureFault.INVALID, "its signature does not verify") from error
 
 
-def _time_stamp(info: Any, pinned: PinnedSignature) -> tuple[bytes, datetime | None]:
-    """Verify the time stamp over a signature, if there is one: its DER and its time."""
+def _time_stamp(info: Any, pinned: PinnedSignature) -> datetime | None:
+    """Verify the time stamp over a signature, if there is one, and return its time."""
     attributes = list(info["unsigned_attrs"] or ())
     others = [a["type"].dotted for a in attributes if a["type"].native != _TIME_STAMP]
     if others or len(attributes) > 1:
         what = f"unauthenticated attributes {', '.join(others) or _TIME_STAMP}, {len(attributes)}"
         raise BadSignatureError(SignatureFault.UNEXPECTED_ATTRIBUTE, what)
     if not attributes:
-        return b"", None
+        return None
     if not pinned.time_stamps or len(attributes[0]["values"]) != 1:
         what = "a time stamp, of which the recipe pins no authority"
         raise BadSignatureError(SignatureFault.UNEXPECTED_ATTRIBUTE, what)
     token = attributes[0]["values"][0].dump()
     stamp = _signed_data(token, pinned.time_stamps, pinned)
+    if stamp.content_type != _TIME_STAMP_INFO:
+        raise BadSignatureError(SignatureFault.TIME_STAMP, f"it signs {stamp.content_type}")
     if len(stamp.info["unsigned_attrs"] or ()):
         raise BadSignatureError(SignatureFault.UNEXPECTED_ATTRIBUTE, "a time stamp that has some")
     about = tsp.TSTInfo.load(stamp.content.contents, strict=True)
@@ -230,7 +239,8 @@ def _time_stamp(info: Any, pinned: PinnedSignature) -> tuple[bytes, datetime | N
     stamped = hashlib.new(algorithm, info["signature"].native).digest()
     if imprint["hashed_message"].native != stamped:
         raise BadSignatureError(SignatureFault.TIME_STAMP, "it stamps another signature")
-    return token, about["gen_time"].native
+    stamped_on: datetime = about["gen_time"].native
+    return stamped_on
 
 
 def _hash(algorithm: str) -> hashes.HashAlgorithm:
@@ -239,22 +249,20 @@ def _hash(algorithm: str) -> hashes.HashAlgorithm:
     return _DIGESTS[algorithm]
 
 
-def _uncovered(der: bytes, signed: _SignedData, stamp: bytes) -> Iterator[Uncovered]:
+def _uncovered(size: int, parts: Pkcs7) -> Iterator[Uncovered]:
     """Yield what of a PKCS #7 is outside of its content, signed attributes and signature."""
-    info = signed.info
-    covered = (signed.content.contents, info["signed_attrs"].contents, info["signature"].contents)
-    parts = [*((part, "") for part in covered), *((c, "certificate") for c in signed.certificates)]
-    if stamp:
-        parts.append((stamp, "time-stamp"))
+    held: list[tuple[int, int, str]] = [
+        *((v.begin, v.end, "") for v in (parts.content, parts.signed_attributes, parts.signature)),
+        *((v.start, v.end, "certificate") for v in parts.certificates),
+        *((v.start, v.end, "time-stamp") for v in parts.unsigned),
+    ]
     at = 0
-    for begin, part, why in sorted((der.index(part), part, why) for part, why in parts):
+    for begin, end, why in [*sorted(held), (size, size, "")]:
         if begin > at:
             yield Uncovered(offset=at, length=begin - at, why="structure")
         if why:
-            yield Uncovered(offset=begin, length=len(part), why=why)
-        at = begin + len(part)
-    if at < len(der):
-        yield Uncovered(offset=at, length=len(der) - at, why="structure")
+            yield Uncovered(offset=begin, length=end - begin, why=why)
+        at = end
 
 
 def _unreadable(detail: str) -> BadSignatureError:

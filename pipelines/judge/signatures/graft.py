@@ -19,6 +19,7 @@ from builders.jail.file_reader import Jail, JailLimits, Reader, Scratch
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.pe import PE
 from pipelines.judge.signatures.signature_format import (
+    MAX_DETAIL,
     BadSignatureError,
     CarriedRange,
     Graft,
@@ -83,7 +84,7 @@ def graft(
     try:
         return _graft(jail, shipped, rebuilt, pinned, out)
     except JailFailedError as error:
-        return Refused(fault=SignatureFault.UNREADABLE, detail=str(error))
+        return Refused(fault=SignatureFault.UNREADABLE, detail=str(error)[:MAX_DETAIL])
     except SpliceError as error:
         return Refused(fault=SignatureFault.UNREADABLE, detail=f"a plan that does not fit: {error}")
 

@@ -60,14 +60,16 @@ def _image(file: BinaryIO, whose: str) -> _Image:
     head = file.read(_HEADERS)
     try:
         (pe,) = struct.unpack_from("<I", head, 0x3C)
-        magic, (count,) = head[:2], struct.unpack_from("<H", head, pe + 24)
-        directories = pe + 24 + _DIRECTORIES[count]
+        optional, _, kind = struct.unpack_from("<HHH", head, pe + 20)
+        magic, directories = head[:2], pe + 24 + _DIRECTORIES[kind]
         (entries,) = struct.unpack_from("<I", head, directories - 4)
         table, table_size = struct.unpack_from("<II", head, directories + 4 * _ENTRY)
     except (struct.error, KeyError) as error:
         raise _unreadable(f"the {whose} file is no PE file") from error
     if magic != b"MZ" or head[pe : pe + 4] != b"PE\0\0" or not 5 <= entries <= 16:
         raise _unreadable(f"the {whose} file is no PE file with a certificate directory")
+    if pe + 24 + optional < directories + entries * _ENTRY:
+        raise _unreadable(f"the {whose} file has directories outside of its header")
     return _Image(
         size=size,
         checksum=pe + 24 + 64,
@@ -177,6 +179,9 @@ def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     if missing:
         what = f"no signature of {', '.join(sorted(map(str, missing)))}"
         raise BadSignatureError(SignatureFault.MISSING_SIGNER, what)
+    if len(signers) > len(set(pinned.signers)):
+        what = f"{len(signers)} signatures by {len(set(pinned.signers))} signers"
+        raise BadSignatureError(SignatureFault.DUPLICATE, what)
     return VerifiedSignatures(signers=tuple(signers), uncovered=tuple(uncovered))
 
 

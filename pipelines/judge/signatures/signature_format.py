@@ -17,6 +17,9 @@ from builders.core.frozen_model import FrozenModel
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.splice import Length, Offset, SpliceLimits, SplicePlan, Why
 
+MAX_DETAIL = 500
+"""The shipped file decides how much there is to say of it: a thousand certificates, for one."""
+
 
 class SignatureFault(StrEnum):
     """Why a file is not ours with the pinned signature."""
@@ -32,6 +35,8 @@ class SignatureFault(StrEnum):
     UNEXPECTED_SIGNER = "unexpected-signer"
     MISSING_SIGNER = "missing-signer"
     UNKNOWN_CERTIFICATE = "unknown-certificate"
+    DUPLICATE = "duplicate"
+    """A signer or a certificate is there twice."""
     UNEXPECTED_ATTRIBUTE = "unexpected-attribute"
     TIME_STAMP = "time-stamp-invalid"
     SLACK = "data-in-slack"
@@ -43,7 +48,7 @@ class Refused(FrozenModel):
     """Why there is no plan, or why a signature does not count."""
 
     fault: SignatureFault
-    detail: str
+    detail: Annotated[str, Field(max_length=MAX_DETAIL)]
 
 
 class BadSignatureError(Exception):
@@ -52,7 +57,7 @@ class BadSignatureError(Exception):
     def __init__(self, fault: SignatureFault, detail: str) -> None:
         """Keep both parts."""
         super().__init__(detail)
-        self.refused = Refused(fault=fault, detail=detail)
+        self.refused = Refused(fault=fault, detail=detail[:MAX_DETAIL])
 
 
 class Signer(FrozenModel):

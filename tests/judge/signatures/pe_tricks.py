@@ -13,11 +13,14 @@ from tests.judge.signatures.signing import (
     CHECKSUM,
     ENTRY,
     IMAGE_DATA,
+    INDIRECT_DATA,
     Signing,
     Vendor,
     certificate_entry,
+    edited,
     program,
     signed,
+    value,
     with_table,
 )
 
@@ -76,6 +79,15 @@ def entry(length: int | None = None, revision: int = 0x0200, kind: int = 2) -> b
     return struct.pack("<IHH", real if length is None else length, revision, kind) + made[8:]
 
 
+def with_field(
+    change: Callable[[bytes], bytes], *path: int, **fields: object
+) -> Callable[[], bytes]:
+    signing = Signing(**{"by": ADA, **fields})  # type: ignore[arg-type]
+    return lambda: with_table(OURS, certificate_entry(edited(signing.pkcs7(OURS), change, *path)))
+
+
+_DATA = (0, 1, 0)
+_DIGESTS, _BAG, _SIGNER = (*_DATA, 1), (*_DATA, 3), (*_DATA, 4, 0)
 OTHER = program(b"evil\n")
 _DER = Signing(by=ADA).pkcs7(OURS)
 _STAMP = {"stamped_by": CLOCK}
@@ -191,6 +203,78 @@ TRICKS: dict[str, Trick] = {
     "a signature of zeros": Trick(fault="signature-invalid", shipped=by(signature=bytes(256))),
     "a signature by another key": Trick(
         fault="signature-invalid", shipped=by(signature=EVE.sign(b"x", "sha256"))
+    ),
+    "one signer twice": Trick(
+        fault="duplicate", shipped=lambda: signed(OURS, Signing(by=ADA), Signing(by=ADA))
+    ),
+    "a certificate twice": Trick(fault="duplicate", shipped=by(certificates=(ADA.der,))),
+    "a thousand certificates": Trick(
+        fault="unknown-certificate",
+        shipped=with_field(lambda c: c + b"\xa3\2\x30\0" * 1000, *_BAG, 0),
+    ),
+    "data in the parameters of a digest": Trick(
+        fault="data-in-slack",
+        shipped=with_field(lambda a: value(0x30, a[2:13] + value(4, b"data" * 99)), *_DIGESTS, 0),
+    ),
+    "data in the parameters of an algorithm": Trick(
+        fault="data-in-slack",
+        shipped=with_field(lambda a: value(0x30, a[2:13] + value(4, b"data" * 99)), *_SIGNER, 4),
+    ),
+    "a hundred digests": Trick(
+        fault="data-in-slack",
+        shipped=with_field(lambda s: value(0x31, s[2:] * 100), *_DIGESTS),
+    ),
+    "a digest that nobody uses": Trick(
+        fault="data-in-slack",
+        shipped=with_field(lambda o: o[:-1] + b"\2", *_DIGESTS, 0, 0),
+    ),
+    "a version of many bytes": Trick(
+        fault="data-in-slack", shipped=with_field(lambda _: value(2, b"data" * 99), *_SIGNER, 0)
+    ),
+    "a number that is longer than need be": Trick(
+        fault="signature-unreadable",
+        shipped=with_field(lambda n: value(2, bytes(99) + n[2:]), *_SIGNER, 1, 1),
+    ),
+    "a name that is longer than need be": Trick(
+        fault="signature-unreadable",
+        shipped=with_field(lambda o: value(6, o[2:5] + b"\x80" * 40 + o[5:]), *_SIGNER, 2, 0),
+    ),
+    "a field more in a PKCS #7": Trick(
+        fault="data-in-slack",
+        shipped=with_field(lambda i: i + value(4, b"data"), *_DATA, 4),
+    ),
+    "revocation lists of which there are none": Trick(
+        fault="data-in-slack", shipped=with_field(lambda c: c + b"\xa1\0", *_BAG)
+    ),
+    "no unauthenticated attributes in a list": Trick(
+        fault="data-in-slack", shipped=with_field(lambda s: s + b"\xa1\0", *_SIGNER, 5)
+    ),
+    "a signature in pieces": Trick(
+        fault="data-in-slack",
+        shipped=with_field(lambda s: value(0x24, value(4, b"") * 99 + s), *_SIGNER, 5),
+    ),
+    "two contents": Trick(
+        fault="signature-unreadable",
+        shipped=with_field(lambda c: c + value(4, b"data"), *_DATA, 2, 1, 0),
+    ),
+    "an algorithm with another digest": Trick(
+        fault="signature-invalid",
+        shipped=with_field(lambda o: o[:-1] + b"\5", *_SIGNER, 4, 0),
+    ),
+    "a time stamp that stamps nothing": Trick(
+        fault="time-stamp-invalid",
+        shipped=by(**_STAMP, stamp_type=INDIRECT_DATA),
+        pins=pinned(ADA, time_stamps=(CLOCK,)),
+    ),
+    "data in a time stamp": Trick(
+        fault="data-in-slack",
+        shipped=with_field(
+            lambda _: value(2, b"data" * 99), *_SIGNER, 6, 0, 1, 0, 1, 0, 0, stamped_by=CLOCK
+        ),
+        pins=pinned(ADA, time_stamps=(CLOCK,)),
+    ),
+    "directories outside of the header": Trick(
+        fault="signature-unreadable", shipped=altered(0x40 + 20, b"\x10\0")
     ),
     "another signer": Trick(fault="unexpected-signer", shipped=by(by=EVE)),
     "another signer of the same name": Trick(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +21,7 @@ from cryptography.x509 import (
 from cryptography.x509.oid import NameOID
 
 from builders.core.digest import Digest
-from pipelines.judge.signatures.der import der_header
+from pipelines.judge.signatures.der import children, der_header
 
 PE = 0x40
 CHECKSUM = PE + 24 + 64
@@ -37,7 +38,7 @@ def program(content: bytes = b"echo\n") -> bytes:
     head[:2] = b"MZ"
     struct.pack_into("<I", head, 0x3C, PE)
     head[PE : PE + 4] = b"PE\0\0"
-    struct.pack_into("<H", head, PE + 24, 0x20B)
+    struct.pack_into("<HHH", head, PE + 20, 112 + 16 * 8, 0, 0x20B)
     struct.pack_into("<I", head, PE + 24 + 108, 16)
     return bytes(head) + content
 
@@ -94,6 +95,7 @@ class Signing:
     stamped_by: Vendor | None = None
     stamped: bytes | None = None
     """What is stamped in place of the signature."""
+    stamp_type: str = "tst_info"
     image_data: bytes = IMAGE_DATA
     signature: bytes | None = None
     """In place of the signature."""
@@ -104,11 +106,11 @@ class Signing:
         """Return the signature over a file, as DER."""
         digest = self.signed or hashlib.new(self.algorithm, image(unsigned)).digest()
         algorithm = algos.DigestAlgorithm({"algorithm": self.algorithm}).dump()
-        info = _value(0x30, algorithm + core.OctetString(digest).dump())
-        return _cms(self, INDIRECT_DATA, _value(0x30, self.image_data + info))
+        info = value(0x30, algorithm + core.OctetString(digest).dump())
+        return _cms(self, INDIRECT_DATA, value(0x30, self.image_data + info))
 
 
-def _value(tag: int, content: bytes) -> bytes:
+def value(tag: int, content: bytes) -> bytes:
     """Return a DER value."""
     size = len(content)
     if size < 0x80:
@@ -150,7 +152,7 @@ def _cms(signing: Signing, kind: str, content: bytes) -> bytes:
     }
     unsigned = list(signing.attributes)
     if signing.stamped_by:
-        stamp = _stamp(signing.stamped_by, signing.stamped or signature)
+        stamp = _stamp(signing, signing.stamped or signature)
         unsigned.append({"type": "microsoft_time_stamp_token", "values": [stamp]})
     if unsigned:
         info["unsigned_attrs"] = cms.CMSAttributes(unsigned)
@@ -158,7 +160,7 @@ def _cms(signing: Signing, kind: str, content: bytes) -> bytes:
         {
             "version": "v1",
             "digest_algorithms": [{"algorithm": signing.algorithm}],
-            "encap_content_info": cms.ContentInfo.load(_value(0x30, oid + _value(0xA0, content))),
+            "encap_content_info": cms.ContentInfo.load(value(0x30, oid + value(0xA0, content))),
             "certificates": [
                 cms.CertificateChoices.load(der) for der in (signing.by.der, *signing.certificates)
             ],
@@ -168,7 +170,7 @@ def _cms(signing: Signing, kind: str, content: bytes) -> bytes:
     return bytes(cms.ContentInfo({"content_type": "signed_data", "content": data}).dump())
 
 
-def _stamp(authority: Vendor, message: bytes) -> Any:
+def _stamp(signing: Signing, message: bytes) -> Any:
     about = tsp.TSTInfo(
         {
             "version": "v1",
@@ -181,8 +183,22 @@ def _stamp(authority: Vendor, message: bytes) -> Any:
             "gen_time": datetime(2020, 6, 1, tzinfo=UTC),
         }
     )
-    content = _value(0x04, about.dump())
-    return cms.ContentInfo.load(_cms(Signing(by=authority), "tst_info", content))
+    content = value(0x04, about.dump())
+    return cms.ContentInfo.load(
+        _cms(Signing(by=signing.stamped_by or signing.by), signing.stamp_type, content)
+    )
+
+
+def edited(der: bytes, change: Callable[[bytes], bytes], *path: int) -> bytes:
+    """Return DER with the value at `path` changed, and the lengths of all around it right."""
+    parts = [der[one.start : one.end] for one in children(der, 0, len(der))]
+    if len(path) == 1:
+        parts[path[0]] = change(parts[path[0]])
+    else:
+        around = parts[path[0]]
+        inner = edited(around[der_header(around)[0] :], change, *path[1:])
+        parts[path[0]] = value(around[0], inner)
+    return b"".join(parts)
 
 
 def image(unsigned: bytes) -> bytes:

@@ -8,6 +8,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.der import children
 from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.signature_format import Graft, Refused
 from tests.fakes.jail import OpenJail
@@ -58,6 +59,8 @@ def test_our_bytes_with_the_signature_are_the_shipped_file(name: str) -> None:
     )
     assert all(one.offset >= table for one in found.carried)
     assert sum(one.length for one in found.carried) < found.taken
+    ends = [one.offset + one.length for one in found.carried]
+    assert all(end <= one.offset for end, one in zip(ends, found.carried[1:], strict=False))
 
 
 @pytest.mark.parametrize("size", range(8))
@@ -69,6 +72,21 @@ def test_any_length_and_any_checksum_of_ours_gives_the_shipped_file(
     shipped = signed(bytes(ours), Signing(by=ADA))
     ours[CHECKSUM : CHECKSUM + 4] = stale
     assert isinstance(grafted(shipped, pinned(ADA), bytes(ours)), Graft)
+
+
+def test_all_but_what_the_signature_covers_is_carried() -> None:
+    shipped, pins = GOOD["one signer"]
+    found = grafted(shipped, pins)
+    assert isinstance(found, Graft)
+    pkcs7 = Signing(by=ADA).pkcs7(OURS)
+    table = shipped[-found.taken :]
+    data = children(pkcs7, *children(pkcs7, *children(pkcs7, 0, len(pkcs7))[0][2:])[1][2:])[0]
+    signed_data = children(pkcs7, *data[2:])
+    content = children(pkcs7, *children(pkcs7, *signed_data[2][2:])[1][2:])[0]
+    info = children(pkcs7, *children(pkcs7, *signed_data[4][2:])[0][2:])
+    covered = sum(one.end - one.begin for one in (content, info[3], info[5]))
+    padding = len(table) - len(pkcs7) - 8
+    assert sum(one.length for one in found.carried) == len(table) - covered - padding
 
 
 def test_what_the_signature_covers_is_not_carried() -> None:
