@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +13,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
 from debian.deb822 import Deb822
 
 from builders.core.errors import ImageMismatchError, ImageUnavailableError, InfrastructureError
+from builders.core.run_tool import run_tool
 from builders.images import confined
 from builders.images.definition import ImageDefinition
 from builders.images.lock import ImageLock, LockedPackage, Resolution
@@ -30,6 +31,8 @@ from builders.inputs.vault import Vault
 
 _STEP = re.compile(r"(?:Unpacking|Setting up) ([a-z0-9][a-z0-9+.-]+)")
 _LAST_LINES = 12
+_MAX_LINE = 1 << 16
+"""Bytes; of a longer line the rest counts as another."""
 _NAMESPACE = (  # it dies with this process, even if that is killed
     *("setpriv", "--pdeathsig", "KILL", "--"),
     *("unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--cgroup"),
@@ -55,7 +58,7 @@ def build_image(
         raise InfrastructureError(
             "building an image needs root", got=f"user id {os.geteuid()}", todo="Use sudo"
         )
-    partial = tar.with_name(f".{tar.name}.part")
+    unfinished = tar.with_name(f".{tar.name}.part")
     with _scratch(workdir) as scratch:
         root, debs = scratch / "root", scratch / "debs"
         for folder in (root, debs):
@@ -74,11 +77,11 @@ def build_image(
         _install(root, debs, definition.user, resolution, progress)
         _check_installed(root, resolution.every())
         try:
-            partial.unlink(missing_ok=True)
-            built = write_archive(root, definition, resolution.epoch, confined.FIRST_ID, partial)
-            partial.replace(tar)
+            unfinished.unlink(missing_ok=True)
+            built = write_archive(root, definition, resolution.epoch, confined.FIRST_ID, unfinished)
+            unfinished.replace(tar)
         except BaseException:
-            partial.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
             raise
     return replace(built, tar=tar)
 
@@ -111,7 +114,14 @@ def _scratch(workdir: Path) -> Iterator[Path]:
         yield scratch
     finally:
         for _ in range(20):  # a killed namespace may use the folder for a moment
-            shutil.rmtree(scratch, ignore_errors=True)
+            # Packages can leave trees that are too deep for a recursion.
+            run_tool(
+                ["rm", "--recursive", "--force", "--one-file-system", "--", str(scratch)],
+                environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                timeout=600,
+                error=InfrastructureError,
+                todo="Install coreutils",
+            )
             if not scratch.exists():
                 break
             time.sleep(0.1)
@@ -127,7 +137,7 @@ def _install(
     done, last = 0, deque[str](maxlen=_LAST_LINES)
     with _namespace([str(root), str(debs), user], resolution.epoch, debs.parent) as process:
         assert process.stdout is not None  # noqa: S101  # it is a pipe
-        for raw in process.stdout:
+        for raw in iter(partial(process.stdout.readline, _MAX_LINE), b""):
             line = raw.decode("utf-8", "replace").strip()
             last.append(line)
             if step := _STEP.match(line):

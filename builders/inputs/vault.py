@@ -6,6 +6,7 @@ A digest is checked when bytes enter the vault, and again each time they are rea
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from builders.core.digest import CHUNK, Digest, chunks, digest_file
-from builders.core.errors import InputMismatchError, InputUnavailableError, RebuildError
+from builders.core.errors import InputMismatchError, InputUnavailableError
 
 PREFIX = "private/vault/sha256/"
 _IN_MEMORY = 16 << 20
@@ -108,14 +109,18 @@ class Vault:
             )
 
     def stage(self, digest: Digest, target: Path) -> None:
-        """Copy the bytes of `digest` to the new file `target`; raises as `pieces` does."""
-        with target.open("xb") as out:
-            try:
+        """Copy the bytes of `digest` to the new file `target`, which is whole or not there.
+
+        Raises as `pieces` does.
+        """
+        partial = target.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            with partial.open("xb") as out:
                 for piece in self.pieces(digest):
                     out.write(piece)
-            except RebuildError:
-                target.unlink()
-                raise
+            target.hardlink_to(partial)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def verify(self, digest: Digest) -> int:
         """Read the bytes of `digest`, and return their size; raises as `pieces` does."""

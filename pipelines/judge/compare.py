@@ -42,6 +42,8 @@ class Declared:
 
     name: str
     published: Digest
+    output: str | None = None
+    """`FILE#path` of an artefact that is a file inside another output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,12 +150,18 @@ def _verdict(
     if mismatch:
         return Verdict.SHIPPED_MISMATCH, mismatch
     if file is None:
-        return Verdict.MISSING, "the build succeeded and left no file of this name"
+        return Verdict.MISSING, _missing(artefact)
     if isinstance(served, Unreachable):
         likeness = "the" if file.sha256 == artefact.published else "not the"
         reason = f"shipped file unreachable: {served.reason}"
         return Verdict.NOT_CHECKED, f"{reason}; the rebuilt file has {likeness} published digest"
     return _compared(file, served, facts.grafts.get(artefact.name))
+
+
+def _missing(artefact: Declared) -> str:
+    if artefact.output is None:
+        return "the build succeeded and left no file of this name"
+    return f"the build succeeded, and no file {artefact.output} could be taken from what it left"
 
 
 def _compared(

@@ -155,7 +155,10 @@ class OpenedEvidence:
         facts = Facts(
             outcome=report.outcome,
             outcome_reason=report.reason,
-            declared=tuple(Declared(name=n, published=d) for n, d in published.items()),
+            declared=tuple(
+                Declared(name=a.name, published=published[a.name], output=a.output)
+                for a in self.recipe.artefacts
+            ),
             rebuilt=report.judged.rebuild.outputs if report.judged else (),
             served={
                 f.name: FileFact(sha256=f.shipped.sha256, size=f.shipped.size)

@@ -57,7 +57,8 @@ class PeerBudget:
     @property
     def seconds_left(self) -> float:
         """What is left of the time."""
-        running = 0.0 if self._since is None else time.monotonic() - self._since
+        since = self._since  # the thread that reads may set it to None by now
+        running = 0.0 if since is None else time.monotonic() - since
         return self.seconds - self._spent - running
 
     @property

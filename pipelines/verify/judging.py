@@ -119,7 +119,10 @@ def judge(
     facts = Facts(
         outcome=outcome,
         outcome_reason=reason,
-        declared=tuple(Declared(name=n, published=d) for n, d in published.items()),
+        declared=tuple(
+            Declared(name=a.name, published=published[a.name], output=a.output)
+            for a in job.recipe.artefacts
+        ),
         rebuilt=outputs,
         served=shipped,
         input_fault=input_fault(scanned, published),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import io
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,27 @@ def test_a_damaged_copy_is_noticed_when_it_leaves(
     assert caught.value.got == f"sha256 {Digest.of(damaged)}"
     assert Vault.key(DIGEST) in str(caught.value)
     assert not (tmp_path / "staged").exists()
+
+
+class Breaking(io.BytesIO):
+    """A stream that ends in an error of the disk."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell():
+            raise OSError(errno.EIO, "Input/output error")
+        return super().read(3)
+
+
+def test_a_copy_that_breaks_off_is_not_there(
+    store: MemoryStore, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = Vault(store)
+    vault.add(source, DIGEST, what="the input")
+    monkeypatch.setattr(store, "open", lambda _: Breaking(CONTENT))
+    (tmp_path / "run").mkdir()
+    with pytest.raises(OSError, match="Input/output error"):
+        vault.stage(DIGEST, tmp_path / "run/staged")
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_a_file_is_never_staged_over_another(store: MemoryStore, source: Path) -> None:
