@@ -103,7 +103,7 @@ MEMBER = Reader(
     read=_copy,
     parameters=MemberPath,
     result=TypeAdapter(int),
-    limits=JailLimits(seconds=300, answer=1 << 10, scratch_files=8),
+    limits=JailLimits(seconds=300, answer=1 << 10, scratch_files=8, scratch=8 << 30),
     errors=(InputMismatchError, ArchiveError),
 )
 """Copies one file out of an archive."""

@@ -68,16 +68,12 @@ def rebuild(
         result = engine.run(spec, log=log, cancelled=cancelled, scratch=mount)
         outcome, reason = classify_outcome(result, plan, loaded, tail=_tail(log))
         outputs: tuple[Output, ...] = ()
-        if _host_disk_full(folder):
-            raise InfrastructureError(
-                "this machine's disk is full, so the result of the build does not count",
-                got=reason or outcome,
-                todo="Free some disk space and run again",
-            )
+        _require_room(folder, reason or outcome)
         if outcome is Outcome.BUILT:
             try:
                 outputs = take_outputs(mount / "out", folder / OUTPUTS, loaded.recipe)
                 outputs = take_members(outputs, folder / OUTPUTS, loaded.recipe, jail)
+                _require_room(folder, reason or outcome)
             except BuildFailedError as error:
                 outcome, reason = error.outcome, str(error)
     return RebuildResult(
@@ -151,6 +147,12 @@ def _tail(log: Path) -> bytes:
         return stream.read()
 
 
-def _host_disk_full(folder: Path) -> bool:
+def _require_room(folder: Path, ended: str) -> None:
+    """Raise `InfrastructureError` where a full disk of this machine may be why a build failed."""
     room = os.statvfs(folder)
-    return room.f_bavail * room.f_frsize < _SPARE_DISK
+    if room.f_bavail * room.f_frsize < _SPARE_DISK:
+        raise InfrastructureError(
+            "this machine's disk is full, so the result of the build does not count",
+            got=ended,
+            todo="Free some disk space and run again",
+        )
