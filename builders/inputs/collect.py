@@ -10,12 +10,12 @@ from builders.core.enums import Role
 from builders.core.errors import RecipeError
 from builders.core.frozen_model import duplicate
 from builders.inputs.fetching import FetchProgress, fetch_missing, no_progress
-from builders.inputs.input_file import InputFile
+from builders.inputs.input_file import InputFile, input_name
 from builders.inputs.vault import Vault
 from builders.jail.file_reader import Jail
 from builders.locators.dsc import companions
 from builders.locators.fetcher import CompanionLocator, Fetcher, FetchRequest
-from builders.locators.locator import FileLocator, GitLocator, PurlLocator, VaultLocator
+from builders.locators.locator import FileLocator, PurlLocator, VaultLocator
 from builders.recipe.recipe import Input, LoadedRecipe
 
 
@@ -58,29 +58,6 @@ def collect_inputs(
             todo="Give one of them another name",
         )
     return tuple(files)
-
-
-def input_name(item: Input) -> str:
-    """Return the file name under which the container sees an input."""
-    match item.locator:
-        case FileLocator(path=path):
-            return path.name
-        case GitLocator(commit=commit):
-            return f"{commit}.tar"
-        case VaultLocator(name=name):
-            return name
-        case PurlLocator() as purl:
-            return purl.file_name or _purl_file_name(purl)
-        case _:
-            raise TypeError(f"no locator: {item.locator!r}")
-
-
-def _purl_file_name(purl: PurlLocator) -> str:
-    if purl.type == "pypi":
-        return f"{purl.name}-{purl.version}.tar.gz"
-    version = purl.version.partition(":")[2] or purl.version
-    suffix = ".dsc" if purl.arch == "source" else f"_{purl.arch}.deb"
-    return f"{purl.name}_{version}{suffix}"
 
 
 def _companion_locator(

@@ -9,8 +9,7 @@ from builders.archives.encoded_text import encoded_runs
 from builders.core.errors import RecipeError
 from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
-from builders.inputs.collect import input_name
-from builders.inputs.input_file import InputFile
+from builders.inputs.input_file import InputFile, input_name
 from builders.rebuild.plan import make_plan
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe

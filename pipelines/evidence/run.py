@@ -13,7 +13,7 @@ from urllib.parse import quote
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Role
 from builders.core.runid import run_started
-from builders.inputs.collect import input_name
+from builders.inputs.input_file import input_name
 from builders.locators import FileLocator, GitLocator, Locator
 from builders.methods.base import Build
 from builders.rebuild.rebuild_result import RebuildResult

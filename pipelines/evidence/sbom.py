@@ -18,7 +18,7 @@ from packageurl import PackageURL
 
 from builders.core.digest import Digest, canonical_json
 from builders.images.lock import ImageLock, LockedPackage
-from builders.inputs.collect import input_name
+from builders.inputs.input_file import input_name
 from builders.locators import PurlLocator
 from builders.recipe.recipe import Input, Recipe
 

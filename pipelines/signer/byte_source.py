@@ -14,8 +14,7 @@ from builders.archives import SoughtFile
 from builders.core.digest import Digest, chunks
 from builders.core.enums import Role
 from builders.core.errors import InputMismatchError, InputUnavailableError, NotFoundError
-from builders.inputs.collect import input_name
-from builders.inputs.input_file import InputFile
+from builders.inputs.input_file import InputFile, input_name
 from builders.inputs.vault import ByteStore, Vault
 from builders.jail.file_reader import Jail
 from builders.locators.dsc import companions

@@ -9,7 +9,7 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.errors import SamebitsError
 from builders.core.frozen_model import FrozenModel
-from builders.inputs.collect import input_name
+from builders.inputs.input_file import input_name
 from builders.locators.dsc import companions
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.verify.session import Session

@@ -8,7 +8,8 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import InputUnavailableError
-from builders.inputs.collect import collect_inputs, input_name
+from builders.inputs.collect import collect_inputs
+from builders.inputs.input_file import input_name
 from builders.inputs.vault import Vault
 from builders.locators import FetchRequest, VaultLocator, parse_locator
 from builders.locators.aptstate import AptStates
