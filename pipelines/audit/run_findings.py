@@ -160,7 +160,8 @@ def _finding(
     if statement.subject[0].digest != shipped.published:
         detail = "about other bytes than its published digest"
         return verified.excluded(ExclusionReason.INCOMPLETE, detail)
-    signed = compared.verdict is Verdict.IDENTICAL_SIGNED and compared.signature is not None
+    signature = compared.signature if compared.verdict is Verdict.IDENTICAL_SIGNED else None
+    grafted = signature.grafted if signature else None
     return CenterFinding(
         center=verified.center,
         key=verified.key.material,
@@ -175,7 +176,7 @@ def _finding(
         served=shipped.compared.digest.sha256 if shipped.compared else None,
         from_vault=shipped.from_vault is not None,
         rebuilt=compared.rebuilt.digest if compared.rebuilt else None,
-        grafted=published if signed else None,
+        grafted=grafted.digest.sha256 if grafted else None,
         normalizers=frozenset(n.name for n in compared.normalizers),
         causes=frozenset(compared.causes or ()),
         comparison=verified.ref,

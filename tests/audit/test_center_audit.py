@@ -13,6 +13,7 @@ from infra.bench.madeup import MadeUpFile
 from pipelines.audit.center_audit import audit_center
 from pipelines.audit.logged_release import LoggedRelease
 from pipelines.audit.source import Source
+from pipelines.audit.verdict_rule import is_supported
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.rebuilds import AttemptStatement
@@ -103,6 +104,7 @@ SIGNATURE = {
     "signers": [{"certificate": {"sha256": "e" * 64}}],
     "grafted": {"digest": {"sha256": str(Digest.of(CONTENT))}, "size": len(CONTENT)},
 }
+OTHER_BYTES = {**SIGNATURE, "grafted": {"digest": {"sha256": "d" * 64}, "size": 1}}
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,7 @@ SIGNATURE = {
     [
         ("IDENTICAL_SIGNED", SIGNATURE, Digest.of(CONTENT)),
         ("IDENTICAL_SIGNED", None, None),
+        ("IDENTICAL_SIGNED", OTHER_BYTES, Digest("d" * 64)),
         ("DIFFERENT", SIGNATURE, None),
     ],
 )
@@ -127,6 +130,8 @@ def test_a_signature_counts_as_attached_for_its_own_verdict_alone(
     replaced(world, "bob-1", "comparison-1.dsse.json", comparison_by(world["bob-1"], change))
     (_, bob) = world.read().findings
     assert bob.grafted == grafted
+    if verdict == "IDENTICAL_SIGNED":
+        assert is_supported(bob) is (grafted == Digest.of(CONTENT))
 
 
 def test_an_output_that_nobody_declared_is_named_and_is_no_finding() -> None:
