@@ -45,10 +45,11 @@ if [ "${1-}" = --fast ]; then
 fi
 
 bash infra/bootstrap.sh
-# Programs that the tests check the host's files with, and a token for keys; samebits itself never
-# calls them.
+# Programs that the tests check the host's files and signed ones with, and a token for keys; samebits
+# itself never calls them.
 missing=()
-for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze=systemd; do
+for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze=systemd \
+    sbverify=sbsigntool osslsigncode=osslsigncode; do
     command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
 done
 if [ "${#missing[@]}" -gt 0 ]; then

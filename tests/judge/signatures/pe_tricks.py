@@ -26,6 +26,7 @@ from tests.judge.signatures.signing import (
 
 OURS = program()
 ADA, BOB, EVE = Vendor.named("ada"), Vendor.named("bob", elliptic=True), Vendor.named("eve")
+OLD = Vendor.named("old", until=2021)
 ODD = Vendor(ADA.key, ADA.der.replace(b"\xa0\3\2\1\2", b"\xa0\3\2\1\6"))
 CLOCK, ROOT = Vendor.named("clock"), Vendor.named("root")
 

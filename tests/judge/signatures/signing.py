@@ -26,7 +26,8 @@ from pipelines.judge.signatures.der import children, der_header
 PE = 0x40
 CHECKSUM = PE + 24 + 64
 ENTRY = PE + 24 + 112 + 4 * 8
-HEADERS = ENTRY + 12 * 8
+SECTION = ENTRY + 12 * 8
+HEADERS = 0x200
 INDIRECT_DATA = "1.3.6.1.4.1.311.2.1.4"
 TIME_STAMP = "1.3.6.1.4.1.311.3.3.1"
 IMAGE_DATA = bytes.fromhex("3017060a2b06010401823702010f3009030100a004a2028000")
@@ -39,7 +40,14 @@ def program(content: bytes = b"echo\n") -> bytes:
     struct.pack_into("<I", head, 0x3C, PE)
     head[PE : PE + 4] = b"PE\0\0"
     struct.pack_into("<HHH", head, PE + 20, 112 + 16 * 8, 0, 0x20B)
+    struct.pack_into("<HH", head, PE + 4, 0x8664, 1)
+    struct.pack_into("<H", head, PE + 22, 0x22E)
+    struct.pack_into("<II", head, PE + 24 + 32, 0x1000, 0x200)
+    struct.pack_into("<II", head, PE + 24 + 56, 0x2000, HEADERS)
+    struct.pack_into("<H", head, PE + 24 + 68, 10)
     struct.pack_into("<I", head, PE + 24 + 108, 16)
+    place = struct.pack("<IIII", len(content), 0x1000, len(content), HEADERS)
+    head[SECTION : SECTION + 24] = b".text".ljust(8, b"\0") + place
     return bytes(head) + content
 
 
@@ -51,7 +59,7 @@ class Vendor:
     der: bytes
 
     @classmethod
-    def named(cls, name: str, *, elliptic: bool = False) -> Vendor:
+    def named(cls, name: str, *, elliptic: bool = False, until: int = 2999) -> Vendor:
         key: Any = (
             ec.generate_private_key(ec.SECP256R1())
             if elliptic
@@ -65,7 +73,7 @@ class Vendor:
             .public_key(key.public_key())
             .serial_number(random_serial_number())
             .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-            .not_valid_after(datetime(2021, 1, 1, tzinfo=UTC))
+            .not_valid_after(datetime(until, 1, 1, tzinfo=UTC))
             .sign(key, hashes.SHA256())
         )
         return cls(key, made.public_bytes(serialization.Encoding.DER))

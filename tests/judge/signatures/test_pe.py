@@ -16,6 +16,7 @@ from tests.judge.signatures.pe_tricks import (
     ADA,
     BOB,
     CLOCK,
+    OLD,
     OURS,
     ROOT,
     TRICKS,
@@ -31,6 +32,7 @@ def grafted(shipped: bytes, pins: PinnedSignature, ours: bytes = OURS) -> Graft 
 GOOD: dict[str, tuple[bytes, PinnedSignature]] = {
     "one signer": (signed(OURS, Signing(by=ADA)), pinned(ADA)),
     "an elliptic key": (signed(OURS, Signing(by=BOB)), pinned(BOB)),
+    "a certificate that has expired": (signed(OURS, Signing(by=OLD)), pinned(OLD)),
     "two signatures": (signed(OURS, Signing(by=ADA), Signing(by=BOB)), pinned(BOB, ADA)),
     "padding that is counted": (signed(OURS, Signing(by=ADA), padded=True), pinned(ADA)),
     "another certificate": (
