@@ -12,6 +12,7 @@ from typing import Any
 
 from builders.core.digest import Digest, canonical_json
 from builders.recipe.recipe import Recipe
+from builders.recipe.signature import PinnedSignature
 
 PATTERNS = ("by_products", "published_by_products", "ignore")
 
@@ -51,9 +52,9 @@ def scope_lines(recipe: Recipe) -> list[str]:
     }
     judged: dict[str, tuple[str, ...]] = {}
     for artefact in recipe.artefacts:
-        signed = artefact.signature
-        by = f", signed by {' and '.join(map(str, signed.signers))}" if signed else ""
-        judged[f"judged{by}"] = (*judged.get(f"judged{by}", ()), artefact.name)
+        what = f"judged{_signed(artefact.signature)}"
+        inside = f" (from {artefact.output})" if artefact.output else ""
+        judged[what] = (*judged.get(what, ()), f"{artefact.name}{inside}")
     lines = {**judged, **unjudged}
     opaque = [
         f"not searched whole for copies: {i.locator} ({i.opaque})"
@@ -61,3 +62,14 @@ def scope_lines(recipe: Recipe) -> list[str]:
         if i.opaque
     ]
     return [*(f"{what}: {', '.join(names)}" for what, names in lines.items() if names), *opaque]
+
+
+def _signed(signature: PinnedSignature | None) -> str:
+    if signature is None:
+        return ""
+    pins = {
+        "signed by": signature.signers,
+        "time stamps by": signature.time_stamps,
+        "may carry certificates": signature.certificates,
+    }
+    return "".join(f", {how} {' and '.join(map(str, ones))}" for how, ones in pins.items() if ones)

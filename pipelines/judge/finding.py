@@ -285,7 +285,7 @@ def verdict_follows(
         Verdict.MISSING: same is None and (served is None or genuine),
         Verdict.NOT_CHECKED: True,
         Verdict.EQUIVALENT: genuine and same is False and normalized,
-        Verdict.IDENTICAL_SIGNED: genuine and same is not None and grafted,
+        Verdict.IDENTICAL_SIGNED: genuine and same is False and grafted,
         Verdict.IDENTICAL: genuine and same is True,
     }
     return supported[verdict]

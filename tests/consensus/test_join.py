@@ -195,6 +195,7 @@ UNSOUND = {
     "identical-to-another-file": said("ada", served=OTHER),
     "signed-and-never-grafted": signed_match("ada", grafted=None),
     "signed-and-grafted-to-something-else": signed_match("ada", grafted=OTHER),
+    "signed-though-it-is-identical": signed_match("ada", rebuilt=DigestSet(sha256=SHIPPED)),
     "signed-without-a-build": signed_match("ada", rebuilt=None),
     "signed-of-another-file": signed_match("ada", served=OTHER),
     "different-of-the-same-bytes": differs("ada", SHIPPED),

@@ -108,6 +108,15 @@ def test_a_scope_is_told_in_words(tmp_path: Path) -> None:
     ]
     bare = recipe(tmp_path, by_products=[], published_by_products=[], ignore=[])
     assert scope_lines(bare) == ["judged: out.bin"]
+    a, b, c = (letter * 64 for letter in "abc")
+    pins = {"format": "pe", "signers": [a], "certificates": [b], "time_stamps": [c]}
+    artefact = {"name": "boot.efi", "output": "x.deb#boot.efi", "signature": pins}
+    shipped = {"locator": "file:boot.efi", "sha256": a}
+    member = recipe(tmp_path, artefacts=[{**artefact, "shipped": shipped}])
+    assert scope_lines(member)[0] == (
+        f"judged, signed by {a}, time stamps by {c}, may carry certificates {b}: "
+        "boot.efi (from x.deb#boot.efi)"
+    )
     source = {"role": "source", "locator": "file:s.tar", "sha256": "a" * 64, "opaque": "encrypted"}
     told = scope_lines(recipe(tmp_path, inputs=[source]))
     assert told[-1] == "not searched whole for copies: file:s.tar (encrypted)"
