@@ -24,6 +24,8 @@ _POINT = b"\x04\x20"
 """DER of an octet string of 32 bytes."""
 _SIGN_IN = threading.Lock()
 """A process is logged in to a token as a whole, so one thread at a time is."""
+_WRONG_PINS: set[tuple[object, ...]] = set()
+"""What a token refused in this process: it would lock itself if each order tried it again."""
 _PROBE = b"samebits: does this key sign?"
 """No statement (which begins with DSSEv1) and no note (which begins with an origin)."""
 
@@ -132,11 +134,18 @@ def _session(uri: TokenUri, *, rw: bool = False) -> Iterator[pkcs11.Session]:
             todo="Put the PIN into that file, with mode 0600, for the user that signs",
         ) from error
     with _SIGN_IN:
+        # Keys of one token share its PIN, whatever their names.
+        login = (uri.module, uri.token, uri.serial, pin)
+        if login in _WRONG_PINS:
+            raise _wrong_pin(uri, "one that the token has refused before")
         try:
             with _token(uri).open(rw=rw, user_pin=pin) as session:
                 yield session
         except (EvidenceError, pkcs11.NoSuchKey):
             raise
+        except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange) as error:
+            _WRONG_PINS.add(login)
+            raise _wrong_pin(uri, type(error).__name__) from error
         except pkcs11.PKCS11Error as error:
             what, todo = _fault(error, uri)
             raise KeyFileError(what, got=type(error).__name__, todo=todo) from error
@@ -154,6 +163,15 @@ def _token(uri: TokenUri) -> pkcs11.Token:
     return library.get_token(token_label=uri.token, token_serial=uri.serial)
 
 
+def _wrong_pin(uri: TokenUri, got: str) -> KeyFileError:
+    return KeyFileError(
+        f"the PIN in {uri.pin_source} is not that of {uri.place}",
+        got=got,
+        todo="Correct it: a token locks itself after a few wrong ones, so none is tried twice. "
+        "Where the file is right by now, restart the signer",
+    )
+
+
 def _fault(error: pkcs11.PKCS11Error, uri: TokenUri) -> tuple[str, str]:
     """Return what has failed, and what to do."""
     match error:
@@ -163,10 +181,6 @@ def _fault(error: pkcs11.PKCS11Error, uri: TokenUri) -> tuple[str, str]:
             )
         case pkcs11.MultipleTokensReturned():
             return f"{uri.place} names several tokens", "Give token and serial"
-        case pkcs11.PinIncorrect() | pkcs11.PinInvalid() | pkcs11.PinLenRange():
-            return f"the PIN in {uri.pin_source} is not that of {uri.place}", (
-                "Correct it before you try again: a token locks itself after a few wrong ones"
-            )
         case pkcs11.PinLocked() | pkcs11.PinExpired() | pkcs11.UserPinNotInitialized():
             return f"the token of {uri.place} takes no PIN", (
                 "Unlock it, or set a new PIN, with the tools of its maker"

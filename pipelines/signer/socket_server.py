@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from builders.core.errors import SamebitsError, UsageError
-from pipelines.evidence.errors import EvidenceError, SignerError
+from pipelines.evidence.errors import EvidenceError, KeyFileError, SignerError
 from pipelines.signer import wire
 from pipelines.signer.local_signer import LocalSigner
 from pipelines.signer.orders import (
@@ -119,6 +119,8 @@ class SignerServer:
         subject = ascii(order.about())[1:-1][:300]
         try:
             answer, done = self._execute(order)
+        except KeyFileError as error:  # of the signer: a token that was unplugged comes back
+            answer, done = SignerAnswer(fault=str(error)[:4000]), str(error)
         except EvidenceError as error:
             answer, done = wire.refusal(error), str(error)
         except SamebitsError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pkcs11
 import pytest
@@ -11,11 +12,12 @@ from pkcs11 import Attribute, KeyType, ObjectClass
 
 from builders.core.errors import RecipeError
 from pipelines.center.center import load_center
+from pipelines.evidence import tokenkey
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.privatekey import PrivateKey, key_from_uri, make_key_at
 from pipelines.evidence.publickey import ed25519_key, load_public_key
 from pipelines.evidence.tokenuri import EXAMPLE, parse_token_uri
-from tests.softhsm import SoftToken
+from tests.softhsm import PIN, SoftToken
 
 
 @pytest.fixture
@@ -94,6 +96,21 @@ def test_a_wrong_pin_is_told_and_shown_nowhere(
     pin.chmod(0o640)
     with pytest.raises(KeyFileError, match=r"the PIN file .* is open to others"):
         opened(soft_token.uri("statements", pin_source=str(pin)), public)
+
+
+def test_a_wrong_pin_is_tried_once_in_a_process(
+    soft_token: SoftToken, public: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin, asked = tmp_path / "pin", Mock(side_effect=tokenkey._token)
+    monkeypatch.setattr(tokenkey, "_token", asked)
+    pin.write_text("wrong-once\n")
+    pin.chmod(0o600)
+    for label, got in (("statements", "PinIncorrect"), ("log", "refused before")):
+        with pytest.raises(KeyFileError, match=f"is not that of .*{got}"):
+            opened(soft_token.uri(label, pin_source=str(pin)), public)
+    assert asked.call_count == 1, "keys of one token share its PIN"
+    pin.write_text(PIN)
+    opened(soft_token.uri("statements", pin_source=str(pin)), public)
 
 
 def test_a_key_that_is_gone_later_is_one_message(soft_token: SoftToken, tmp_path: Path) -> None:

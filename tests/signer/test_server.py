@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 from builders.core.errors import UsageError
 from pipelines.cli.center import signer_says
 from pipelines.evidence.dsse import Envelope, verify_envelope
-from pipelines.evidence.errors import EvidenceError, RefusedError, SignerError
+from pipelines.evidence.errors import EvidenceError, KeyFileError, RefusedError, SignerError
 from pipelines.evidence.privatekey import PrivateKey, load_key
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.note import NoteSigner
@@ -32,6 +33,7 @@ from pipelines.signer import LocalSigner, socket_server, wire
 from pipelines.signer.orders import Evidence, NewestOrder, StatusOrder
 from pipelines.signer.socket_server import SignerServer
 from pipelines.signer.wire import SocketSigner
+from pipelines.verify.retries import is_retried
 from tests.log.keys import FixedKey
 from tests.signer.conftest import Stage
 from tests.signer.scene import Scene
@@ -173,6 +175,18 @@ def test_a_signer_out_of_order_says_so(
     finally:
         server.stop()
         thread.join(timeout=10)
+
+
+def test_a_token_that_was_unplugged_is_a_fault_that_is_tried_again(
+    tmp_path: Path, scene: Scene, key: PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer = scene.signer(key)
+    unplugged = KeyFileError("the module has no token", todo="Plug it in")
+    monkeypatch.setattr(signer, "sign", Mock(side_effect=unplugged))
+    with running(tmp_path / "u", signer) as path:
+        with pytest.raises(SignerError, match="Plug it in") as caught:
+            SocketSigner(path).sign(scene.make())
+        assert is_retried(caught.value)
 
 
 def test_an_error_of_the_store_is_told(path: Path, scene: Scene, said: list[str]) -> None:
