@@ -1,6 +1,7 @@
 """What goes between a center's process, the jail's parent and a reader. JSON, and descriptors.
 
-A request goes over a Unix socket with the descriptors of answer, control, files and scratch files.
+A request goes over a Unix socket with the descriptors of answer, control, parameters (a file of
+JSON, of any size), files, outputs and scratch files.
 The answer is a mark that the process is confined, then one letter, then JSON: anything after the
 mark may be forged by the file that is read, and is parsed strictly.
 """
@@ -15,7 +16,7 @@ from pydantic import Field
 from builders.core.errors import SamebitsError
 from builders.core.frozen_model import FrozenModel
 
-MAX_REQUEST = 1 << 17
+MAX_REQUEST = 1 << 12
 MAX_DESCRIPTORS = 32
 MAX_END = 1 << 12
 
@@ -36,8 +37,6 @@ class JailRequest(FrozenModel):
     """What a reader is to do, and within which limits."""
 
     reader: str
-    parameters: str
-    """JSON."""
     files: int
     """How many of the descriptors are files to read; outputs follow, then scratch files."""
     outputs: int

@@ -6,6 +6,7 @@ than reading a file. It serves any number of threads.
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import shutil
@@ -78,7 +79,6 @@ class ParserJail:
         limits = reader.limits
         request = exchange.JailRequest(
             reader=reader.name,
-            parameters=parameters.model_dump_json(),
             files=len(files),
             outputs=len(outputs),
             seconds=limits.seconds if seconds is None else min(seconds, limits.seconds),
@@ -87,7 +87,8 @@ class ParserJail:
         )
         self._start()
         with ExitStack() as held:
-            descriptors = [held.enter_context(_read_only(file)) for file in files]
+            asked = io.BytesIO(parameters.model_dump_json().encode())
+            descriptors = [held.enter_context(_read_only(file)) for file in (asked, *files)]
             descriptors += [file.fileno() for file in outputs]
             for _ in range(limits.scratch_files):
                 file = held.enter_context(tempfile.TemporaryFile())

@@ -74,9 +74,10 @@ def _read_as_child(
     try:
         try:
             reader = readers[request.reader]
-            parameters = reader.parameters.model_validate_json(request.parameters)
-            opened: list[BinaryIO] = [open(f, "rb") for f in files[: request.files]]  # noqa: PTH123, SIM115
-            empty: list[BinaryIO] = [open(f, "w+b") for f in files[request.files :]]  # noqa: PTH123, SIM115
+            asked, *opened = [open(f, "rb") for f in files[: 1 + request.files]]  # noqa: PTH123, SIM115
+            empty: list[BinaryIO] = [open(f, "w+b") for f in files[1 + request.files :]]  # noqa: PTH123, SIM115
+            with asked:
+                parameters = reader.parameters.model_validate_json(asked.read())
             streams = [*opened, *empty[: request.outputs]]
             scratch = _ScratchFiles(empty[request.outputs :])
             drop_rights(seconds=request.seconds, memory=request.memory, file_size=request.scratch)

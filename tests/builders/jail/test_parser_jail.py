@@ -71,6 +71,11 @@ def test_what_a_reader_has_no_right_to_kills_it(jail: ParserJail, name: str) -> 
     assert (error.end, error.got) == (JailEnd.CRASHED, KILLED)
 
 
+def test_parameters_may_be_of_any_size(jail: ParserJail) -> None:
+    error = attempt(jail, "x" * (4 << 20))
+    assert (error.end, str(error.got)[:12]) == (JailEnd.CRASHED, "KeyError: 'x")
+
+
 @pytest.mark.parametrize("name", ["read-a-file", "list-files"])
 def test_there_are_no_files(jail: ParserJail, name: str) -> None:
     error = attempt(jail, name)
