@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -69,6 +70,23 @@ def confirmation_lines(name: str, explanation: RunExplanation | None) -> Iterato
         yield f"- a second rebuild {_CONFIRMED[about.confirmation]}"
     elif (outcome := explanation.confirming.rebuild.outcome) is not Outcome.BUILT:
         yield f"- a second rebuild ended as {outcome}"
+
+
+def signature_lines(finding: Finding) -> Iterator[str]:
+    """Yield who signed a file that the vendor's signature made identical, and what it carries."""
+    from pipelines.judge.signatures.signature_format import Graft
+
+    graft = finding.signature
+    if not isinstance(graft, Graft):
+        return
+    for one in graft.signers:
+        stamp = f", time stamp {one.stamped_on:%Y-%m-%dT%H:%M:%SZ}" if one.stamped_on else ""
+        yield f"- signed by {escaped(one.subject)}, certificate sha256 {one.certificate}{stamp}"
+    sizes = Counter[str]()
+    for part in graft.carried:
+        sizes[part.why] += part.length
+    listed = ", ".join(f"{why} {size}" for why, size in sizes.items())
+    yield f"- carries {sizes.total()} bytes that no signature covers: {listed}"
 
 
 def member_lines(look: QuickDiff | None) -> Iterator[str]:

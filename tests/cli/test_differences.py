@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import tarfile
+from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.cli.differences import member_lines
+from builders.core.digest import Digest
+from builders.core.enums import Verdict
+from builders.recipe.signature import SignedFormat
+from pipelines.cli.differences import member_lines, signature_lines
 from pipelines.explain.quickdiff import quick_diff
-from pipelines.judge.finding import QuickDiff
+from pipelines.judge.finding import FileFact, Finding, QuickDiff, ShippedFact
+from pipelines.judge.signatures.signature_format import CarriedRange, Graft, Signer
 from tests.command import samebits
 
 
@@ -35,6 +40,32 @@ def test_owner_mode_and_time_are_shown_with_both_values_even_where_content_diffe
         "- owner: a: 0:0 root shipped, 1000:0 build rebuilt",
         "- mode: a: 0644 shipped, 0755 rebuilt",
         "- mtime: a: 1970-01-01T00:00:00Z shipped, 1970-01-02T00:00:00Z rebuilt",
+    ]
+
+
+def test_who_signed_and_what_a_signature_carries_are_shown_and_escaped() -> None:
+    theirs, ours, year = Digest("a" * 64), Digest("b" * 64), datetime(2020, 1, 1, tzinfo=UTC)
+    signer = Signer(
+        certificate=ours, subject="CN=\x1b[2Jada", not_before=year, not_after=year, stamped_on=year
+    )
+    carried = [
+        CarriedRange(offset=at, length=at + 1, sha256=ours, why=why)
+        for at, why in enumerate(("structure", "certificate", "structure"))
+    ]
+    finding = Finding(
+        name="boot.efi",
+        verdict=Verdict.IDENTICAL_SIGNED,
+        reason="same SHA-256 with the vendor's signature",
+        shipped=ShippedFact(published=theirs, sha256=theirs, size=9),
+        rebuilt=FileFact(sha256=ours, size=3),
+        signature=Graft(
+            format=SignedFormat.PE, sha256=theirs, size=9, signers=(signer,), taken=6,
+            carried=tuple(carried),
+        ),
+    )  # fmt: skip
+    assert list(signature_lines(finding)) == [
+        f"- signed by CN=\\x1b[2Jada, certificate sha256 {ours}, time stamp 2020-01-01T00:00:00Z",
+        "- carries 6 bytes that no signature covers: structure 4, certificate 2",
     ]
 
 

@@ -45,6 +45,10 @@ def test_the_vendors_signature_on_our_bytes_is_the_shipped_file(
     assert finding.rebuilt is not None
     assert finding.rebuilt.sha256 == Digest.of(OURS)
 
+    shown = samebits("evidence", "show", report.release, home=home).out
+    assert "signed by CN=ada, certificate sha256 " in shown, shown
+    assert " bytes that no signature covers: certificate-header 8, " in shown, shown
+
     out, policy = tmp_path / "signed.bundle.tar", local_policy_file(home)
     made = samebits("evidence", "export", report.release, "--out", out, home=home)
     assert made.code == 0, made.err
