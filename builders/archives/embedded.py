@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import groupby
 from typing import BinaryIO
 
 from builders.archives.encoded_text import ENCODINGS, TextRuns
@@ -29,6 +31,8 @@ from builders.core.frozen_model import FrozenModel
 
 _MARK = 128
 """Bytes that a file is recognized by."""
+_HEAD = 1 << 12
+"""Bytes that tell it from files with the same mark, such as a notice that many begin with."""
 _VARIED = 3
 """Different bytes that the prefix of a mark has: zeros are no mark."""
 _FAR = 1 << 20
@@ -46,6 +50,8 @@ class SoughtFile(FrozenModel):
     sha256: Digest
     mark: str
     """Its first bytes that are not all alike, in hexadecimal digits."""
+    head: Digest
+    """Digest of up to 4 KiB from the mark."""
     size: int
     """Bytes from the mark to the end."""
     rest: Digest
@@ -60,9 +66,9 @@ class SoughtFile(FrozenModel):
         start = bytearray()
         for piece in pieces:
             start += piece
-            if len(start) >= _FAR:
+            if len(start) >= _FAR + _HEAD:
                 break
-        places = range(0, len(start), _PREFIX)
+        places = range(0, min(len(start), _FAR), _PREFIX)
         at = next((n for n in places if len({*start[n : n + _PREFIX]}) >= _VARIED), None)
         hasher, size = hashlib.sha256(start[at or 0 :]), len(start) - (at or 0)
         for piece in pieces:
@@ -70,8 +76,13 @@ class SoughtFile(FrozenModel):
             size += len(piece)
         if at is None or size < _SMALL:
             return None
-        mark = start[at : at + _MARK].hex()
-        return cls(sha256=sha256, mark=mark, size=size, rest=Digest(hasher.hexdigest()))
+        return cls(
+            sha256=sha256,
+            mark=start[at : at + _MARK].hex(),
+            head=Digest.of(bytes(start[at : at + _HEAD])),
+            size=size,
+            rest=Digest(hasher.hexdigest()),
+        )
 
 
 def embedded_files(
@@ -104,14 +115,25 @@ class _Search:
     def __init__(self, sought: Sequence[SoughtFile], budget: Budget) -> None:
         self.budget = budget
         self.missed: ArchiveError | None = None
-        self.marks: dict[bytes, list[tuple[bytes, SoughtFile]]] = {}
-        for file in sought:
+        self._marks: defaultdict[bytes, list[SoughtFile]] = defaultdict(list)
+        self._lengths: defaultdict[bytes, set[int]] = defaultdict(set)
+        for file in sorted(sought, key=lambda file: file.size):
             mark = bytes.fromhex(file.mark)
-            self.marks.setdefault(mark[:_PREFIX], []).append((mark, file))
-        beginnings = [*BEGINNINGS, *map(re.escape, sorted(self.marks))]
+            self._marks[mark].append(file)
+            self._lengths[mark[:_PREFIX]].add(len(mark))
+        beginnings = [*BEGINNINGS, *_expressions(sorted(self._lengths))]
         self.beginnings = re.compile(b"|".join(beginnings), re.DOTALL)
         self._found: dict[Digest, str] = {}
         self._new: list[Digest] = []
+
+    def begun(self, data: bytes, at: int) -> list[SoughtFile]:
+        """Return the sought files that `data` has the first 4 KiB of at `at`, smallest first."""
+        lengths = self._lengths.get(data[at : at + _PREFIX], ())
+        files = [f for n in lengths for f in self._marks.get(data[at : at + n], ())]
+        sizes = {min(file.size, _HEAD) for file in files}
+        heads = {size: hashlib.sha256(data[at : at + size]).hexdigest() for size in sizes}
+        begun = (file for file in files if file.head.hex == heads[min(file.size, _HEAD)])
+        return sorted(begun, key=lambda file: file.size)
 
     def find(self, digest: Digest, where: str) -> None:
         if digest not in self._found:
@@ -128,6 +150,17 @@ class _Search:
         return [(digest, self._found[digest]) for digest in new]
 
 
+def _expressions(words: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield regular expressions that match the sorted `words`, one for each first byte.
+
+    They are tried at every offset, and the time for one with ten thousand branches is too long.
+    """
+    for first, same in groupby(words, key=lambda word: word[:1]):
+        rests = [word[1:] for word in same]
+        more = b"(?:%s)" % b"|".join(_expressions(rests)) if rests[1:] else re.escape(rests[0])
+        yield re.escape(first) + more
+
+
 class _Layer:
     """The bytes of one stream, as they come: the input itself, or what was decoded from it."""
 
@@ -137,7 +170,7 @@ class _Layer:
         self._at = 0
         """Offset of `_ahead` in the stream."""
         self._ahead = b""
-        self._files: list[_Candidate] = []
+        self._files: list[_Place] = []
         self._packed: list[PackedStream] = []
         self._frames: set[int] = set()
         """Where later frames of streams begin that are being read already."""
@@ -150,7 +183,7 @@ class _Layer:
         self._files = [file for file in self._files if file.feed(piece)]
         offset = self._at + len(self._ahead)
         self._packed = [packed for packed in self._packed if packed.feed(piece, offset)]
-        self._look(self._ahead + piece, keep=_MARK)
+        self._look(self._ahead + piece, keep=_HEAD)
         for text in self._texts:
             text.feed(piece)
 
@@ -177,15 +210,14 @@ class _Layer:
 
     def _open(self, data: bytes, at: int) -> None:
         offset = self._at + at
-        for mark, file in self._search.marks.get(data[at : at + _PREFIX], ()):
-            if data.startswith(mark, at):
-                if len(self._files) >= _OPEN:
-                    what = "too many places begin like a published file"
-                    self._search.miss(ArchiveLimitError(what, expected=f"at most {_OPEN}"))
-                    break
-                candidate = _Candidate(self._search, file, self._where(offset))
-                if candidate.feed(data[at:]):
-                    self._files.append(candidate)
+        if files := self._search.begun(data, at):
+            place = _Place(self._search, files, self._where(offset))
+            if place.feed(data[at:]):
+                self._files.append(place)
+            if len(self._files) > _OPEN:
+                what = "too many places begin like a published file"
+                self._search.miss(ArchiveLimitError(what, expected=f"at most {_OPEN}"))
+                self._files.pop()
         if offset in self._frames:
             self._frames.remove(offset)
             return
@@ -221,20 +253,28 @@ class _TooDeep:
         """Forget what was too short to be anything."""
 
 
-class _Candidate:
-    """A place that begins like a sought file."""
+class _Place:
+    """A place that begins like sought files."""
 
-    def __init__(self, search: _Search, file: SoughtFile, where: str) -> None:
+    def __init__(self, search: _Search, files: list[SoughtFile], where: str) -> None:
+        """Look for `files`, smallest first."""
         self._search = search
-        self._file = file
+        self._files = files
         self._where = where
-        self._left = file.size
+        self._size = 0
         self._hasher = hashlib.sha256()
 
     def feed(self, piece: bytes) -> bool:
         """Take the next bytes; return whether more are wanted."""
-        self._hasher.update(piece[: self._left])
-        self._left -= min(self._left, len(piece))
-        if self._left == 0 and self._hasher.hexdigest() == self._file.rest.hex:
-            self._search.find(self._file.sha256, self._where)
-        return self._left > 0
+        while self._files:
+            file = self._files[0]
+            taken = piece[: file.size - self._size]
+            piece = piece[len(taken) :]
+            self._hasher.update(taken)
+            self._size += len(taken)
+            if self._size < file.size:
+                return True
+            if self._hasher.hexdigest() == file.rest.hex:
+                self._search.find(file.sha256, self._where)
+            del self._files[0]
+        return False

@@ -54,7 +54,7 @@ class CheckedInput:
 class Contents(FrozenModel):
     """The digests of all files inside one input, nested ones included; empty files are left out."""
 
-    format: Literal[3]
+    format: Literal[4]
     """Raised whenever the same input would be read differently, so that cached rows expire."""
     input: Digest
     sought: tuple[SoughtFile, ...] = ()
@@ -105,7 +105,7 @@ def contents(
         with file.open() as stream:
             result = jail.run(CONTENTS, [stream], asked)
     except (JailFailedError, JailUnavailableError) as error:
-        return Contents(format=3, input=file.digest, sought=asked.sought, fault=str(error))
+        return Contents(format=4, input=file.digest, sought=asked.sought, fault=str(error))
     if cache and result.fault is None:
         cache.put(key, result.model_dump_json().encode())
     return result
@@ -151,7 +151,7 @@ def read_contents(
     except ArchiveError as error:
         fault = fault or str(error)
     return Contents(
-        format=3,
+        format=4,
         input=asked.digest,
         sought=asked.sought,
         copies=copies,

@@ -198,7 +198,7 @@ def test_rows_are_cached_by_digest_and_read_back_equal(make_tar: Maker) -> None:
     again = CheckedInput(role=file.role, name=file.name, digest=file.digest, open=never)
     assert contents(again, JAIL, cache=cache) == fresh
     row = json.loads(cache.rows[file.digest])
-    assert (row["format"], row["input"]) == (3, file.digest.hex)
+    assert (row["format"], row["input"]) == (4, file.digest.hex)
 
 
 @pytest.mark.parametrize(

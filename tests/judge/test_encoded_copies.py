@@ -180,6 +180,23 @@ def test_places_without_end_that_begin_like_it_are_not_searched(shipped: bytes) 
     assert "too many places" in str(fault(shipped[:200] * 300, shipped[:200] * 400))
 
 
+def test_many_files_may_begin_with_the_same_notice(shipped: bytes) -> None:
+    notice = b"/* This is free software, and comes without any warranty. */\n" * 4
+    parts = [b"%d %s" % (number, shipped[:-1]) for number in range(300)]
+    bundle, files = notice + b"".join(parts), b"".join(notice + part for part in parts)
+    assert fault(files, bundle) is None
+    assert fault(files + bundle, bundle)
+
+
+def test_a_release_of_many_files_is_searched_for_at_once(shipped: bytes) -> None:
+    files = [bytes([n % 251, n // 251, 7]) + shipped for n in range(2000)]
+    alike = [shipped + bytes([n % 251, n // 251]) * 9 for n in range(2000)]
+    hidden = files[900] + FILLING + alike[1700] + FILLING + shipped + b"end"
+    start = time.process_time()
+    assert len(found_in(io.BytesIO(source(hidden)), *files, *alike, shipped)) == 3
+    assert time.process_time() - start < 2
+
+
 def test_much_comes_of_few_bytes(shipped: bytes) -> None:
     assert found_in(io.BytesIO(b"\n" + zlib.compress(bytes(3 << 20) + shipped)), shipped)
 
