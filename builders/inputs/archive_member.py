@@ -77,8 +77,11 @@ def _copy(files: Sequence[BinaryIO], parameters: MemberPath, scratch: Scratch) -
             raise _refused(parameters.path, "more than one")
         return out
 
-    size = None
+    size, datas = None, 0
     for member in members(archive, copier=copier, scratch=scratch):
+        datas += PurePosixPath(member.path) == _DEB
+        if datas > 1:
+            raise _refused(parameters.path, f"{_DEB} twice, of which dpkg reads the first")
         if PurePosixPath(member.path) in {wanted, _DEB / wanted}:
             if member.kind != "file" or size is not None:
                 raise _refused(parameters.path, f"a {member.kind}, or one more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,6 +52,14 @@ def test_of_two_files_of_one_path_none_is_taken(make_ar: Maker, make_tar: Maker)
     for archive in (one, make_ar({"data.tar": one}), make_ar({"tool": b"1", "data.tar": one})):
         with pytest.raises(InputMismatchError, match="no single file"):
             taken(archive, "tool")
+
+
+def test_of_two_contents_of_a_package_none_is_read(make_ar: Maker, make_tar: Maker) -> None:
+    """What dpkg installs is the first."""
+    installed, other = make_tar({"./x": b"x"}), make_tar({"./tool": b"tool"})
+    package = make_ar({"data.tar.gz": gzip.compress(installed), "data.tar": other})
+    with pytest.raises(InputMismatchError, match="twice"):
+        taken(package, "tool")
 
 
 class Packages:
