@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
+from threading import Timer
 
 from debian.deb822 import Deb822
 
@@ -33,6 +34,8 @@ _STEP = re.compile(r"(?:Unpacking|Setting up) ([a-z0-9][a-z0-9+.-]+)")
 _LAST_LINES = 12
 _MAX_LINE = 1 << 16
 """Bytes; of a longer line the rest counts as another."""
+_SECONDS = 2 * 3600.0
+"""For all packages of an image to be unpacked and set up."""
 _NAMESPACE = (  # it dies with this process, even if that is killed
     *("setpriv", "--pdeathsig", "KILL", "--"),
     *("unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--cgroup"),
@@ -135,6 +138,7 @@ def _install(
     script.chmod(0o644)
     total = 2 * len(resolution.every())
     done, last = 0, deque[str](maxlen=_LAST_LINES)
+    deadline = time.monotonic() + _SECONDS
     with _namespace([str(root), str(debs), user], resolution.epoch, debs.parent) as process:
         assert process.stdout is not None  # noqa: S101  # it is a pipe
         for raw in iter(partial(process.stdout.readline, _MAX_LINE), b""):
@@ -144,6 +148,14 @@ def _install(
                 done = min(done + 1, total)
                 progress(done, total, step[1])
         status = process.wait()
+    said = " | ".join(line for line in last if line)[-800:]
+    if status == -signal.SIGKILL and time.monotonic() >= deadline:
+        raise ImageUnavailableError(
+            "the installation of the locked packages does not end",
+            got=said,
+            expected=f"an end within {_SECONDS:g} seconds",
+            todo="Leave the package that stalls out of the image, and make a new lock",
+        )
     if status == confined.UNCONFINED:
         raise InfrastructureError(
             "an image is built in a user namespace, and this machine allows none",
@@ -156,7 +168,7 @@ def _install(
     if status:
         raise ImageUnavailableError(
             "the locked packages cannot be installed",
-            got=f"exit code {status}: {' | '.join(line for line in last if line)[-800:]}",
+            got=f"exit code {status}: {said}",
             todo="Check the lock with `samebits image check`, or make a new one",
         )
 
@@ -165,7 +177,10 @@ def _install(
 def _namespace(
     arguments: Sequence[str], epoch: int, folder: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `confined` in namespaces of its own, without network; kill what is left of it."""
+    """Run `confined` in namespaces of its own, without network; kill what is left of it.
+
+    After `_SECONDS` all of it is killed.
+    """
     paths = [path for path in sys.path if path and Path(path).is_absolute()]
     environment = {
         "DEBCONF_NONINTERACTIVE_SEEN": "true",
@@ -193,20 +208,31 @@ def _namespace(
         raise InfrastructureError(
             "the tools setpriv and unshare are missing", todo="Install util-linux"
         ) from error
+    timer = Timer(_SECONDS, _kill, [process])
     with process:
         try:
+            timer.start()
             yield process
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+            timer.cancel()
+            _kill(process)
             if process.stdout:
                 process.stdout.read()  # ends when the last process of the namespace has ended
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _check_installed(root: Path, expected: Sequence[LockedPackage]) -> None:
     status = (root / "var/lib/dpkg/status").resolve()  # a package may have made links
     if not (status.is_relative_to(root.resolve()) and status.is_file()):
-        raise ImageMismatchError("the image has no list of installed packages")
+        raise ImageMismatchError(
+            "the image has no list of installed packages",
+            expected="the file /var/lib/dpkg/status in it",
+            todo="Check the lock with `samebits image check`: a package of it may be another",
+        )
     with status.open("rb") as stream:
         got = {
             (entry["Package"], entry["Version"], entry["Architecture"])

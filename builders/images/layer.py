@@ -15,13 +15,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from builders.core.errors import ImageUnavailableError
+
 _EMPTIED = frozenset({"dev", "proc", "run", "sys", "tmp"})
+
+_MAX_DEPTH, _MAX_PATH = 200, 2048  # folders, bytes
 
 
 def write_layer(root: Path, out: BinaryIO, epoch: int, first_id: int) -> None:
     """Write everything below `root` to `out` as an uncompressed tar; `epoch` in seconds.
 
-    What the user or group `first_id` owns is root's in the layer, and so on from there.
+    What the user or group `first_id` owns is root's in the layer, and so on from there. Raises
+    `ImageUnavailableError` for a tree that is too deep.
     """
     links: dict[tuple[int, int], str] = {}
     with tarfile.TarFile(
@@ -46,6 +51,13 @@ def _names(root: bytes, below: bytes) -> Iterator[bytes]:
         found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     for name, is_folder in found:
         path = os.path.join(below, name) if below else name  # noqa: PTH118
+        if len(path) > _MAX_PATH or path.count(b"/") >= _MAX_DEPTH:
+            raise ImageUnavailableError(
+                "a package leaves a path that is too deep or too long for an image",
+                got=f"{os.fsdecode(path[:60])}...",
+                expected=f"at most {_MAX_DEPTH} folders and {_MAX_PATH} bytes",
+                todo="Leave that package out of the image, and tell its maintainer",
+            )
         yield path
         if is_folder and os.fsdecode(path) not in _EMPTIED:
             yield from _names(root, path)
