@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from builders.archives.compressed import (
     DECOMPRESSION_ERRORS,
-    XZ_MEMORY,
     Decompressor,
     ZlibDecompressor,
     asks_for_memory,
@@ -30,6 +29,12 @@ _KEPT = 1 << 20
 """Bytes of a frame that are kept until it ends, in case it breaks off."""
 _MEMBER = struct.Struct("<8xH16xHH")
 """The header of a zip member: its method, and the lengths of its name and extra field."""
+_ALONE = struct.Struct("<BIQ")
+"""The header of an lzma stream: its properties, and the sizes of its dictionary and content."""
+_TRIED = 24
+"""Bytes of a stream that must unpack for it to be one; less can hold no copy."""
+_DICTIONARY = 64 << 20
+_ZEROS = bytes(64)
 _FRAME = 10
 """Bytes that tell whether another frame follows."""
 
@@ -48,11 +53,64 @@ class Packing:
     """Whether several of them in a row are one stream."""
 
 
+class _LzmaAlone:
+    """A decoder of lzma streams whose memory does not depend on what the header asks for.
+
+    Much looks like such a header, and asks for gigabytes. A stream is over at 64 zeros in a row:
+    they would unpack to zeros without end, and are what no encoder writes.
+    """
+
+    unused_data = b""
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._raw: lzma.LZMADecompressor | None = None
+        self._left = 1
+        self._over = False
+
+    @property
+    def eof(self) -> bool:
+        return self._left == 0 or (self._raw is not None and self._raw.eof)
+
+    @property
+    def needs_input(self) -> bool:
+        return self._raw is None or self._raw.needs_input
+
+    def decompress(self, data: bytes, /, max_length: int) -> bytes:
+        if self._raw is None:
+            self._header += data
+            if len(self._header) < _ALONE.size:
+                return b""
+            self._raw, data = self._started(), self._header[_ALONE.size :]
+        if (zeros := data.find(_ZEROS)) >= 0:
+            data, self._over = data[:zeros], True
+        piece = self._raw.decompress(data, min(max_length, self._left))
+        self._left -= len(piece)
+        if self._over and self._raw.needs_input:
+            self._left = 0
+        return piece
+
+    def _started(self) -> lzma.LZMADecompressor:
+        properties, dictionary, self._left = _ALONE.unpack_from(self._header)
+        rest, lc = divmod(properties, 9)
+        pb, lp = divmod(rest, 5)
+        size = min(dictionary, _DICTIONARY)
+        settings = {"id": lzma.FILTER_LZMA1, "dict_size": size, "lc": lc, "lp": lp, "pb": pb}
+        return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[settings])
+
+
 def _lzma_header(head: bytes) -> int | None:
     """Accept what tools write: a dictionary of 2^n or 3 * 2^n bytes, and some content."""
-    dictionary, size = struct.unpack_from("<IQ", head, 1)
+    _, dictionary, size = _ALONE.unpack_from(head)
     odd = dictionary >> max((dictionary & -dictionary).bit_length() - 1, 0)
-    return 0 if odd in {1, 3} and dictionary >= 1 << 12 and size else None
+    packed = head[_ALONE.size : _ALONE.size + _TRIED]
+    if odd not in {1, 3} or dictionary < 1 << 12 or not size or not any(packed[:5]):
+        return None
+    try:
+        _LzmaAlone().decompress(head[: _ALONE.size] + packed, CHUNK)
+    except lzma.LZMAError:
+        return None
+    return 0
 
 
 def _zip_header(method: int) -> Callable[[bytes], int | None]:
@@ -86,7 +144,7 @@ _PACKINGS = (
     _packing(
         "lzma",
         rb"\]\0.{3}(?:\xff{8}|.{5}\0{3})\0",
-        lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=XZ_MEMORY),
+        _LzmaAlone,
         _lzma_header,
     ),
     _packing("zip", rb"PK\x03\x04", lambda: ZlibDecompressor(-15), _zip_header(8)),

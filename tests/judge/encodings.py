@@ -56,6 +56,10 @@ def _frames(pack: Callable[[bytes], bytes], content: bytes) -> bytes:
     return b"".join(pack(content[at : at + 150]) for at in range(0, len(content), 150))
 
 
+def _asking(stream: bytes) -> bytes:
+    return stream[:1] + (1 << 31).to_bytes(4, "little") + stream[5:]
+
+
 HIDDEN: dict[str, Hide] = {
     "in-front-of-a-zip": lambda c: c + packed_zip(b"other"),
     "after-a-zip": lambda c: packed_zip(b"other") + c,
@@ -78,6 +82,7 @@ HIDDEN: dict[str, Hide] = {
     "xz-padded": lambda c: FILLING + lzma.compress(c[:99]) + bytes(8) + lzma.compress(c[99:]),
     "zstd-behind-bytes": lambda c: source(FILLING + zstd.compress(c)),
     "lzma": lambda c: source(lzma.compress(c, lzma.FORMAT_ALONE)),
+    "lzma-that-asks-for-memory": lambda c: _asking(lzma.compress(c, lzma.FORMAT_ALONE)),
     "zlib": lambda c: source(zlib.compress(c)),
     "zlib-stored": lambda c: source(FILLING + zlib.compress(c, 0)),
     "base64": lambda c: source(base64.b64encode(c)),

@@ -176,6 +176,15 @@ def test_a_stream_behind_bytes_that_needs_too_much_memory_is_not_searched(shippe
     assert "too much memory" in str(fault(b"\n" + pack_zstd(shipped), shipped))
 
 
+def test_what_only_looks_like_lzma_keeps_nothing_back(shipped: bytes) -> None:
+    header = b"]\0\0\0\x80" + (1 << 34).to_bytes(8, "little") + b"\0"
+    for noise in (random.Random(n).randbytes(60) for n in range(50)):  # noqa: S311  # always the same
+        assert fault(b"\n" + header + noise + FILLING, shipped) is None
+    begun = lzma.compress(FILLING, lzma.FORMAT_ALONE)[:200]
+    for rest in (bytes(2 << 20) + FILLING, bytes(40) + FILLING):
+        assert fault(begun + rest, shipped) is None
+
+
 def test_places_without_end_that_begin_like_it_are_not_searched(shipped: bytes) -> None:
     assert "too many places" in str(fault(shipped[:200] * 300, shipped[:200] * 400))
 
