@@ -84,16 +84,28 @@ def make_release(
 
     Others find its commit by `locator`; here it is read from the clone. `index` knows the file of
     the backend, which is fetched by the session. Raises `InputMismatchError` where the rebuilt
-    wheel is another.
+    wheel is another; nothing is at `out` then.
     """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+        unproved = Path(folder) / out.name
+        unproved.mkdir()
+        report, names = _make_files(session, clone, locator, unproved, index)
+        unproved.rename(out)
+    return report, [out / name for name in names]
+
+
+def _make_files(
+    session: Session, clone: Path, locator: GitLocator, into: Path, index: ProjectReader
+) -> tuple[Report, list[str]]:
+    """Make the files of a release in the folder `into`, and return their names."""
     pins = read_pins((clone / _PINS).read_text(encoding="utf-8"))
     epoch = _output(clone, "git", "show", "--no-patch", "--format=%ct", locator.commit)
-    out.mkdir(parents=True)
-    wheel = _build(clone, epoch, out)
+    wheel = _build(clone, epoch, into)
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
         declared = Metadata.from_email(archive.read(name))
-    recipe = out / "recipe.yaml"
+    recipe = into / "recipe.yaml"
     recipe.write_text(
         _recipe(
             version=str(declared.version),
@@ -112,15 +124,15 @@ def make_release(
             expected=Verdict.IDENTICAL,
             todo=f"See `samebits evidence show {report.vendor}/{report.product}@{report.version}`",
         )
-    sbom = out / "sbom.cdx.json"
+    sbom = into / "sbom.cdx.json"
     sbom.write_bytes(closure_sbom(pins, wheel=declared, digest=digest_file(wheel)))
-    provenance = out / f"{wheel.name}.provenance.dsse.json"
+    provenance = into / f"{wheel.name}.provenance.dsse.json"
     run = RunName.model_validate(
         {key: getattr(report, key) for key in ("vendor", "product", "version", "center", "run")}
     )
     key = f"{run.prefix}provenance-1.dsse.json"
     provenance.write_bytes(session.store.get(key, MAX_ENVELOPE))
-    return report, [wheel, recipe, sbom, provenance]
+    return report, [file.name for file in (wheel, recipe, sbom, provenance)]
 
 
 def _clone(repository: Path, commit: str, into: Path) -> str:
