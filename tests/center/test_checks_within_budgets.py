@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 
 import pytest
 
@@ -68,7 +69,39 @@ def test_a_log_without_end_is_left_with_its_budget(monkeypatch: pytest.MonkeyPat
     assert "`time` and `traffic`" in str(caught.value)
 
 
-def test_peers_that_stall_are_left_side_by_side(
+class Together:
+    """A store that answers once the stores of all peers have been asked."""
+
+    def __init__(self, asked: Barrier) -> None:
+        self.asked: Barrier | None = asked
+
+    def get(self, key: str, _limit: int) -> bytes:
+        """Wait for the others, and find nothing."""
+        asked, self.asked = self.asked, None
+        if asked is not None:
+            asked.wait(20)
+        raise NotFoundError(f"there is no {key}")
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Wait for the others, and list nothing."""
+        with suppress(NotFoundError):
+            self.get(prefix, 0)
+        return iter(())
+
+
+def test_peers_are_read_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    peers = [Peer(id=name, store=Path(name)) for name in ("asia", "americas")]
+    asked = Barrier(len(peers))
+
+    def opened(_: Path, __: PeerBudget) -> BoundedStore:
+        return BoundedStore(Together(asked), PeerBudget(seconds=60))
+
+    monkeypatch.setattr("pipelines.center.center.open_peer_store", opened)
+    peer_gaps(made_up_policy(), peers, ())
+    assert not asked.broken, "one was read after the other"
+
+
+def test_peers_that_stall_are_left_within_their_budgets(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     stalled = Stalled()
