@@ -77,6 +77,8 @@ class Integrator:
         TileReader(self._store, self.tree(cache)).frontier()
         self.integrate_committed(cache)
         if signed := self._signer.newest():
+            if signed.size > cache.size:  # another writer has committed and signed since
+                self.integrate_committed(cache)
             self._check_past(cache, signed, "signed")
         for tree in cosigned:
             self._check_past(cache, tree, "cosigned")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
-from builders.core.errors import StoreError
+from builders.core.errors import NotFoundError, StoreError
 from pipelines.log.batch import batch_key
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.storage.directory import DirectoryStore
@@ -109,6 +110,32 @@ def test_appenders_race_in_processes(tmp_path: Path, homes: tuple[str, str]) -> 
     opened(store, tmp_path / "last").recover()
     wanted = [e for w in range(2) for t in range(4) for e in entries(numbers(w * 10 + t))]
     assert sorted(identities(audited(store))) == sorted(identities(wanted))
+
+
+class Growing(MemoryStore):
+    """Another writer appends once ours has found the end of the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: list[Callable[[], object]] = []
+
+    def get(self, key: str, limit: int) -> bytes:
+        try:
+            return super().get(key, limit)
+        except NotFoundError:
+            if key == batch_key(5) and self.others:
+                self.others.pop()()
+            raise
+
+
+def test_a_log_that_grows_while_its_end_is_looked_for_has_not_shrunk(tmp_path: Path) -> None:
+    store, signed = Growing(), tmp_path / "signed"
+    opened(store, tmp_path / "home", signed=signed).append(entries(range(5)))
+    other = opened(store, tmp_path / "other", signed=signed)
+    store.others.append(lambda: other.append(entries(range(50, 53))))
+    done = opened(store, tmp_path / "home", signed=signed).append(entries(range(7, 9)))
+    assert store.others == []
+    assert done.size == 10
 
 
 class Overtaken(MemoryStore):
