@@ -8,7 +8,7 @@ the jail, it carries valid signatures by all pinned signers and by nobody else.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from pydantic import TypeAdapter
@@ -26,11 +26,13 @@ from pipelines.judge.signatures.signature_format import (
     Refused,
     SignatureFault,
     SignatureFormat,
+    Uncovered,
     VerifiedSignatures,
 )
 from pipelines.judge.signatures.splice import (
     SpliceError,
     SplicePlan,
+    Taken,
     splice,
 )
 
@@ -105,25 +107,27 @@ def _graft(
     if {signer.certificate for signer in verified.signers} != set(pinned.signers):
         detail = "the signatures are not by exactly the pinned signers"
         return Refused(fault=SignatureFault.UNEXPECTED_SIGNER, detail=detail)
-    carried = [
-        CarriedRange(
-            offset=bare.offset,
-            length=bare.length,
-            sha256=Digest(_sha256(out, bare.offset, bare.length)),
-            why=bare.why,
-        )
-        for bare in verified.uncovered
-        for piece in made.taken
-        if piece.offset <= bare.offset and bare.offset + bare.length <= piece.offset + piece.length
-    ]
     return Graft(
         format=pinned.format,
         sha256=made.sha256,
         size=made.size,
         signers=verified.signers,
         taken=sum(piece.length for piece in made.taken),
-        carried=tuple(carried),
+        carried=tuple(_carried(verified.uncovered, made.taken, out)),
     )
+
+
+def _carried(
+    uncovered: Iterable[Uncovered], taken: Sequence[Taken], out: BinaryIO
+) -> Iterator[CarriedRange]:
+    """Yield what was taken from the shipped file and no signature covers."""
+    for bare in uncovered:
+        for piece in taken:
+            begin = max(bare.offset, piece.offset)
+            length = min(bare.offset + bare.length, piece.offset + piece.length) - begin
+            if length > 0:
+                sha256 = Digest(_sha256(out, begin, length))
+                yield CarriedRange(offset=begin, length=length, sha256=sha256, why=bare.why)
 
 
 def _sha256(file: BinaryIO, offset: int = 0, length: int | None = None) -> str:
