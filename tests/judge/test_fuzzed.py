@@ -18,7 +18,8 @@ from builders.jail import JailFailedError, ParserJail
 from pipelines.verify.readers import READERS
 from tests import fuzz
 
-_ALL = 10.0
+_ALL = 20.0
+"""Seconds for all readers together."""
 SECONDS = float(os.environ.get("FUZZ_SECONDS", _ALL / len(fuzz.TARGETS)))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 
