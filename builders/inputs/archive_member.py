@@ -79,7 +79,8 @@ def _copy(files: Sequence[BinaryIO], parameters: MemberPath, scratch: Scratch) -
 
     size, datas = None, 0
     for member in members(archive, copier=copier, scratch=scratch):
-        datas += PurePosixPath(member.path) == _DEB
+        # The folder `./` inside of it has its path.
+        datas += member.kind == "file" and PurePosixPath(member.path) == _DEB
         if datas > 1:
             raise _refused(parameters.path, f"{_DEB} twice, of which dpkg reads the first")
         if PurePosixPath(member.path) in {wanted, _DEB / wanted}:

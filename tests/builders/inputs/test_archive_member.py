@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,20 @@ from tests.fakes.jail import OpenJail
 def deb(make_ar: Maker, make_tar: Maker) -> bytes:
     data = make_tar({"./usr/bin/tool": b"tool", "./usr/share/x": b"", "./usr/lib/a#b": b"odd"})
     return make_ar({"debian-binary": b"2.0\n", "data.tar": data})
+
+
+def test_a_package_as_dpkg_makes_it_has_a_folder_of_its_own(make_ar: Maker) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:xz") as tar:
+        for name in ("./", "./usr/"):
+            folder = tarfile.TarInfo(name)
+            folder.type = tarfile.DIRTYPE
+            tar.addfile(folder)
+        info = tarfile.TarInfo("./usr/tool")
+        info.size = 4
+        tar.addfile(info, io.BytesIO(b"tool"))
+    package = make_ar({"debian-binary": b"2.0\n", "data.tar.xz": out.getvalue()})
+    assert taken(package, "usr/tool") == b"tool"
 
 
 def taken(archive: bytes, path: str) -> bytes:
