@@ -90,7 +90,11 @@ def remove_folder(folder: Path) -> None:
         todo="Install coreutils",
     )
     if done.exit_code:
-        raise ScratchError("a folder was not removed", got=done.error_text[:300])
+        raise ScratchError(
+            "a folder was not removed",
+            got=done.error_text[:300],
+            todo="Mend what it says; `samebits reap` tries again",
+        )
 
 
 def discard_scratch(folder: Path) -> None:
