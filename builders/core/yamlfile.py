@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from yaml.reader import ReaderError
 
 from builders.core.errors import RecipeError
+from builders.core.escaping import escaped
 from builders.core.smallfile import read_small_file
 
 MAX_BYTES = 4 << 20
@@ -118,7 +119,7 @@ def parse_document(text: str, *, file: str) -> Document:
             what,
             file=file,
             line=mark.line + 1 if mark else None,
-            got=ascii(error.problem or error.context)[1:-1],
+            got=escaped(str(error.problem or error.context)),
             todo="Correct the syntax at that line",
         ) from error
     except (ValueError, OverflowError) as error:
@@ -224,7 +225,7 @@ def _shown(data: Any, path: FieldPath, got: Any) -> str:
 
 def _dotted(path: FieldPath) -> str:
     """Write a path for a message; keys are text of others, so they are escaped and shortened."""
-    return ".".join(ascii(str(step))[1:-1][:120] for step in path)
+    return ".".join(escaped(str(step))[:120] for step in path)
 
 
 class _Reader:

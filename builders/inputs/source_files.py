@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from builders.archives import ArchiveLimits
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import InputMismatchError
+from builders.core.escaping import escaped
 from builders.inputs.input_file import InputFile
 from builders.inputs.source_archive import SourceTree
 from builders.inputs.source_contents import SourceContents
@@ -125,6 +126,6 @@ def _leaves(path: str, target: str) -> bool:
 def _unwritable(path: str, reason: object) -> InputMismatchError:
     return InputMismatchError(
         "a source cannot be written to a folder",
-        got=f"{ascii(path)[1:-1][:200]}: {reason}",
+        got=f"{escaped(path)[:200]}: {reason}",
         expected="files and folders with names that a file system takes",
     )

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from builders.core.escaping import escaped
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.publickey import KeyUse, PublicKey, ed25519_key, unreadable_key
 from pipelines.evidence.secretfile import read_secret_file
@@ -136,7 +137,7 @@ def key_from_uri(uri: str, public: PublicKey) -> PrivateKey:
     except Exception as error:  # what a PKCS#11 module or a cloud raises is not documented
         raise KeyFileError(
             f"the key {scheme}: cannot be opened",
-            got=f"{type(error).__name__}: {ascii(str(error))[1:-1][:200]}",
+            got=f"{type(error).__name__}: {escaped(str(error))[:200]}",
             todo="Check the key's URI, and that its library is installed",
         ) from error
     return PrivateKey(

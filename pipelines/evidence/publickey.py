@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from pydantic import AfterValidator, Field
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.escaping import escaped
 from builders.core.frozen_model import FrozenModel
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.strictjson import malformed, printable, read_model
@@ -219,6 +220,6 @@ def _from_pem(data: bytes) -> PublicKey:
 def _unusable(error: Exception) -> KeyFileError:
     return KeyFileError(
         "this kind of public key cannot be used",
-        got=ascii(str(error))[1:-1][:200],
+        got=escaped(str(error))[:200],
         expected="Ed25519, ECDSA or RSA",
     )

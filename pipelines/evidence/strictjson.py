@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from builders.core.escaping import escaped
 from pipelines.evidence.errors import MalformedError
 
 MAX_DEPTH = 32
@@ -47,7 +48,7 @@ def read_object(
     except RecursionError as error:
         raise malformed(what, got="more", expected=f"at most {MAX_DEPTH} levels") from error
     except ValueError as error:
-        raise malformed(what, got=ascii(str(error))[1:-1][:200], expected="JSON") from error
+        raise malformed(what, got=escaped(str(error))[:200], expected="JSON") from error
     if not isinstance(value, dict):
         raise malformed(what, got=type(value).__name__, expected="a JSON object")
     _check_nodes(value, what, nodes)
@@ -84,11 +85,11 @@ def validate(data: bytes | dict[str, Any], model: type[Model], *, what: str) -> 
         shown = ascii(given)[:120] if isinstance(given, str | int | float) else type(given).__name__
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         if first["type"] == "missing":
-            got = f"no field {ascii(field)[1:-1][:200]}{more}"
+            got = f"no field {escaped(field)[:200]}{more}"
             raise malformed(what, got=got, expected="all of its fields") from error
         raise malformed(
             what,
-            got=f"{ascii(field)[1:-1][:200] or 'the document'} {shown}{more}",
+            got=f"{escaped(field)[:200] or 'the document'} {shown}{more}",
             expected=ascii(first["msg"].removeprefix("Value error, ").removeprefix("expected "))[
                 1:-1
             ][:300],

@@ -14,6 +14,7 @@ import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 from pkcs11.util.ec import encode_named_curve_parameters
 
+from builders.core.escaping import escaped
 from pipelines.evidence.errors import EvidenceError, KeyFileError
 from pipelines.evidence.publickey import PublicKey, check_point, ed25519_key
 from pipelines.evidence.secretfile import read_secret_file
@@ -157,7 +158,7 @@ def _token(uri: TokenUri) -> pkcs11.Token:
     except (pkcs11.PKCS11Error, RuntimeError) as error:
         raise KeyFileError(
             f"the PKCS#11 module {uri.module} cannot be loaded",
-            got=ascii(str(error))[1:-1][:200],
+            got=escaped(str(error))[:200],
             todo="Install the library of the token, or correct module-path",
         ) from error
     return library.get_token(token_label=uri.token, token_serial=uri.serial)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from builders.core.errors import SamebitsError, UsageError
+from builders.core.escaping import escaped
 from pipelines.evidence.errors import EvidenceError, KeyFileError, SignerError
 from pipelines.signer import wire
 from pipelines.signer.local_signer import LocalSigner
@@ -116,7 +117,7 @@ class SignerServer:
             wire.send(connection, self._reply(order))
 
     def _reply(self, order: Order) -> bytes:
-        subject = ascii(order.about())[1:-1][:300]
+        subject = escaped(order.about())[:300]
         try:
             answer, done = self._execute(order)
         except KeyFileError as error:  # of the signer: a token that was unplugged comes back
