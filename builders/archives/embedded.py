@@ -24,7 +24,13 @@ from builders.archives.limits import (
     ArchiveTooDeepError,
     Budget,
 )
-from builders.archives.packed_stream import BEGINNINGS, PackedStream, packings
+from builders.archives.packed_stream import (
+    BEGINNINGS,
+    PackedStream,
+    Packing,
+    lzma_streams,
+    packings,
+)
 from builders.archives.streams import ByteSink
 from builders.core.digest import Digest
 from builders.core.frozen_model import FrozenModel
@@ -128,7 +134,9 @@ class _Search:
 
     def begun(self, data: bytes, at: int) -> list[SoughtFile]:
         """Return the sought files that `data` has the first 4 KiB of at `at`, smallest first."""
-        lengths = self._lengths.get(data[at : at + _PREFIX], ())
+        lengths = self._lengths.get(data[at : at + _PREFIX])
+        if lengths is None:
+            return []
         files = [f for n in lengths for f in self._marks.get(data[at : at + n], ())]
         sizes = {min(file.size, _HEAD) for file in files}
         heads = {size: hashlib.sha256(data[at : at + size]).hexdigest() for size in sizes}
@@ -205,6 +213,8 @@ class _Layer:
                 break
             self._open(data, at)
             at += 1
+        for at, packing in lzma_streams(data, stop):
+            self._unpack(packing, data, at)
         stop = max(stop, 0)
         self._ahead, self._at = data[stop:], self._at + stop
 
@@ -222,10 +232,14 @@ class _Layer:
             self._frames.remove(offset)
             return
         for packing in packings(data[at : at + _MARK]):
-            opened = partial(self._inner, f"{packing.name} at byte {offset}")
-            packed = PackedStream(packing, self._frames, opened, self._search.miss)
-            if packed.begin(data[at:], offset):
-                self._packed.append(packed)
+            self._unpack(packing, data, at)
+
+    def _unpack(self, packing: Packing, data: bytes, at: int) -> None:
+        offset = self._at + at
+        opened = partial(self._inner, f"{packing.name} at byte {offset}")
+        packed = PackedStream(packing, self._frames, opened, self._search.miss)
+        if packed.begin(data[at:], offset):
+            self._packed.append(packed)
 
     def _where(self, offset: int) -> str:
         decoded = f" of what it decodes to as {' > '.join(self._chain)}" if self._chain else ""

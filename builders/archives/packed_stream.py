@@ -10,6 +10,7 @@ import bz2
 import lzma
 import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ _ALONE = struct.Struct("<BIQ")
 """The header of an lzma stream: its properties, and the sizes of its dictionary and content."""
 _TRIED = 24
 """Bytes of a stream that must unpack for it to be one; less can hold no copy."""
+_TRIED_ZLIB = 12
 _DICTIONARY = 64 << 20
 _ZEROS = bytes(64)
 _FRAME = 10
@@ -113,6 +115,15 @@ def _lzma_header(head: bytes) -> int | None:
     return 0
 
 
+def _zlib_header(head: bytes) -> int | None:
+    """Accept what unpacks as far as its first bytes go."""
+    try:
+        ZlibDecompressor(15).decompress(head[:_TRIED_ZLIB], CHUNK)
+    except zlib.error:
+        return None
+    return 0
+
+
 def _zip_header(method: int) -> Callable[[bytes], int | None]:
     def header(head: bytes) -> int | None:
         if len(head) < _MEMBER.size:
@@ -135,30 +146,63 @@ def _packing(
     return Packing(name=name, beginning=pattern, start=start, header=header, frames=frames)
 
 
+_BLOCKS = [b for b in range(256) if b & 6 != 6 and (b & 6 != 4 or b >> 3 < 30)]
+"""First bytes of compressed data: of a block that is stored, or of one with at most 286 codes."""
+_ZLIB = b"|".join(
+    b"%s[%s][%s]" % tuple(re.escape(bytes(part)) for part in ([first], flags, _BLOCKS))
+    for first in range(0x08, 0x80, 0x10)
+    if (flags := [f for f in range(256) if (first << 8 | f) % 31 == 0 and not f & 0x20])
+)
+"""For each size of the window; without a preset dictionary, which only the build has."""
+_PROPERTIES = re.escape(
+    bytes((pb * 5 + lp) * 9 + lc for pb in range(5) for lp in range(5) for lc in range(5 - lp))
+)
+_ALONE_SIZES = re.compile(
+    rb"[\x01-\x04\x06\x08\x0c\x10\x18\x20\x30\x40\x60\x80\xc0](?:"
+    rb"(?<=[P]\0.)(?:\0\0|(?<=\x80)\x01\0)()|"
+    rb"(?<=[P]\0\0.)(?:\0|(?<=\x80)\x01)()|"
+    rb"(?<=[P]\0\0\0.)())"
+    rb"(?:\xff{8}|.{4}[\0-\x3f]\0{3})\0(?!\0{4})".replace(b"[P]", b"[%s]" % _PROPERTIES),
+    re.DOTALL,
+)
+"""The sizes in the header of an lzma stream, from the first byte that is not zero."""
+
 _PACKINGS = (
     _packing("gzip", rb"\x1f\x8b\x08[\0-\x1f]", decompressor("gzip"), frames=True),
     _packing("bzip2", rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)", decompressor("bzip2"), frames=True),
     _packing("xz", rb"\xfd7zXZ\0", decompressor("xz"), frames=True),
     _packing("zstd", rb"\x28\xb5\x2f\xfd", decompressor("zstd"), frames=True),
-    _packing("zlib", rb"x[\x01\x5e\x9c\xda]", lambda: ZlibDecompressor(15)),
-    _packing(
-        "lzma",
-        rb"\]\0.{3}(?:\xff{8}|.{5}\0{3})\0",
-        _LzmaAlone,
-        _lzma_header,
-    ),
+    _packing("zlib", _ZLIB, lambda: ZlibDecompressor(15), _zlib_header),
     _packing("zip", rb"PK\x03\x04", lambda: ZlibDecompressor(-15), _zip_header(8)),
     _packing("zip", rb"PK\x03\x04", bz2.BZ2Decompressor, _zip_header(12)),
     _packing("zip", rb"PK\x03\x04", decompressor("zstd"), _zip_header(93)),
     _packing("zip", rb"PK\x03\x04", decompressor("xz"), _zip_header(95)),
 )
 BEGINNINGS = tuple({packing.beginning.pattern: None for packing in _PACKINGS})
-"""Regular expressions of how a stream begins."""
+"""Regular expressions of how a stream begins; but for lzma, which `lzma_streams` finds."""
+_FIRST = b"\x1fB\xfd\x28P"
+"""First bytes of streams other than zlib."""
+_ZLIBS = [packing for packing in _PACKINGS if packing.name == "zlib"]
+_LZMA = _packing("lzma", b"", _LzmaAlone, _lzma_header)
+
+
+def lzma_streams(data: bytes, stop: int) -> Iterator[tuple[int, Packing]]:
+    """Yield where in `data`, before `stop`, lzma streams may begin.
+
+    Their first byte says little, so they are found by the dictionary's size, behind it.
+    """
+    if b"\0\0\0\0" not in data and b"\xff" * 8 not in data:
+        return
+    for match in _ALONE_SIZES.finditer(data, 0, stop + _ALONE.size):
+        at = match.start() - 1 - (match.lastindex or 0)
+        if at < stop and _lzma_header(data[at : at + 128]) is not None:
+            yield at, _LZMA
 
 
 def packings(head: bytes) -> list[Packing]:
     """Return what a stream that begins with `head` (128 bytes, or all that there is) may be."""
-    return [p for p in _PACKINGS if p.beginning.match(head) and p.header(head) is not None]
+    likely = _PACKINGS if head[0] in _FIRST else _ZLIBS
+    return [p for p in likely if p.beginning.match(head) and p.header(head) is not None]
 
 
 class PackedStream:

@@ -60,6 +60,16 @@ def _asking(stream: bytes) -> bytes:
     return stream[:1] + (1 << 31).to_bytes(4, "little") + stream[5:]
 
 
+def _alone(content: bytes, **settings: int) -> bytes:
+    filters = [{"id": lzma.FILTER_LZMA1, "preset": 6, **settings}]
+    return lzma.compress(content, lzma.FORMAT_ALONE, filters=filters)
+
+
+def _small_window(content: bytes, bits: int) -> bytes:
+    packer = zlib.compressobj(wbits=bits)
+    return packer.compress(content) + packer.flush()
+
+
 HIDDEN: dict[str, Hide] = {
     "in-front-of-a-zip": lambda c: c + packed_zip(b"other"),
     "after-a-zip": lambda c: packed_zip(b"other") + c,
@@ -83,6 +93,11 @@ HIDDEN: dict[str, Hide] = {
     "zstd-behind-bytes": lambda c: source(FILLING + zstd.compress(c)),
     "lzma": lambda c: source(lzma.compress(c, lzma.FORMAT_ALONE)),
     "lzma-that-asks-for-memory": lambda c: _asking(lzma.compress(c, lzma.FORMAT_ALONE)),
+    "lzma-for-text": lambda c: FILLING + _alone(c, lc=4, lp=0, pb=0),
+    "lzma-for-words": lambda c: source(_alone(c, lc=0, lp=2, pb=2)),
+    "lzma-with-a-dictionary-of-24-bits": lambda c: _alone(c, dict_size=3 << 23) + FILLING,
+    "zlib-with-a-small-window": lambda c: source(_small_window(c, 9)),
+    "zlib-with-half-a-window": lambda c: FILLING + _small_window(c, 14),
     "zlib": lambda c: source(zlib.compress(c)),
     "zlib-stored": lambda c: source(FILLING + zlib.compress(c, 0)),
     "base64": lambda c: source(base64.b64encode(c)),
