@@ -23,13 +23,16 @@ from builders.archives.limits import (
     ArchiveLimitError,
     ArchiveTooDeepError,
     Budget,
+    UnsupportedArchiveError,
 )
 from builders.archives.packed_stream import (
     BEGINNINGS,
+    UNREAD,
     PackedStream,
     Packing,
     lzma_streams,
     packings,
+    unread_member,
 )
 from builders.archives.streams import ByteSink
 from builders.core.digest import Digest
@@ -127,7 +130,7 @@ class _Search:
             mark = bytes.fromhex(file.mark)
             self._marks[mark].append(file)
             self._lengths[mark[:_PREFIX]].add(len(mark))
-        beginnings = [*BEGINNINGS, *_expressions(sorted(self._lengths))]
+        beginnings = [*BEGINNINGS, *UNREAD, *_expressions(sorted(self._lengths))]
         self.beginnings = re.compile(b"|".join(beginnings), re.DOTALL)
         self._found: dict[Digest, str] = {}
         self._new: list[Digest] = []
@@ -231,7 +234,11 @@ class _Layer:
         if offset in self._frames:
             self._frames.remove(offset)
             return
-        for packing in packings(data[at : at + _MARK]):
+        head = data[at : at + _MARK]
+        if why := unread_member(head):
+            what = f"a zip member {self._where(offset)} that cannot be unpacked"
+            self._search.miss(UnsupportedArchiveError(what, got=why))
+        for packing in packings(head):
             self._unpack(packing, data, at)
 
     def _unpack(self, packing: Packing, data: bytes, at: int) -> None:

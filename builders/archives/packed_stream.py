@@ -6,7 +6,6 @@ one that breaks off is told by nothing but the bytes that came of it.
 
 from __future__ import annotations
 
-import bz2
 import lzma
 import re
 import struct
@@ -28,8 +27,13 @@ _STEP = 1 << 7
 """Bytes that are tried first: what is no stream fails soon."""
 _KEPT = 1 << 20
 """Bytes of a frame that are kept until it ends, in case it breaks off."""
-_MEMBER = struct.Struct("<8xH16xHH")
-"""The header of a zip member: its method, and the lengths of its name and extra field."""
+_MEMBER = struct.Struct("<4xHHH8x4xIHH")
+"""The header of a zip member: version, flags, method, unpacked size, lengths of name and extra."""
+_ENCRYPTED, _SIZE_FOLLOWS, _RESERVED = 1, 8, 0xC780
+_UNREAD = {1, 2, 3, 4, 5, 6, 9, 10, 14, 16, 18, 19, 94, 96, 97, 98, 99}
+"""Methods of APPNOTE.TXT 4.4.5 that are not read here."""
+_SMALL = 32
+"""Bytes that a copy has at least."""
 _ALONE = struct.Struct("<BIQ")
 """The header of an lzma stream: its properties, and the sizes of its dictionary and content."""
 _TRIED = 24
@@ -124,14 +128,33 @@ def _zlib_header(head: bytes) -> int | None:
     return 0
 
 
-def _zip_header(method: int) -> Callable[[bytes], int | None]:
-    def header(head: bytes) -> int | None:
-        if len(head) < _MEMBER.size:
-            return None
-        packed, name, extra = _MEMBER.unpack_from(head)
-        return _MEMBER.size + int(name) + int(extra) if packed == method else None
+def _zip_header(head: bytes) -> int | None:
+    """Accept any method: the directory of the zip may name another one."""
+    if len(head) < _MEMBER.size:
+        return None
+    *_, name, extra = _MEMBER.unpack_from(head)
+    return _MEMBER.size + int(name) + int(extra)
 
-    return header
+
+def unread_member(head: bytes) -> str | None:
+    """Return why the member of a zip whose header, here or in the directory, is `head` is not read.
+
+    None if it is read, if it is too small to matter, or if it is no member: the mark of one alone
+    says little.
+    """
+    start = 46 if head.startswith(b"PK\x01\x02") else _MEMBER.size
+    if not head.startswith(UNREAD) or len(head) < start:
+        return None
+    # In the directory there is one more field, the first one.
+    version, flags, method, size, name, _ = _MEMBER.unpack_from(head, 0 if start < 46 else 2)
+    path = head[start : start + name]
+    if version > 63 or flags & _RESERVED or not path or min(path) < ord(" "):
+        return None
+    if size < _SMALL and not flags & _SIZE_FOLLOWS:
+        return None
+    if flags & _ENCRYPTED:
+        return "encrypted"
+    return f"method {method}" if method in _UNREAD else None
 
 
 def _packing(
@@ -173,11 +196,10 @@ _PACKINGS = (
     _packing("xz", rb"\xfd7zXZ\0", decompressor("xz"), frames=True),
     _packing("zstd", rb"\x28\xb5\x2f\xfd", decompressor("zstd"), frames=True),
     _packing("zlib", _ZLIB, lambda: ZlibDecompressor(15), _zlib_header),
-    _packing("zip", rb"PK\x03\x04", lambda: ZlibDecompressor(-15), _zip_header(8)),
-    _packing("zip", rb"PK\x03\x04", bz2.BZ2Decompressor, _zip_header(12)),
-    _packing("zip", rb"PK\x03\x04", decompressor("zstd"), _zip_header(93)),
-    _packing("zip", rb"PK\x03\x04", decompressor("xz"), _zip_header(95)),
+    _packing("zip", rb"PK\x03\x04", lambda: ZlibDecompressor(-15), _zip_header),
 )
+UNREAD = (b"PK\x03\x04", b"PK\x01\x02")
+"""How the headers of zip members begin, for `unread_member`."""
 BEGINNINGS = tuple({packing.beginning.pattern: None for packing in _PACKINGS})
 """Regular expressions of how a stream begins; but for lzma, which `lzma_streams` finds."""
 _FIRST = b"\x1fB\xfd\x28P"

@@ -76,7 +76,8 @@ def _body(stream: IO[bytes], entry: DirectoryEntry, budget: Budget) -> Readable:
         what = "a local header that is not as the directory says"
         raise broken_zip(what, got=repr((path or magic)[:64]), expected=repr(entry.name[:64]))
     if (flags | entry.flags) & 1:
-        raise ArchiveError("an encrypted zip member cannot be read", got=repr(entry.name[:64]))
+        what = "an encrypted zip member cannot be read"
+        raise UnsupportedArchiveError(what, got=repr(entry.name[:64]))
     stream.seek(extra, 1)
     packed = Slice(ByteReader(_OwnPosition(stream)), entry.packed, "zip member")
     return _Content(ByteReader(packed), entry, budget)

@@ -7,6 +7,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import tarfile
 import zipfile
 import zlib
@@ -37,6 +38,16 @@ def packed_zip(content: bytes, method: int = zipfile.ZIP_DEFLATED, *, extra: byt
         member.extra = extra
         archive.writestr(member, content, method)
     return made.getvalue()
+
+
+def with_headers(archive: bytes, mark: bytes, *, flags: bytes, method: bytes) -> bytes:
+    """Return a zip whose headers that begin with `mark` say something else."""
+    return re.sub(
+        mark + rb"(..)(?:\0\0|\x02\x08)(?:[\x08\x0e]\0)",
+        lambda match: mark + match[1] + flags + method,
+        archive,
+        flags=re.DOTALL,
+    )
 
 
 def _lines(text: bytes, width: int, end: bytes = b"\n") -> bytes:
@@ -79,6 +90,9 @@ HIDDEN: dict[str, Hide] = {
     "in-a-zip-after-a-script": lambda c: b"#!/bin/sh\n" + packed_zip(c),
     "in-a-zip-without-directory": lambda c: packed_zip(c)[:-100],
     "in-a-zip-by-bzip2": lambda c: b"MZ" + packed_zip(c, zipfile.ZIP_BZIP2),
+    "in-a-zip-with-a-false-method": lambda c: (
+        b"MZ" + with_headers(packed_zip(c), b"PK\x03\x04", flags=b"\0\0", method=b"\xff\xff")
+    ),
     "in-an-archive-that-breaks-off": lambda c: source(source(c)[:-30], "tests/bad.tgz"),
     "in-a-gzip-that-breaks-off": lambda c: source(gzip.compress(c)[:-8]),
     "in-an-xz-that-breaks-off": lambda c: source(lzma.compress(c)[:-20]),

@@ -24,7 +24,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Role
 from pipelines.judge.copied import CheckedInput, SearchedInput, contents, input_fault, read_contents
 from tests.fakes.jail import OpenJail
-from tests.judge.encodings import FILLING, HIDDEN, Hide, source
+from tests.judge.encodings import FILLING, HIDDEN, Hide, packed_zip, source, with_headers
 from tests.judge.test_copied import Cache, pack_zstd
 
 NAME = "x_1.0_all.deb"
@@ -183,6 +183,26 @@ def test_what_only_looks_like_lzma_keeps_nothing_back(shipped: bytes) -> None:
     begun = lzma.compress(FILLING, lzma.FORMAT_ALONE)[:200]
     for rest in (bytes(2 << 20) + FILLING, bytes(40) + FILLING):
         assert fault(begun + rest, shipped) is None
+
+
+@pytest.mark.parametrize("hide", [source, lambda c: b"#!/bin/sh\n" + c, lambda c: c[:-22]])
+@pytest.mark.parametrize("mark", [b"PK\x03\x04", b"PK\x01\x02\x14\x03"])
+@pytest.mark.parametrize(
+    ("flags", "method", "told"),
+    [(b"\1\0", b"\x08\0", "encrypted"), (b"\0\0", b"\x0e\0", "method 14")],
+)
+def test_a_zip_member_that_is_not_read_is_told_wherever_it_is(
+    hide: Hide, mark: bytes, flags: bytes, method: bytes, told: str, shipped: bytes
+) -> None:
+    content = hide(with_headers(packed_zip(FILLING), mark, flags=flags, method=method))
+    text = str(fault(content, shipped))
+    assert text.startswith("input-not-scanned: the source x-1.0.tar.gz: a zip member at byte ")
+    assert text.endswith(f"; got {told}")
+
+
+@pytest.mark.parametrize("rest", [b"\0" * 40, b"\x14\0\1\0" + bytes(range(9)) * 9, FILLING])
+def test_the_mark_of_a_zip_member_alone_says_nothing(rest: bytes, shipped: bytes) -> None:
+    assert fault(b"MAGIC = " + b"PK\x03\x04" + rest, shipped) is None
 
 
 def test_places_without_end_that_begin_like_it_are_not_searched(shipped: bytes) -> None:
