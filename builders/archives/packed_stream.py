@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from builders.archives.bounded_decoders import LZMA_HEADER, LzmaAlone, ZstdFrame
 from builders.archives.compressed import (
     DECOMPRESSION_ERRORS,
     Decompressor,
@@ -34,13 +35,9 @@ _UNREAD = {1, 2, 3, 4, 5, 6, 9, 10, 14, 16, 18, 19, 94, 96, 97, 98, 99}
 """Methods of APPNOTE.TXT 4.4.5 that are not read here."""
 _SMALL = 32
 """Bytes that a copy has at least."""
-_ALONE = struct.Struct("<BIQ")
-"""The header of an lzma stream: its properties, and the sizes of its dictionary and content."""
 _TRIED = 24
 """Bytes of a stream that must unpack for it to be one; less can hold no copy."""
 _TRIED_ZLIB = 12
-_DICTIONARY = 64 << 20
-_ZEROS = bytes(64)
 _FRAME = 10
 """Bytes that tell whether another frame follows."""
 
@@ -59,61 +56,15 @@ class Packing:
     """Whether several of them in a row are one stream."""
 
 
-class _LzmaAlone:
-    """A decoder of lzma streams whose memory does not depend on what the header asks for.
-
-    Much looks like such a header, and asks for gigabytes. A stream is over at 64 zeros in a row:
-    they would unpack to zeros without end, and are what no encoder writes.
-    """
-
-    unused_data = b""
-
-    def __init__(self) -> None:
-        self._header = b""
-        self._raw: lzma.LZMADecompressor | None = None
-        self._left = 1
-        self._over = False
-
-    @property
-    def eof(self) -> bool:
-        return self._left == 0 or (self._raw is not None and self._raw.eof)
-
-    @property
-    def needs_input(self) -> bool:
-        return self._raw is None or self._raw.needs_input
-
-    def decompress(self, data: bytes, /, max_length: int) -> bytes:
-        if self._raw is None:
-            self._header += data
-            if len(self._header) < _ALONE.size:
-                return b""
-            self._raw, data = self._started(), self._header[_ALONE.size :]
-        if (zeros := data.find(_ZEROS)) >= 0:
-            data, self._over = data[:zeros], True
-        piece = self._raw.decompress(data, min(max_length, self._left))
-        self._left -= len(piece)
-        if self._over and self._raw.needs_input:
-            self._left = 0
-        return piece
-
-    def _started(self) -> lzma.LZMADecompressor:
-        properties, dictionary, self._left = _ALONE.unpack_from(self._header)
-        rest, lc = divmod(properties, 9)
-        pb, lp = divmod(rest, 5)
-        size = min(dictionary, _DICTIONARY)
-        settings = {"id": lzma.FILTER_LZMA1, "dict_size": size, "lc": lc, "lp": lp, "pb": pb}
-        return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[settings])
-
-
 def _lzma_header(head: bytes) -> int | None:
     """Accept what tools write: a dictionary of 2^n or 3 * 2^n bytes, and some content."""
-    _, dictionary, size = _ALONE.unpack_from(head)
+    _, dictionary, size = LZMA_HEADER.unpack_from(head)
     odd = dictionary >> max((dictionary & -dictionary).bit_length() - 1, 0)
-    packed = head[_ALONE.size : _ALONE.size + _TRIED]
+    packed = head[LZMA_HEADER.size : LZMA_HEADER.size + _TRIED]
     if odd not in {1, 3} or dictionary < 1 << 12 or not size or not any(packed[:5]):
         return None
     try:
-        _LzmaAlone().decompress(head[: _ALONE.size] + packed, CHUNK)
+        LzmaAlone().decompress(head[: LZMA_HEADER.size] + packed, CHUNK)
     except lzma.LZMAError:
         return None
     return 0
@@ -180,7 +131,7 @@ _ZLIB = b"|".join(
 _PROPERTIES = re.escape(
     bytes((pb * 5 + lp) * 9 + lc for pb in range(5) for lp in range(5) for lc in range(5 - lp))
 )
-_ALONE_SIZES = re.compile(
+_LZMA_SIZES = re.compile(
     rb"[\x01-\x04\x06\x08\x0c\x10\x18\x20\x30\x40\x60\x80\xc0](?:"
     rb"(?<=[P]\0.)(?:\0\0|(?<=\x80)\x01\0)()|"
     rb"(?<=[P]\0\0.)(?:\0|(?<=\x80)\x01)()|"
@@ -194,7 +145,7 @@ _PACKINGS = (
     _packing("gzip", rb"\x1f\x8b\x08[\0-\x1f]", decompressor("gzip"), frames=True),
     _packing("bzip2", rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)", decompressor("bzip2"), frames=True),
     _packing("xz", rb"\xfd7zXZ\0", decompressor("xz"), frames=True),
-    _packing("zstd", rb"\x28\xb5\x2f\xfd", decompressor("zstd"), frames=True),
+    _packing("zstd", rb"\x28\xb5\x2f\xfd", ZstdFrame, frames=True),
     _packing("zlib", _ZLIB, lambda: ZlibDecompressor(15), _zlib_header),
     _packing("zip", rb"PK\x03\x04", lambda: ZlibDecompressor(-15), _zip_header),
 )
@@ -205,7 +156,7 @@ BEGINNINGS = tuple({packing.beginning.pattern: None for packing in _PACKINGS})
 _FIRST = b"\x1fB\xfd\x28P"
 """First bytes of streams other than zlib."""
 _ZLIBS = [packing for packing in _PACKINGS if packing.name == "zlib"]
-_LZMA = _packing("lzma", b"", _LzmaAlone, _lzma_header)
+_LZMA = _packing("lzma", b"", LzmaAlone, _lzma_header)
 
 
 def lzma_streams(data: bytes, stop: int) -> Iterator[tuple[int, Packing]]:
@@ -215,7 +166,7 @@ def lzma_streams(data: bytes, stop: int) -> Iterator[tuple[int, Packing]]:
     """
     if b"\0\0\0\0" not in data and b"\xff" * 8 not in data:
         return
-    for match in _ALONE_SIZES.finditer(data, 0, stop + _ALONE.size):
+    for match in _LZMA_SIZES.finditer(data, 0, stop + LZMA_HEADER.size):
         at = match.start() - 1 - (match.lastindex or 0)
         if at < stop and _lzma_header(data[at : at + 128]) is not None:
             yield at, _LZMA

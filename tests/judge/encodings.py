@@ -81,6 +81,15 @@ def _small_window(content: bytes, bits: int) -> bytes:
     return packer.compress(content) + packer.flush()
 
 
+def _wide(content: bytes) -> bytes:
+    packer = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 28})
+    return packer.compress(content) + packer.flush()
+
+
+def _endless(frame: bytes) -> bytes:
+    return frame[:4] + b"\xe0" + (1 << 50).to_bytes(8, "little") + frame[7:]
+
+
 HIDDEN: dict[str, Hide] = {
     "in-front-of-a-zip": lambda c: c + packed_zip(b"other"),
     "after-a-zip": lambda c: packed_zip(b"other") + c,
@@ -105,6 +114,8 @@ HIDDEN: dict[str, Hide] = {
     "xz-behind-bytes": lambda c: source(FILLING + lzma.compress(c)),
     "xz-padded": lambda c: FILLING + lzma.compress(c[:99]) + bytes(8) + lzma.compress(c[99:]),
     "zstd-behind-bytes": lambda c: source(FILLING + zstd.compress(c)),
+    "zstd-that-asks-for-memory": lambda c: b"\n" + _wide(c),
+    "zstd-of-terabytes": lambda c: b"\n" + _endless(zstd.compress(c)),
     "lzma": lambda c: source(lzma.compress(c, lzma.FORMAT_ALONE)),
     "lzma-that-asks-for-memory": lambda c: _asking(lzma.compress(c, lzma.FORMAT_ALONE)),
     "lzma-for-text": lambda c: FILLING + _alone(c, lc=4, lp=0, pb=0),

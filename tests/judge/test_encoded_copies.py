@@ -25,7 +25,7 @@ from builders.core.enums import Role
 from pipelines.judge.copied import CheckedInput, SearchedInput, contents, input_fault, read_contents
 from tests.fakes.jail import OpenJail
 from tests.judge.encodings import FILLING, HIDDEN, Hide, packed_zip, source, with_headers
-from tests.judge.test_copied import Cache, pack_zstd
+from tests.judge.test_copied import Cache, pack_xz
 
 NAME = "x_1.0_all.deb"
 NAMES: dict[Hide, str] = {
@@ -173,7 +173,15 @@ def test_what_is_encoded_too_often_is_not_searched(shipped: bytes) -> None:
 
 
 def test_a_stream_behind_bytes_that_needs_too_much_memory_is_not_searched(shipped: bytes) -> None:
-    assert "too much memory" in str(fault(b"\n" + pack_zstd(shipped), shipped))
+    assert "too much memory" in str(fault(b"\n" + pack_xz(shipped), shipped))
+
+
+def test_what_only_looks_like_zstd_keeps_nothing_back(shipped: bytes) -> None:
+    for code in ("80bc2495000000007407b804000000eb", "3c212d2d000b15213c212d2d266c7437"):
+        mark = b"\x28\xb5\x2f\xfd" + bytes.fromhex(code)
+        assert fault(b"\n" + mark + FILLING, shipped) is None
+    for descriptor in range(256):
+        assert fault(b"\n\x28\xb5\x2f\xfd" + bytes([descriptor]) + FILLING[99:], shipped) is None
 
 
 def test_what_only_looks_like_lzma_keeps_nothing_back(shipped: bytes) -> None:
