@@ -49,7 +49,7 @@ _SMALL = 32
 _PREFIX = 8
 """Bytes of a mark that are looked for at every offset."""
 _OPEN = 256
-"""Places that may be the beginning of a file, looked at together."""
+"""Places that may be the beginning of a file, or streams, that are looked at together."""
 _DEPTH = 6
 
 
@@ -124,6 +124,8 @@ class _Search:
     def __init__(self, sought: Sequence[SoughtFile], budget: Budget) -> None:
         self.budget = budget
         self.missed: ArchiveError | None = None
+        self.streams = 0
+        """How many are being unpacked, in all layers."""
         self._marks: defaultdict[bytes, list[SoughtFile]] = defaultdict(list)
         self._lengths: defaultdict[bytes, set[int]] = defaultdict(set)
         for file in sorted(sought, key=lambda file: file.size):
@@ -193,7 +195,9 @@ class _Layer:
             self._search.budget.bytes(len(piece))
         self._files = [file for file in self._files if file.feed(piece)]
         offset = self._at + len(self._ahead)
+        count = len(self._packed)
         self._packed = [packed for packed in self._packed if packed.feed(piece, offset)]
+        self._search.streams -= count - len(self._packed)
         self._look(self._ahead + piece, keep=_HEAD)
         for text in self._texts:
             text.feed(piece)
@@ -203,6 +207,7 @@ class _Layer:
         self._look(self._ahead, keep=0)
         for packed in self._packed:
             packed.end()
+        self._search.streams -= len(self._packed)
         for text in self._texts:
             text.end()
 
@@ -245,8 +250,15 @@ class _Layer:
         offset = self._at + at
         opened = partial(self._inner, f"{packing.name} at byte {offset}")
         packed = PackedStream(packing, self._frames, opened, self._search.miss)
-        if packed.begin(data[at:], offset):
+        if not packed.begin(data[at:], offset):
+            return
+        if self._search.streams < _OPEN:
             self._packed.append(packed)
+            self._search.streams += 1
+        else:
+            packed.end()
+            what = "too many streams inside of each other"
+            self._search.miss(ArchiveLimitError(what, expected=f"at most {_OPEN}"))
 
     def _where(self, offset: int) -> str:
         decoded = f" of what it decodes to as {' > '.join(self._chain)}" if self._chain else ""

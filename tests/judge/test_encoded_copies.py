@@ -217,6 +217,14 @@ def test_places_without_end_that_begin_like_it_are_not_searched(shipped: bytes) 
     assert "too many places" in str(fault(shipped[:200] * 300, shipped[:200] * 400))
 
 
+def test_streams_without_end_are_not_searched(shipped: bytes) -> None:
+    start = time.process_time()
+    for heads in (b"\x1f\x8b\x08\x08" * 4000, gzip.compress(b"\x1f\x8b\x08\x08" * 4000)):
+        assert "too many streams" in str(fault(b"\n" + heads, shipped))
+    assert fault((b"\n" + gzip.compress(FILLING)) * 1000, shipped) is None
+    assert time.process_time() - start < 4
+
+
 def test_many_files_may_begin_with_the_same_notice(shipped: bytes) -> None:
     notice = b"/* This is free software, and comes without any warranty. */\n" * 4
     parts = [b"%d %s" % (number, shipped[:-1]) for number in range(300)]
