@@ -30,6 +30,7 @@ from builders.archives.packed_stream import (
     UNREAD,
     PackedStream,
     Packing,
+    ends_as_zlib,
     lzma_streams,
     packings,
     unread_member,
@@ -51,6 +52,9 @@ _PREFIX = 8
 _OPEN = 256
 """Places that may be the beginning of a file, or streams, that are looked at together."""
 _DEPTH = 6
+_UNUSUAL = 2
+"""Depth from which lzma and zlib with unusual settings count only if a checksum shows what they
+are: what is unpacked by chance is full of what looks like them."""
 
 
 class SoughtFile(FrozenModel):
@@ -247,6 +251,11 @@ class _Layer:
             self._unpack(packing, data, at)
 
     def _unpack(self, packing: Packing, data: bytes, at: int) -> None:
+        unusual = len(self._chain) >= _UNUSUAL and data[at : at + 1] not in {b"x", b"]"}
+        if unusual and packing.name == "lzma":
+            return
+        if unusual and packing.name == "zlib" and not ends_as_zlib(data[at:]):
+            return
         offset = self._at + at
         opened = partial(self._inner, f"{packing.name} at byte {offset}")
         packed = PackedStream(packing, self._frames, opened, self._search.miss)

@@ -79,6 +79,18 @@ def _zlib_header(head: bytes) -> int | None:
     return 0
 
 
+def ends_as_zlib(data: bytes) -> bool:
+    """Say whether `data` unpacks up to a checksum."""
+    unpacker, left = zlib.decompressobj(), data
+    try:
+        while left and not unpacker.eof:
+            unpacker.decompress(left, CHUNK)
+            left = unpacker.unconsumed_tail
+    except zlib.error:
+        return False
+    return unpacker.eof
+
+
 def _zip_header(head: bytes) -> int | None:
     """Accept any method: the directory of the zip may name another one."""
     if len(head) < _MEMBER.size:

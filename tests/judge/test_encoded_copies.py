@@ -172,6 +172,15 @@ def test_what_is_encoded_too_often_is_not_searched(shipped: bytes) -> None:
     assert "encoded too often" in text
 
 
+def test_only_what_is_surely_a_stream_is_encoded_too_often(shipped: bytes) -> None:
+    code = b"H\x89" + zlib.compress(shipped)[2:60] + FILLING
+    for inner, told in ((zlib.compress(shipped), True), (code, False)):
+        content = inner
+        for _ in range(6):
+            content = zlib.compress(b"\n" + content + FILLING)
+        assert ("encoded too often" in str(fault(b"\n" + content, shipped))) == told
+
+
 def test_a_stream_behind_bytes_that_needs_too_much_memory_is_not_searched(shipped: bytes) -> None:
     assert "too much memory" in str(fault(b"\n" + pack_xz(shipped), shipped))
 
