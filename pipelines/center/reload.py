@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -129,13 +130,22 @@ def _check_fixed(new: Center, old: Center) -> None:
 
 
 def keep_copy(center: Center) -> None:
-    """Keep a copy of the file that a center was read from, for `load_running`."""
+    """Keep a copy of the file that a center was read from, for `load_running`.
+
+    The file may have been edited since: what cannot be used is never kept.
+    """
+    if center.file is None:
+        return
     copy = copy_of(center)
     try:
-        data = center.file.read_bytes() if center.file else b""
+        data = center.file.read_bytes()
         if copy.is_file() and copy.read_bytes() == data:
             return
         copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=copy.parent, prefix=".center-") as new:
+            new.write(data)
+            new.flush()
+            _checked(load_center(Path(new.name), stands_for=center.file), None)
         durable.replace(copy, data)
     except (OSError, SamebitsError) as error:
         _LOG.warning("no copy of %s could be kept: %s", center.file, error)

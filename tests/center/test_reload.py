@@ -134,6 +134,15 @@ def test_who_starts_a_worker_takes_the_file_as_it_is(place: Place) -> None:
     assert load_running(place.file).store == place.file.parent / "elsewhere"
 
 
+@pytest.mark.parametrize("data", [b"", b"nonsense: 1\n", b"schema: samebits/center"])
+def test_a_file_that_was_edited_since_it_was_read_is_not_kept(place: Place, data: bytes) -> None:
+    before = load_running(place.file)
+    good = place.load()
+    place.file.write_bytes(data)
+    keep_copy(good)
+    assert load_running(place.file) == before
+
+
 def test_a_copy_that_cannot_be_kept_stops_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
