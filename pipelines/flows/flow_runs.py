@@ -1,16 +1,14 @@
 """Which flow runs live on this machine, and what happens to those that died without a word.
 
-Each run holds a lock on a file of its id until its process ends. A file that is not locked belongs
-to a run that has told Prefect how it ended, or was killed before it could: Prefect takes it for
-running then, and it is scheduled anew under its own id, at most `TRIES` times. What it had done
-already has its record, so that nothing is done or counted twice. What was cancelled is not started
-again.
+Each run holds a lock on a file of its id. A killed process holds none and leaves its file: a file
+that is not locked belongs to a run that ended without reporting it. Prefect takes such a run for
+running; it is scheduled anew under its own id, at most `TRIES` times. What it had done already has
+its record, so that nothing is done or counted twice. What was cancelled is not started again.
 """
 
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -31,36 +29,33 @@ from pipelines.verify.session import Session
 _ID = re.compile(r"[0-9a-f-]{36}")
 TRIES = 3
 _STUCK = timedelta(minutes=10)
-_HELD: dict[Path, int] = {}
-"""The descriptors of the locks of this process, by path."""
 _UNENDED = {StateType.RUNNING, StateType.PENDING, StateType.CRASHED}
 
 
 @contextmanager
 def living(center: Center, flow_run: str) -> Iterator[None]:
-    """Hold the lock of a flow run, until its process ends: only then has Prefect been told how.
+    """Hold the lock of a flow run; its file goes when the run has ended by itself.
 
-    A run that is stopped from outside gives it up at once.
+    A run that is stopped from outside leaves its file, as a killed one does.
     """
-    path = _folder(center) / flow_run
-    if not _ID.fullmatch(flow_run) or path in _HELD:  # called without a scheduler, or once more
+    if not _ID.fullmatch(flow_run):  # called without a scheduler
         yield
         return
+    path = _folder(center) / flow_run
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    _HELD[path] = lock
-    try:
-        yield
-    except BaseException as error:
-        if not isinstance(error, Exception):
-            os.close(_HELD.pop(path))
-        raise
+    with path.open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        except Exception:
+            path.unlink(missing_ok=True)
+            raise
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
 def died(center: Center) -> Iterator[list[str]]:
-    """Hold, and name, the flow runs of this machine whose process has ended.
+    """Hold, and name, the flow runs of this machine that ended without saying so.
 
     No other process gets them while the block lasts; `forget` those that are handled.
     """
@@ -83,7 +78,6 @@ def forget(center: Center, flow_run: str) -> None:
 def restart_dead(session: Session) -> list[str]:
     """Deal with every flow run of this machine that died; returns the ids of those started again.
 
-    A run whose process has ended died unless Prefect has its final state.
     Runs that have been about to start for ten minutes are started again too: their worker is gone.
     Those that were cancelled, or whose night was, are ended.
     """
