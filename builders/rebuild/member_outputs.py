@@ -23,8 +23,8 @@ def take_members(
     """Return the outputs with those members, sorted by name; their files are left in `folder`.
 
     A member that is not there, or not to be read within the limits of the jail, is no output: its
-    artefact is MISSING. Raises
-    `BuildFailedError` where the build left a file of that name, and `JailUnavailableError`.
+    artefact is MISSING. Raises `BuildFailedError` where the build left a file of that name, and
+    `JailUnavailableError`.
     """
     names = {output.name for output in outputs}
     found = list(outputs)

@@ -269,3 +269,26 @@ def test_only_a_difference_is_confirmed() -> None:
 def test_a_reason_says_what_is_wrong_and_no_more(given: Facts, reason: str) -> None:
     (found,) = compare(given)
     assert found.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (None, "the build succeeded and left no file of this name"),
+        (
+            "all.tar#x",
+            "the build succeeded, and no file all.tar#x could be taken from what it left",
+        ),
+    ],
+)
+def test_what_is_missing_says_where_it_was_looked_for(output: str | None, reason: str) -> None:
+    facts = Facts(
+        outcome=Outcome.BUILT,
+        outcome_reason=None,
+        declared=(Declared(name="x", published=GOOD.sha256, output=output),),
+        rebuilt=(),
+        served={},
+        input_fault=None,
+    )
+    (finding,) = compare(facts)
+    assert (finding.verdict, finding.reason) == (Verdict.MISSING, reason)
