@@ -6,9 +6,10 @@ archive the path in it. Archives inside of archives are part of the path: `data.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pydantic import TypeAdapter
 
@@ -20,21 +21,39 @@ from builders.jail.file_reader import Jail, JailLimits, Reader, Scratch
 from builders.locators.fetcher import Fetcher, FetchRequest
 
 _DEB = PurePosixPath("data.tar")
+MAX_MEMBER = 8 << 30
+"""Bytes of a file that is taken out."""
 
 
 class MemberPath(FrozenModel):
-    """The path of a member."""
+    """The path of a member, and how many bytes it may have."""
 
     path: str
+    most: int = MAX_MEMBER
 
 
-def copy_member(jail: Jail, archive: BinaryIO, path: str, out: BinaryIO) -> int:
-    """Copy a member of `archive` to the empty file `out`; returns its size in bytes.
+class _Bounded(io.RawIOBase):
+    """Writes to a file, and no more than so many bytes."""
+
+    def __init__(self, out: BinaryIO, wanted: MemberPath) -> None:
+        self._out, self._wanted, self._left = out, wanted, wanted.most
+
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]
+        self._left -= len(data)
+        if self._left < 0:
+            raise _refused(self._wanted.path, f"one of more than {self._wanted.most} bytes")
+        return self._out.write(data)
+
+
+def copy_member(
+    jail: Jail, archive: BinaryIO, path: str, out: BinaryIO, *, most: int = MAX_MEMBER
+) -> int:
+    """Copy a member of `archive` to the empty file `out`; returns its size, at most `most` bytes.
 
     Raises `InputMismatchError` where there is no such file, or more than one, `ArchiveError` for
     what is no sound archive, and as `Jail.run` does.
     """
-    return jail.run(MEMBER, [archive], MemberPath(path=path), outputs=[out])
+    return jail.run(MEMBER, [archive], MemberPath(path=path, most=most), outputs=[out])
 
 
 class MemberFetcher:
@@ -75,7 +94,7 @@ def _copy(files: Sequence[BinaryIO], parameters: MemberPath, scratch: Scratch) -
         found += 1
         if found > 1:
             raise _refused(parameters.path, "more than one")
-        return out
+        return cast("BinaryIO", _Bounded(out, parameters))
 
     size, datas = None, 0
     for member in members(archive, copier=copier, scratch=scratch):
@@ -107,7 +126,7 @@ MEMBER = Reader(
     read=_copy,
     parameters=MemberPath,
     result=TypeAdapter(int),
-    limits=JailLimits(seconds=300, answer=1 << 10, scratch_files=8, scratch=8 << 30),
+    limits=JailLimits(seconds=300, answer=1 << 10, scratch_files=8, scratch=MAX_MEMBER),
     errors=(InputMismatchError, ArchiveError),
 )
 """Copies one file out of an archive."""

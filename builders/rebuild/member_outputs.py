@@ -23,11 +23,11 @@ def take_members(
     """Return the outputs with those members, sorted by name; their files are left in `folder`.
 
     A member that is not there, or not to be read within the limits of the jail, is no output: its
-    artefact is MISSING. Raises `BuildFailedError` where the build left a file of that name, and
-    `JailUnavailableError`.
+    artefact is MISSING. They count towards the recipe's limit of scratch space. Raises
+    `BuildFailedError` where the build left a file of that name, and `JailUnavailableError`.
     """
     names = {output.name for output in outputs}
-    found = list(outputs)
+    found, room = list(outputs), recipe.limits.scratch - sum(o.size for o in outputs)
     for artefact in recipe.artefacts:
         if artefact.member is None:
             continue
@@ -42,11 +42,12 @@ def take_members(
         target = folder / artefact.name
         try:
             with (folder / file).open("rb") as archive, target.open("xb") as out:
-                copy_member(jail, archive, path, out)
+                copy_member(jail, archive, path, out, most=room)
         except (ArchiveError, InputMismatchError, JailFailedError):
             target.unlink()
             continue
         size, digest = target.stat().st_size, digest_file(target)
+        room -= size
         part = OutputKind.ARTEFACT
         found.append(Output(name=artefact.name, size=size, sha256=digest, part=part))
     return tuple(sorted(found, key=lambda output: output.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,16 @@ def test_a_file_inside_of_an_output_is_an_output_of_its_own(
         name="tool", size=4, sha256=Digest.of(b"tool"), part=OutputKind.ARTEFACT
     )
     assert (tmp_path / "kept/tool").read_bytes() == b"tool"
+
+
+@pytest.mark.parametrize(("size", "outputs"), [(1 << 20, 2), (20 << 20, 1)])
+def test_a_member_that_fills_the_scratch_space_is_no_output(
+    tmp_path: Path, make_tar: Maker, size: int, outputs: int
+) -> None:
+    archive = gzip.compress(make_tar({"bin/tool": bytes(size)}))
+    loaded = recipe(tmp_path, limits={"scratch": "16MiB"})
+    assert len(built(tmp_path, loaded, OpenJail(), all_tar=archive)) == outputs
+    assert (tmp_path / "kept/tool").exists() is (outputs == 2)
 
 
 @pytest.mark.parametrize("data", [b"no archive", b""])
