@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -20,9 +21,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from builders.core.errors import InfrastructureError
+from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
-from pipelines.center.reload import note_deployed
+from pipelines.center.reload import check_takeover, keep_copy, note_deployed
 from pipelines.nightly.record import night_id
 from pipelines.services.environment import client_environment, read_auth
 
@@ -117,9 +118,12 @@ class PrefectApi:
 def apply_deployments(center: Center) -> tuple[str, ...]:
     """Make the work pool and every deployment, or bring them up to date; returns their names.
 
-    They are read from SAMEBITS_PREFECT_FILE, by default `infra/prefect.yaml` of this checkout.
-    Raises `InfrastructureError`.
+    They are read from SAMEBITS_PREFECT_FILE, by default `infra/prefect.yaml` of this checkout. From
+    here on the center's file is the last usable one of its flow runs. Raises `InfrastructureError`.
     """
+    with suppress(UsageError):  # what services that run cannot take over counts from `center up` on
+        check_takeover(center)
+        keep_copy(center)
     file = Path(os.environ.get("SAMEBITS_PREFECT_FILE") or _FILE).absolute()
     command = [sys.executable, "-m", "pipelines.flows.deploy", str(file), str(center.concurrency)]
     try:

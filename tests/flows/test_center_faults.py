@@ -73,7 +73,7 @@ def test_a_server_that_is_started_again_in_mid_run_costs_nothing(
     wait_until(lambda: supervisor.server(stand.center).pid() is None)
     stand.up()
     wait_until(stand.api.answers)
-    assert stand.wait(asked)["state_type"] == "COMPLETED"
+    stand.complete(asked)
     assert len(stand.runs("patient")) == 1
     stand.assert_nothing_left(engine)
 

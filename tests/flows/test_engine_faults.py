@@ -75,7 +75,7 @@ def test_an_engine_that_is_started_again_in_mid_build_costs_a_try_and_no_verdict
     own.start()
     wait_until(lambda: bool(begun(stand.center.runs, attempt=2)))
     (begun(stand.center.runs, attempt=2)[0] / "go").touch()
-    assert stand.wait(asked)["state_type"] == "COMPLETED"
+    stand.complete(asked)
     (run,) = stand.runs(number.name.lower())
     place = f"releases/lab/{number.name.lower()}/1/stand/{run}"
     report = json.loads((stand.center.home / "store/private" / place / "report.json").read_text())

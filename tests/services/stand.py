@@ -105,10 +105,14 @@ class Stand:
             assert time.monotonic() < until, f"it stays {run['state_type']}\n{self.logs()}"
             time.sleep(0.3)
 
-    def night(self, flow_run: str) -> str:
+    def complete(self, flow_run: str) -> dict[str, Any]:
+        """Wait for a flow run that completes; returns it."""
         run = self.wait(flow_run)
         assert run["state_type"] == "COMPLETED", (run["state"], self.logs())
-        return night_of(run)
+        return run
+
+    def night(self, flow_run: str) -> str:
+        return night_of(self.complete(flow_run))
 
     def shards(self, night: str) -> list[str]:
         """Return the states of the shards of a night."""
