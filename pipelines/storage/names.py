@@ -22,6 +22,7 @@ _LOG = "public/log/"
 _MUTABLE = frozenset({f"{_LOG}checkpoint"})
 _SHOWN = 120
 _PLAIN = re.compile(r"(?!\.\.?$)[A-Za-z0-9._-]+")  # text of which nothing is encoded
+_PLAIN_KEY = re.compile(rf"(public|private)(/(?!\.\.?(/|$))[A-Za-z0-9._-]{{1,{MAX_SEGMENT}}})+")
 _CONTENT = re.compile(
     r"(?:public/cas|private/cas|private/vault)/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})"
 )
@@ -78,6 +79,8 @@ def decode(segment: str) -> str:
 
 def check_key(key: str) -> str:
     """Return `key` when it can name an object; raises `UsageError` with what is wrong."""
+    if len(key) <= MAX_KEY and _PLAIN_KEY.fullmatch(key):
+        return key
     first, *rest = key.split("/")
     if first not in _VISIBILITIES or not rest:
         raise _bad("an object's name has no visibility", key, "public/... or private/...")

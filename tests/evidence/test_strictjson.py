@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.strictjson import MAX_DEPTH, read_object
@@ -60,3 +65,36 @@ def test_what_is_deeper_than_python_goes_is_refused() -> None:
     data = b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
     with pytest.raises(MalformedError, match="levels"):
         read_object(data, what="it", limit=1 << 20)
+
+
+def _bounds(value: Any) -> tuple[int, int]:
+    """Return how many levels a value has, and how many values and keys are below it."""
+    below = [*value.values()] if isinstance(value, dict) else value
+    if not isinstance(below, list):
+        return 1, 0
+    found = [_bounds(one) for one in below]
+    own = len(below) * (2 if isinstance(value, dict) else 1)
+    return 1 + max((level for level, _ in found), default=0), own + sum(n for _, n in found)
+
+
+_TEXT = st.text(alphabet='[]{}",:\\ax', max_size=8)
+_VALUES = st.recursive(
+    st.integers(0, 9) | st.none() | _TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXT, inner, max_size=4),
+    max_leaves=30,
+)
+
+
+@given(_VALUES, st.integers(0, MAX_DEPTH), st.integers(0, 120))
+def test_the_bounds_are_those_of_the_values_whatever_the_text_holds(
+    value: Any, deeper: int, nodes: int
+) -> None:
+    for _ in range(deeper):
+        value = [value]
+    levels, count = _bounds(whole := {"a": value})
+    data = json.dumps(whole).encode()
+    if levels <= MAX_DEPTH and count <= nodes:
+        assert read_object(data, what="it", limit=9999, nodes=nodes) == whole
+    else:
+        with pytest.raises(MalformedError, match="at most"):
+            read_object(data, what="it", limit=9999, nodes=nodes)
