@@ -19,6 +19,7 @@ from builders.core.digest import CHUNK
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.authenticode import verify_authenticode
 from pipelines.judge.signatures.der import DerError, der_header
+from pipelines.judge.signatures.pe_checksum import PeChecksum
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
     SignatureFault,
@@ -106,7 +107,7 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
         raise BadSignatureError(SignatureFault.LAYOUT, what)
     entry = struct.pack("<II", own.size + padding, signed.size - signed.table)
     shipped.seek(signed.table)
-    checksum = _Checksum()
+    checksum = PeChecksum()
     rebuilt.seek(0)
     head = bytearray(rebuilt.read(own.entry + _ENTRY))
     head[own.checksum : own.checksum + _CHECKSUM] = bytes(_CHECKSUM)
@@ -132,27 +133,6 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
         pieces.append(Derived(data=bytes(padding).hex()))
     pieces.append(Taken(offset=signed.table, length=signed.table_size, why="certificate-table"))
     return SplicePlan(pieces=tuple(pieces))
-
-
-class _Checksum:
-    """The checksum of the optional header: a 16-bit one's complement sum, and the length."""
-
-    def __init__(self) -> None:
-        self._sum = self._size = 0
-        self._odd = b""
-
-    def add(self, data: bytes | bytearray) -> None:
-        self._size += len(data)
-        data = self._odd + bytes(data)
-        whole = len(data) & ~1
-        self._odd = data[whole:]
-        # The sum of 16-bit words modulo 0xffff is that of the number that they make.
-        self._sum = (self._sum + int.from_bytes(data[:whole], "little")) % 0xFFFF
-
-    def value(self) -> int:
-        rest = int.from_bytes(self._odd, "little")
-        total = (self._sum + rest) % 0xFFFF
-        return (total or 0xFFFF) + self._size
 
 
 def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
