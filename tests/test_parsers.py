@@ -32,10 +32,17 @@ IN_JAIL = {
     "pipelines.infer.wheel.facts",
     "pipelines.judge.copied",
     "pipelines.judge.signatures.authenticode",
+    "pipelines.judge.signatures.cab",
     "pipelines.judge.signatures.der",
     "pipelines.judge.signatures.graft",
+    "pipelines.judge.signatures.msi",
+    "pipelines.judge.signatures.page_hashes",
     "pipelines.judge.signatures.pe",
+    "pipelines.judge.signatures.pe_image",
+    "pipelines.judge.signatures.pins",
     "pipelines.judge.signatures.pkcs7",
+    "pipelines.judge.signatures.shown",
+    "pipelines.judge.signatures.signed_data",
 }
 OUTSIDE = {
     "builders.core.yamlfile": "recipes and policies, which people review: no tags, size bounded",

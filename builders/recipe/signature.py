@@ -14,6 +14,8 @@ from builders.core.frozen_model import FrozenModel
 class SignedFormat(StrEnum):
     """Formats of signed files."""
 
+    CAB = "cab"
+    MSI = "msi"
     PE = "pe"
 
 
