@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from builders.core.digest import Digest
 from builders.core.frozen_model import FrozenModel
+
+MAX_KEY = 256 << 10
+
+KeyFingerprint = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+"""Of an OpenPGP key of version 4; those of version 6 are SHA-256 digests."""
+SignerPin = Digest | KeyFingerprint
 
 
 class SignedFormat(StrEnum):
     """Formats of signed files."""
 
-    CAB = "cab"
-    MSI = "msi"
     PE = "pe"
+    RPM = "rpm"
+
+
+WITH_KEYS = frozenset({SignedFormat.RPM})
+"""Formats whose signatures do not bring the keys that they are verified with."""
+WITH_FINGERPRINTS = frozenset({SignedFormat.RPM})
+"""Formats whose signers are named by fingerprints of OpenPGP keys."""
 
 
 class PinnedSignature(FrozenModel):
@@ -24,13 +35,21 @@ class PinnedSignature(FrozenModel):
 
     format: Annotated[SignedFormat, Field(description="How the file is signed.")]
     signers: Annotated[
-        tuple[Digest, ...],
+        tuple[SignerPin, ...],
         Field(
             min_length=1,
             max_length=16,
-            description="SHA-256 of each signer's certificate; all of them have to sign.",
+            description="SHA-256 of each signer's certificate, or the fingerprint of its OpenPGP "
+            "key (the subkey, if that signs); all of them have to sign.",
         ),
     ]
+    keys: Annotated[
+        tuple[Annotated[str, Field(max_length=MAX_KEY)], ...],
+        Field(
+            max_length=16,
+            description="The public keys of the signers, armored, where signatures bring none.",
+        ),
+    ] = ()
     certificates: Annotated[
         tuple[Digest, ...],
         Field(
@@ -45,3 +64,13 @@ class PinnedSignature(FrozenModel):
             description="SHA-256 of the certificates of time-stamp authorities that count.",
         ),
     ] = ()
+
+    @model_validator(mode="after")
+    def _has_what_its_format_needs(self) -> Self:
+        if bool(self.keys) is not (self.format in WITH_KEYS):
+            raise ValueError(
+                f"expected {'' if self.format in WITH_KEYS else 'no '}keys for format {self.format}"
+            )
+        if self.format not in WITH_FINGERPRINTS and any(isinstance(s, str) for s in self.signers):
+            raise ValueError("expected SHA-256 digests as signers: 64 lower-case hex digits")
+        return self

@@ -81,7 +81,8 @@ def signature_lines(finding: Finding) -> Iterator[str]:
         return
     for one in graft.signers:
         stamp = f", time stamp {one.stamped_on:%Y-%m-%dT%H:%M:%SZ}" if one.stamped_on else ""
-        yield f"- signed by {escaped(one.subject)}, certificate sha256 {one.certificate}{stamp}"
+        what = "key" if isinstance(one.certificate, str) else "certificate sha256"
+        yield f"- signed by {escaped(one.subject)}, {what} {one.certificate}{stamp}"
     sizes = Counter[str]()
     for part in graft.carried:
         sizes[part.why] += part.length

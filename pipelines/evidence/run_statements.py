@@ -178,8 +178,13 @@ def _signature(found: Graft | Refused | None) -> VendorSignature | None:
     return VendorSignature(
         format=found.format,
         signers=tuple(
-            SignatureBy(certificate=DigestSet(sha256=s.certificate), stamped_on=s.stamped_on)
+            SignatureBy(
+                certificate=None if isinstance(by, str) else DigestSet(sha256=by),
+                key=by if isinstance(by, str) else None,
+                stamped_on=s.stamped_on,
+            )
             for s in found.signers
+            for by in (s.certificate,)
         ),
         grafted=FileDigest(digest=DigestSet(sha256=found.sha256), size=found.size),
         taken=found.taken,

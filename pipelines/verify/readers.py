@@ -15,5 +15,4 @@ READERS = (
     "pipelines.judge.copied:FILES",
     "pipelines.judge.signatures.graft:PLAN",
     "pipelines.judge.signatures.graft:VERIFY",
-    "pipelines.judge.signatures.shown:SHOW",
 )

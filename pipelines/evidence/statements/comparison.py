@@ -14,6 +14,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from builders.core.enums import Verdict
+from builders.recipe.signature import KeyFingerprint
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import (
     NAMESPACE,
@@ -97,11 +98,19 @@ class Shipped(StatementPart):
 
 
 class SignatureBy(StatementPart):
-    """A signature by a pinned signer, named by the SHA-256 of its certificate."""
+    """A signature by a pinned signer, named by its certificate or its OpenPGP key."""
 
-    certificate: DigestSet
+    certificate: DigestSet | None = None
+    """Of its DER; of an OpenPGP key of version 6, its fingerprint."""
+    key: KeyFingerprint | None = None
     stamped_on: Time | None = None
     """When a pinned authority of time stamps saw it."""
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if (self.certificate is None) is (self.key is None):
+            raise ValueError("expected a certificate or a key")
+        return self
 
 
 class CarriedBytes(StatementPart):

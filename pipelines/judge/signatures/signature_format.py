@@ -5,7 +5,7 @@ Reports hold these values, so nothing here imports what reads signatures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, BinaryIO
@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field
 
 from builders.core.digest import Digest
 from builders.core.frozen_model import FrozenModel
-from builders.recipe.signature import PinnedSignature, SignedFormat
+from builders.recipe.signature import PinnedSignature, SignedFormat, SignerPin
 from pipelines.judge.signatures.splice import Length, Offset, SpliceLimits, SplicePlan, Why
 
 MAX_DETAIL = 500
@@ -31,8 +31,6 @@ class SignatureFault(StrEnum):
     UNLIKE = "bytes-differ"
     """Our bytes with the signature are not the shipped file."""
     SIGNED_OTHER_BYTES = "signed-other-bytes"
-    PAGE_HASHES = "page-hashes-differ"
-    """Digests of the pages of a program are not those of ours."""
     INVALID = "signature-invalid"
     UNEXPECTED_SIGNER = "unexpected-signer"
     MISSING_SIGNER = "missing-signer"
@@ -44,6 +42,15 @@ class SignatureFault(StrEnum):
     SLACK = "data-in-slack"
     TRAILING = "trailing-bytes"
     WEAK_DIGEST = "weak-digest"
+    UNKNOWN_CRITICAL = "unknown-critical"
+    DIGEST = "digest-differs"
+    """What a file says of its own digests or sizes is not what our bytes have."""
+    NOT_COVERED = "bytes-not-covered"
+    FILE_SIGNATURES = "file-signatures"
+    ENTRY_OUTSIDE = "entry-outside"
+    OVERLAP = "entries-overlap"
+    REGION = "wrong-region"
+    WRONG_HEADER = "tag-in-wrong-header"
 
 
 class Refused(FrozenModel):
@@ -65,13 +72,25 @@ class BadSignatureError(Exception):
 class Signer(FrozenModel):
     """One signature that verified. Dates are reported and decide nothing."""
 
-    certificate: Digest
-    """SHA-256 of its DER; of OpenPGP, that of the key's fingerprint packet."""
+    certificate: SignerPin
+    """SHA-256 of its DER; of OpenPGP, the fingerprint of the key."""
     subject: Annotated[str, Field(max_length=512)]
     not_before: AwareDatetime
-    not_after: AwareDatetime
+    not_after: AwareDatetime | None
+    """None for an OpenPGP key that does not expire."""
     stamped_on: AwareDatetime | None = None
     """When a pinned time-stamp authority saw it."""
+
+
+def check_signers(signers: Sequence[Signer], pinned: PinnedSignature) -> None:
+    """Require one signature by each pinned signer; raises `BadSignatureError`."""
+    missing = set(pinned.signers) - {signer.certificate for signer in signers}
+    if missing:
+        what = f"no signature of {', '.join(sorted(map(str, missing)))}"
+        raise BadSignatureError(SignatureFault.MISSING_SIGNER, what)
+    if len(signers) > len(set(pinned.signers)):
+        what = f"{len(signers)} signatures by {len(set(pinned.signers))} signers"
+        raise BadSignatureError(SignatureFault.DUPLICATE, what)
 
 
 class Uncovered(FrozenModel):
@@ -87,14 +106,6 @@ class VerifiedSignatures(FrozenModel):
 
     signers: tuple[Signer, ...]
     uncovered: Annotated[tuple[Uncovered, ...], Field(max_length=10_000)]
-
-
-class FoundPins(FrozenModel):
-    """What a recipe would pin for a file."""
-
-    pinned: PinnedSignature
-    names: dict[str, str]
-    """Whose a pin is, by the pin."""
 
 
 class CarriedRange(FrozenModel):
@@ -129,5 +140,3 @@ class SignatureFormat:
     verify: Callable[[BinaryIO, PinnedSignature], VerifiedSignatures]
     """Of the signed file; raises `BadSignatureError`."""
     limits: SpliceLimits
-    pins: Callable[[BinaryIO], FoundPins] | None = None
-    """What a recipe would pin for a file as it is; raises `BadSignatureError`."""

@@ -8,7 +8,7 @@ off as ours.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, BinaryIO, Literal
 
@@ -63,6 +63,8 @@ class SpliceLimits:
     """Bytes of ours that are left out."""
     derived: int
     taken: int
+    left_out: Callable[[BinaryIO], tuple[int, int]] | None = None
+    """Where in our file bytes may be left out; anywhere without it."""
 
 
 class Spliced(FrozenModel):
@@ -81,7 +83,7 @@ def splice(
     plan: SplicePlan, own: BinaryIO, shipped: BinaryIO, out: BinaryIO, limits: SpliceLimits
 ) -> Spliced:
     """Write the file that a plan says to `out`; raises `SpliceError`, then `out` is of no use."""
-    _check(plan, own.seek(0, 2), limits)
+    _check(plan, own, limits)
     digest, size = hashlib.sha256(), 0
     for piece in plan.pieces:
         if isinstance(piece, Taken) and piece.offset != size:
@@ -98,22 +100,23 @@ def splice(
     )
 
 
-def _check(plan: SplicePlan, size: int, limits: SpliceLimits) -> None:
+def _check(plan: SplicePlan, own: BinaryIO, limits: SpliceLimits) -> None:
+    size = own.seek(0, 2)
     at = replaced = derived = taken = 0
     for piece in plan.pieces:
         match piece:
             case Own():
                 if piece.offset < at:
                     raise SpliceError("our bytes would be used twice or out of order")
-                replaced += piece.offset - at
+                replaced += _left_out(at, piece.offset, own, limits)
                 at = piece.offset + piece.length
             case Taken():
                 taken += piece.length
             case Derived():
                 derived += len(piece.data) // 2
-    replaced += size - at
     if at > size:
         raise SpliceError(f"it uses {at} bytes of ours, of {size}")
+    replaced += _left_out(at, size, own, limits)
     for what, found, most in (
         ("bytes of ours that are left out", replaced, limits.replaced),
         ("derived bytes", derived, limits.derived),
@@ -121,6 +124,15 @@ def _check(plan: SplicePlan, size: int, limits: SpliceLimits) -> None:
     ):
         if found > most:
             raise SpliceError(f"{found} {what}, at most {most}")
+
+
+def _left_out(begin: int, end: int, own: BinaryIO, limits: SpliceLimits) -> int:
+    """Return how many bytes of ours are left out there; raises where the format allows none."""
+    if begin < end and limits.left_out:
+        first, last = limits.left_out(own)
+        if not first <= begin < end <= last:
+            raise SpliceError(f"our bytes {begin} to {end} would be left out")
+    return end - begin
 
 
 def _bytes(piece: Own | Taken | Derived, own: BinaryIO, shipped: BinaryIO) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.signature_format import Graft
 from tests.judge.signatures import pe_tricks
@@ -44,7 +45,7 @@ def accepts(tool: str, shipped: bytes, pins: PinnedSignature, folder: Path) -> b
     """Say whether a tool verifies a file that it may trust all pinned certificates of."""
     (folder / "signed.efi").write_bytes(shipped)
     trusted = [*pins.signers, *pins.time_stamps, *pins.certificates]
-    pems = [ssl.DER_cert_to_PEM_cert(VENDORS[one].der) for one in trusted]
+    pems = [ssl.DER_cert_to_PEM_cert(VENDORS[Digest(str(one))].der) for one in trusted]
     for number, pem in enumerate(["".join(pems), *pems]):
         (folder / f"{number}.pem").write_text(pem)
     signed, bundle = folder / "signed.efi", folder / "0.pem"

@@ -65,3 +65,19 @@ def test_a_plan_that_takes_beyond_the_end_is_refused() -> None:
     short = SplicePlan(pieces=(Own(offset=0, length=10), Taken(offset=10, length=9, why="x")))
     with pytest.raises(SpliceError, match="ends before"):
         splice(short, io.BytesIO(OURS), io.BytesIO(THEIRS[:12]), io.BytesIO(), LIMITS)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [Own(offset=0, length=1), *GOOD[1:]],
+        [*GOOD[:2], Own(offset=5, length=5), *GOOD[3:]],
+        [*GOOD[:2], Own(offset=4, length=5)],
+    ],
+)
+def test_a_plan_leaves_out_nothing_but_what_its_format_replaces(pieces: list[Piece]) -> None:
+    kept = SpliceLimits(replaced=9, derived=2, taken=9, left_out=lambda _: (2, 4))
+    files = io.BytesIO(OURS), io.BytesIO(THEIRS)
+    assert splice(SplicePlan(pieces=tuple(GOOD)), *files, io.BytesIO(), kept).size == len(THEIRS)
+    with pytest.raises(SpliceError, match="would be left out"):
+        splice(SplicePlan(pieces=tuple(pieces)), *files, io.BytesIO(), kept)

@@ -1,0 +1,217 @@
+"""OpenPGP signatures: those that count, and each way in which one must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+
+from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.openpgp import verify_openpgp
+from pipelines.judge.signatures.openpgp_packets import OpenPgpError, dearmored
+from pipelines.judge.signatures.signature_format import BadSignatureError
+from tests.judge.signatures.pgp_signing import (
+    CREATED,
+    PgpKey,
+    Signature,
+    armor,
+    ed25519_key,
+    mpi,
+    packet,
+    subpacket,
+)
+
+DATA = b"the bytes that are signed\n"
+ADA, EVE = ed25519_key(), ed25519_key("Eve <eve@example.com>")
+RSA = PgpKey(rsa.generate_private_key(public_exponent=65537, key_size=2048), 1)
+SUBKEY = ed25519_key(created=CREATED + 1)
+MODERN = PgpKey(ed25519.Ed25519PrivateKey.generate(), 27, version=6)
+
+
+def pins(*signers: PgpKey, keys: tuple[str, ...] = ()) -> PinnedSignature:
+    return PinnedSignature.model_validate(
+        {
+            "format": "rpm",
+            "signers": [one.fingerprint for one in signers],
+            "keys": keys or [one.armored for one in signers],
+        }
+    )
+
+
+def verified(packets: bytes, pinned: PinnedSignature, data: bytes = DATA) -> Any:
+    return verify_openpgp(packets, lambda h: h.update(data), pinned)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(ADA, id="Ed25519 of version 4"),
+        pytest.param(MODERN, id="Ed25519 of version 6"),
+        pytest.param(PgpKey(ed448.Ed448PrivateKey.generate(), 28), id="Ed448"),
+        pytest.param(PgpKey(ec.generate_private_key(ec.SECP256R1()), 19), id="ECDSA"),
+        pytest.param(RSA, id="RSA"),
+        pytest.param(PgpKey(dsa.generate_private_key(1024), 17), id="DSA"),  # noqa: S505
+        pytest.param(replace(ADA, certified_by=2), id="a key that signed itself with SHA-1"),
+    ],
+)
+@pytest.mark.parametrize("digest", [8, 12])
+def test_a_signature_by_a_pinned_key_verifies(key: PgpKey, digest: int) -> None:
+    made = Signature(by=key, digest=digest).packet(DATA)
+    (found,) = verified(made, pins(key))
+    assert str(found.signer.certificate) == key.fingerprint
+    assert found.signer.subject == "Ada <ada@example.com>"
+    assert found.signer.not_after is None
+    bare = b"".join(made[one.offset :][: one.length] for one in found.uncovered)
+    assert key.key_id in bare
+    assert len(bare) < 40
+    with pytest.raises(BadSignatureError, match="does not verify"):
+        verified(made, pins(key), DATA + b" ")
+
+
+def test_the_end_of_a_key_is_reported_and_decides_nothing() -> None:
+    old = replace(ADA, key_expires=3600)
+    (found,) = verified(Signature(by=old).packet(DATA), pins(old))
+    assert found.signer.not_after == datetime.fromtimestamp(CREATED, UTC) + timedelta(hours=1)
+
+
+def test_a_subkey_signs_and_is_reported_with_the_name_of_its_primary_key() -> None:
+    block = armor(ADA.block(ADA.subkey(SUBKEY)))
+    made = Signature(by=SUBKEY).packet(DATA)
+    (found,) = verified(made, pins(SUBKEY, keys=(block,)))
+    assert (found.signer.certificate, found.signer.subject) == (SUBKEY.fingerprint, ADA.user)
+    for damaged in (ADA.subkey(SUBKEY, bound=False), ADA.subkey(SUBKEY, claimed=False)):
+        with pytest.raises(BadSignatureError, match="is in no key of the recipe"):
+            verified(made, pins(SUBKEY, keys=(armor(ADA.block(damaged)),)))
+
+
+def test_two_signatures_are_both_verified() -> None:
+    both = Signature(by=ADA).packet(DATA) + Signature(by=RSA).packet(DATA)
+    found = verified(both, pins(ADA, RSA))
+    assert {str(one.signer.certificate) for one in found} == {ADA.fingerprint, RSA.fingerprint}
+    with pytest.raises(BadSignatureError, match=RSA.fingerprint):
+        verified(both, pins(ADA))
+
+
+def by(**fields: Any) -> Callable[[], bytes]:
+    return lambda: Signature(**{"by": ADA, **fields}).packet(DATA)
+
+
+NOTATION = subpacket(20, b"\x80\0\0\0\0\1\0\1xy", critical=True)
+TRICKS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "nothing": ("signature-missing", lambda: b""),
+    "no packet": ("signature-unreadable", lambda: b"\0" * 20),
+    "a packet that ends early": ("signature-unreadable", lambda: by()()[:-1]),
+    "a packet of indeterminate length": (
+        "signature-unreadable",
+        lambda: bytes([0x8B]) + Signature(by=ADA).body(DATA),
+    ),
+    "a packet in parts": (
+        "signature-unreadable",
+        lambda: b"\xc2\xe0" + Signature(by=ADA).body(DATA),
+    ),
+    "a padding packet": ("data-in-slack", lambda: by()() + packet(21, b"anything")),
+    "a marker packet": ("data-in-slack", lambda: packet(10, b"PGP") + by()()),
+    "a user ID beside it": ("data-in-slack", lambda: by()() + packet(13, b"anything")),
+    "version 3": ("signature-unreadable", by(version=3)),
+    "version 6 by a key of version 4": ("signature-unreadable", by(version=6)),
+    "over text": ("signature-unreadable", by(kind=1)),
+    "over a key": ("signature-unreadable", by(kind=0x13)),
+    "MD5": ("weak-digest", by(digest=1)),
+    "SHA-1": ("weak-digest", by(digest=2)),
+    "another algorithm": ("signature-unreadable", by(algorithm=1)),
+    "ML-DSA": ("signature-unreadable", by(algorithm=31)),
+    "over other bytes": (
+        "signed-other-bytes",
+        lambda: Signature(by=ADA).packet(DATA + b"other"),
+    ),
+    "a signature that is wrong": ("signature-invalid", by(material=mpi(1) + mpi(2))),
+    "another number behind it": ("signature-unreadable", by(rest=b"\0\0")),
+    "a number with zeros in front": (
+        "signature-unreadable",
+        by(material=b"\0\x09\0\1" + mpi(2)),
+    ),
+    "a number that is too large": ("signature-unreadable", by(material=mpi(1 << 300) + mpi(2))),
+    "another prefix of the digest": ("data-in-slack", by(prefix=b"\0\0")),
+    "an unknown critical subpacket": (
+        "unknown-critical",
+        by(more=subpacket(99, b"x", critical=True)),
+    ),
+    "a critical notation": ("unknown-critical", by(more=NOTATION)),
+    "a notation that is not signed": (
+        "unexpected-attribute",
+        by(unhashed=ADA.key_id + NOTATION),
+    ),
+    "a time that is not signed": (
+        "unexpected-attribute",
+        by(unhashed=subpacket(2, b"\0\0\0\0")),
+    ),
+    "the issuer twice": ("duplicate", by(unhashed=ADA.key_id * 2)),
+    "another issuer beside the right one": ("unexpected-signer", by(unhashed=EVE.key_id)),
+    "two fingerprints": ("unexpected-signer", by(unhashed=EVE.issuer)),
+    "a key that is not pinned": ("unexpected-signer", by(by=EVE)),
+    "a key that is not pinned and names one that is": (
+        "signature-invalid",
+        by(by=EVE, issuer=ADA.issuer, unhashed=b""),
+    ),
+    "no issuer": ("unexpected-signer", by(issuer=b"", unhashed=b"")),
+    "no time": ("signature-unreadable", by(created=b"")),
+    "two times": ("signature-unreadable", by(created=subpacket(2, b"\0\0\0\1") * 2)),
+    "a subpacket beyond its area": ("signature-unreadable", by(unhashed=b"\x30\x10abc")),
+    "a fingerprint of another version": (
+        "signature-unreadable",
+        by(issuer=subpacket(33, b"\6" + bytes.fromhex(ADA.fingerprint)), unhashed=b""),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRICKS)
+def test_a_signature_that_must_not_count(name: str) -> None:
+    fault, made = TRICKS[name]
+    with pytest.raises(BadSignatureError) as error:
+        verified(made(), pins(ADA))
+    assert error.value.refused.fault == fault, error.value.refused
+
+
+def test_a_salt_of_the_wrong_size_is_not_read() -> None:
+    made = Signature(by=MODERN, digest=10).packet(DATA)
+    with pytest.raises(BadSignatureError, match="a salt of 16 bytes"):
+        verified(made, pins(MODERN))
+
+
+@pytest.mark.parametrize(
+    ("block", "why"),
+    [
+        (armor(b""), "cannot be read"),
+        (armor(packet(13, b"ada")), "no public key"),
+        (armor(ADA.block() + EVE.block()), "two public keys"),
+        (armor(packet(5, ADA.body)), "no public key"),
+        (armor(replace(ADA, certified_by=0).block()), "is in no key of the recipe"),
+        (armor(ADA.block() + packet(2, b"\4\x20")), "is revoked"),
+        ("text\n" + ADA.armored, "exactly one ASCII armor"),
+    ],
+)
+def test_a_key_that_must_not_be_used(block: str, why: str) -> None:
+    with pytest.raises(BadSignatureError, match=why):
+        verified(by()(), pins(ADA, keys=(block,)))
+
+
+def test_an_armor_is_one_text_with_nothing_around_it() -> None:
+    data = by()()
+    good = armor(data, "SIGNATURE").encode()
+    assert dearmored(good) == data
+    lines = good.split(b"\n")
+    for bad in (
+        b"text\n" + good,
+        good + b"text\n",
+        good + good,
+        good.replace(b"SIGNATURE", b"MESSAGE"),
+        b"\n".join([*lines[:-2], b"=AAAA", *lines[-2:]]),
+        b"\n".join([lines[0], b"Hash", *lines[1:]]),
+        good.replace(lines[2][:1], b"%", 1),
+    ):
+        with pytest.raises(OpenPgpError):
+            dearmored(bad)
