@@ -39,7 +39,7 @@ class DirectoryEntry:
 def read_directory(stream: IO[bytes], budget: Budget) -> list[DirectoryEntry]:
     """Return the entries of a seekable zip in directory order; raises `ArchiveError`."""
     total = stream.seek(0, 2)
-    start, size, count = _find_directory(stream, total)
+    start, size, count = find_directory(stream, total)
     if size > _MAX_DIRECTORY:
         raise ArchiveLimitError(
             "the directory of a zip archive is too large",
@@ -51,8 +51,8 @@ def read_directory(stream: IO[bytes], budget: Budget) -> list[DirectoryEntry]:
     return entries
 
 
-def _find_directory(stream: IO[bytes], total: int) -> tuple[int, int, int]:
-    """Return offset, size and number of entries of the central directory."""
+def find_directory(stream: IO[bytes], total: int) -> tuple[int, int, int]:
+    """Return offset, size and number of entries of the central directory; raises `ArchiveError`."""
     tail_at = max(0, total - _END.size - 0xFFFF)
     stream.seek(tail_at)
     tail = stream.read(total - tail_at)

@@ -24,6 +24,7 @@ from builders.jail.file_reader import Jail
 from builders.methods.clock import format_timestamp
 from builders.rebuild.member_outputs import take_members
 from builders.rebuild.outputs import take_outputs
+from builders.rebuild.packed_outputs import pack_outputs
 from builders.rebuild.plan import Plan
 from builders.rebuild.rebuild_result import Output, RebuildResult
 from builders.rebuild.staging import OUTPUTS, prepared_attempt
@@ -73,6 +74,7 @@ def rebuild(
             try:
                 outputs = take_outputs(mount / "out", folder / OUTPUTS, loaded.recipe)
                 outputs = take_members(outputs, folder / OUTPUTS, loaded.recipe, jail)
+                outputs = pack_outputs(outputs, folder / OUTPUTS, loaded.recipe, jail)
                 _require_room(folder, reason or outcome)
             except BuildFailedError as error:
                 outcome, reason = error.outcome, str(error)

@@ -58,6 +58,11 @@ def claim_of(loaded: LoadedRecipe, image: Digest) -> Claim:
         "platform": recipe.platform,
         "scripts": scripts,
     }
+    if packed := {a.name: a.packing for a in recipe.artefacts if a.packing}:
+        content["packing"] = {
+            name: packing.model_dump(mode="json", exclude_none=True)
+            for name, packing in packed.items()
+        }
     return Claim(digest=Digest.of(canonical_json(content)), content=content)
 
 

@@ -20,6 +20,7 @@ from builders.core.units import Duration, Size, between, parse_duration, parse_s
 from builders.core.yamlfile import Document, load_document, parse_model
 from builders.locators.locator import Locator, LocatorField, VaultLocator
 from builders.methods import BuildField
+from builders.packing import Packing
 from builders.recipe.signature import PinnedSignature
 
 ProductName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
@@ -99,6 +100,16 @@ _UNSHIPPED = (
 )
 
 
+MAX_PACKING = 4096
+"""Bytes of a packing as JSON: it says how to pack, and carries no data."""
+
+
+def _short(packing: Packing) -> Packing:
+    if (size := len(packing.model_dump_json().encode())) > MAX_PACKING:
+        raise ValueError(f"{size} bytes of declared text; expected at most {MAX_PACKING}")
+    return packing
+
+
 class Artefact(FrozenModel):
     """One shipped file."""
 
@@ -116,6 +127,11 @@ class Artefact(FrozenModel):
     signature: Annotated[
         PinnedSignature | None,
         Field(description="The vendor's signature on the shipped file, which no rebuild has."),
+    ] = None
+
+    packing: Annotated[
+        Annotated[Packing, AfterValidator(_short)] | None,
+        Field(description="How the file is packed again after the build, by declared parameters."),
     ] = None
 
     @property

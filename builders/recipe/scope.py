@@ -52,7 +52,8 @@ def scope_lines(recipe: Recipe) -> list[str]:
     }
     judged: dict[str, tuple[str, ...]] = {}
     for artefact in recipe.artefacts:
-        what = f"judged{_signed(artefact.signature)}"
+        packed = f", packed again as {artefact.packing}" if artefact.packing else ""
+        what = f"judged{packed}{_signed(artefact.signature)}"
         inside = f" (from {artefact.output})" if artefact.output else ""
         judged[what] = (*judged.get(what, ()), f"{artefact.name}{inside}")
     lines = {**judged, **unjudged}

@@ -148,6 +148,8 @@ def default_of(model: Model, name: str, field: FieldInfo) -> str:
         plain = model.model_construct(**{"id": "x", attribute: default}).model_dump(
             mode="json", include={attribute}, by_alias=True, warnings=False
         )[name]
+    if isinstance(plain, bool):
+        return f"`{str(plain).lower()}`"
     shown = plain.strip() if isinstance(plain, str) else f"{plain:g}"
     return f"`{shown}`"
 

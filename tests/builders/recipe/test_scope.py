@@ -95,7 +95,7 @@ def test_a_new_field_of_a_recipe_is_put_where_it_belongs() -> None:
     A new field of an artefact is part of the scope without being named.
     """
     assert set(Recipe.model_fields) == {*CLAIMED, *PATTERNS, "artefacts", *NEITHER}
-    assert set(Artefact.model_fields) == {"name", "shipped", "output", "signature"}
+    assert set(Artefact.model_fields) == {"name", "shipped", "output", "signature", "packing"}
     assert set(Input.model_fields) == {"role", "sha256", "opaque", "locator"}  # the last: neither
 
 
