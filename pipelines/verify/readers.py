@@ -4,7 +4,9 @@ READERS = (
     "builders.inputs.archive_member:MEMBER",
     "builders.inputs.source_archive:ARCHIVE",
     "builders.locators.dsc:COMPANIONS",
+    "builders.packing.repack:REPACK",
     "pipelines.explain.first_look:LOOK",
+    "pipelines.explain.packing.recover:PACKING",
     "pipelines.infer.debian.deb_content:DEB",
     "pipelines.infer.script.parts:PARTS",
     "pipelines.infer.wheel.comparison:COMPARISON",
@@ -15,5 +17,4 @@ READERS = (
     "pipelines.judge.copied:FILES",
     "pipelines.judge.signatures.graft:PLAN",
     "pipelines.judge.signatures.graft:VERIFY",
-    "pipelines.judge.signatures.shown:SHOW",
 )

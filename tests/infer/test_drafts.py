@@ -16,6 +16,7 @@ from builders.locators import parse_locator
 from builders.methods.wheel import WheelBuild
 from builders.recipe.claim import claim_of
 from pipelines.infer.journal import Scalar
+from pipelines.infer.packings import RecoveredPacking
 from pipelines.infer.target import Pin, Target
 from pipelines.infer.trial import explanations, load_draft
 from pipelines.infer.wheel.hypothesis import FileChange, WheelHypothesis, wheel_draft
@@ -75,6 +76,9 @@ TOOL = Tool(
     ),
 )
 START = WheelHypothesis(image="python-wheel", clock=BUILT)
+PACKING = RecoveredPacking(
+    TARGET.shipped.name, '{"format": "zip", "encoder": {"level": 9}}', "zip deflate level 9", 5.3
+)
 ONE_VALUE: dict[str, tuple[WheelHypothesis, dict[str, float]]] = {
     "image": (replace(START, image="python39-wheel"), {}),
     "tools": (replace(START, tools=(TOOL,)).because(wheel="WHEEL says so"), {"wheel": 6.0}),
@@ -89,6 +93,7 @@ ONE_VALUE: dict[str, tuple[WheelHypothesis, dict[str, float]]] = {
     "files": (replace(START, files=EVERYTHING.files), {"mode of tool/a b.txt": 12.0}),
     "folder_order": (replace(START, folder_order=hashed(7)), {"folder_order": 10.0}),
     "hash_seed": (replace(START, hash_seed=3), {"hash_seed": 2.3}),
+    "packings": (replace(START, packings=(PACKING,)), {f"packing of {PACKING.artefact}": 5.3}),
 }
 
 

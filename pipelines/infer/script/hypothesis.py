@@ -14,6 +14,7 @@ from builders.core.enums import Kind
 from builders.methods.clock import format_timestamp
 from builders.methods.script import ScriptBuild
 from pipelines.infer.journal import TIME_BITS, DraftReview, Scalar, Values, scalars_of
+from pipelines.infer.packings import RecoveredPacking, declared_packings, packing_rows
 from pipelines.infer.target import Target
 from pipelines.infer.trial import inferred_head, render_draft
 
@@ -66,6 +67,7 @@ class ScriptHypothesis:
     folder_order: str = HASHED
     clock: int | None = None
     source_date_epoch: int | None = None
+    packings: tuple[RecoveredPacking, ...] = ()
     evidence: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     def with_changes(self, changes: Iterable[Change]) -> ScriptHypothesis:
@@ -83,7 +85,9 @@ class ScriptHypothesis:
         found = {
             name: None if value == default else value for name, (value, default) in own.items()
         }
-        return found | {"clock": None if self.clock is None else format_timestamp(self.clock)}
+        packings = declared_packings(self.packings)
+        clock = None if self.clock is None else format_timestamp(self.clock)
+        return found | {"clock": clock, "packings": packings or None}
 
     @property
     def key(self) -> str:
@@ -97,10 +101,12 @@ class ScriptHypothesis:
     def scalars(self) -> tuple[Scalar, ...]:
         """Return every value that was chosen by looking at the shipped files."""
         known = dict(self.evidence)
-        return scalars_of(
+        rows = [
             (name, value, _BITS.get(name, _CHARACTER * len(str(value))), known.get(name, ""))
             for name, value in self.values().items()
-        )
+            if name != "packings"
+        ]
+        return scalars_of([*rows, *packing_rows(self.packings)])
 
 
 def script_draft(
@@ -116,4 +122,5 @@ def script_draft(
         kind=build.kind,
         build=build,
         values=hypothesis.values(),
+        packings=declared_packings(hypothesis.packings),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -57,12 +58,12 @@ def parts_of(stream: BinaryIO, scratch: Scratch = tempfile.TemporaryFile) -> dic
     copies: dict[str, _Capped] = {}
     left, characters = _ALL_TEXTS, _ALL_CHARACTERS
 
-    def copier(name: str, _inside: str) -> _Capped:
+    def copier(name: str, _inside: str) -> io.RawIOBase:
         return copies.setdefault(name, _Capped())
 
     found: dict[str, Part] = {}
     try:
-        listed = members(stream, LIMITS, copier=copier, scratch=scratch)
+        listed = members(stream, LIMITS, copier=copier, scratch=scratch)  # type: ignore[arg-type]
         for member in listed:
             copy = copies.pop(member.path, None)
             if member.container:
@@ -97,14 +98,19 @@ def texts_of(data: bytes, most: int = _TEXTS) -> frozenset[str]:
     return frozenset(match[0].decode("ascii") for match in found)
 
 
-class _Capped:
+class _Capped(io.RawIOBase):
     """Keeps the first bytes that are written to it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.kept = bytearray()
 
-    def write(self, data: bytes, /) -> None:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
         self.kept += data[: max(0, _MOST - len(self.kept))]
+        return len(data)
 
 
 def _read(files: Sequence[BinaryIO], _: Nothing, scratch: Scratch) -> dict[str, Part]:

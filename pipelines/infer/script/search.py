@@ -18,6 +18,7 @@ from pipelines.infer.journal import (
     SearchJournal,
     basis_digest,
 )
+from pipelines.infer.packings import RecoveredPacking, recovered
 from pipelines.infer.script.differences import Differences, compare_parts, remaining_causes
 from pipelines.infer.script.hypothesis import Change, ScriptedBuild, ScriptHypothesis, script_draft
 from pipelines.infer.script.parts import Parts, read_parts
@@ -36,11 +37,13 @@ from pipelines.judge.finding import worst_verdict
 from pipelines.verify.session import Session
 
 # Raised whenever the search would go another way, so that old journals are not reused.
-RULES = 1
+RULES = 2
 # What all inferred values of one recipe may carry together; more would be copying.
 MAX_BITS = 400.0
 _COMPARED = frozenset({Verdict.DIFFERENT, Verdict.MISSING})
 _LINES = 3
+_OTHER = 1000.0
+"""The weight of a difference in content."""
 _ANY_TIME = 1_600_000_000
 
 
@@ -83,9 +86,9 @@ class ScriptStrategy(SearchStrategy[ScriptHypothesis]):
         """Read the shipped files of `target` from the vault; raises as `TrialWorkspace.copy`."""
         super().__init__(target, workspace)
         self._build = build
+        self._files = {pin.name: workspace.copy(pin) for pin in target.artefacts}
         self._shipped: dict[str, Parts] = {
-            pin.name: read_parts(workspace.copy(pin), workspace.session.jail)
-            for pin in target.artefacts
+            name: read_parts(path, workspace.session.jail) for name, path in self._files.items()
         }
         self._nearest = ScriptHypothesis()
         self._found: dict[str, tuple[Differences, ...]] = {}
@@ -105,6 +108,8 @@ class ScriptStrategy(SearchStrategy[ScriptHypothesis]):
         if not stuck and not all(self.distance(last) < self.distance(trial) for trial in before):
             return list(queue)
         found = refined(last.hypothesis, last.record.outcome, self._differences(last))
+        if packings := self._packings(last):
+            found.insert(0, last.hypothesis.with_changes([Change("packings", packings, "")]))
         return [*(h for h in found if total_bits(self.scalars(h)) <= MAX_BITS), *queue]
 
     def run(self, hypothesis: ScriptHypothesis, *, seconds: int) -> TrialResult:
@@ -126,6 +131,18 @@ class ScriptStrategy(SearchStrategy[ScriptHypothesis]):
             for name in differing
             if name in self._shipped
         ]
+
+    def _packings(self, trial: Trial[ScriptHypothesis]) -> tuple[RecoveredPacking, ...]:
+        """Return the packing of each file that differs in nothing else, by which it is shipped."""
+        built = {path.name: path for path in trial.result.outputs}
+        found = list(trial.hypothesis.packings)
+        for d in self._differences(trial):
+            if not (d.packed or d.order or d.folders) or d.weight >= _OTHER:
+                continue
+            jail = self._workspace.session.jail
+            if packing := recovered(jail, d.name, self._files[d.name], built[d.name]):
+                found.append(packing)
+        return tuple(found)
 
     def _differences(self, trial: Trial[ScriptHypothesis]) -> tuple[Differences, ...]:
         return self._found.get(trial.hypothesis.key, ())

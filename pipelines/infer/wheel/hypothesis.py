@@ -12,6 +12,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.methods.clock import ClockStep, format_timestamp
 from pipelines.infer.journal import TIME_BITS, DraftReview, Scalar, Values, scalars_of
 from pipelines.infer.machine_traces import ZONES
+from pipelines.infer.packings import RecoveredPacking, declared_packings, packing_rows
 from pipelines.infer.target import Target
 from pipelines.infer.trial import inferred_head, render_draft
 from pipelines.infer.wheel.toolchain import Tool
@@ -61,6 +62,7 @@ class WheelHypothesis:
     - `files`: modes of single files of the source, as a checkout had them.
     - `hash_seed`: PYTHONHASHSEED.
     - `requirements`: what the toolchain had to meet beyond the requirements of the release.
+    - `packings`: how the wheel is packed again after the build.
     - `evidence`: why each value was chosen, by its name.
     """
 
@@ -78,6 +80,7 @@ class WheelHypothesis:
     folder_order: str = HASHED
     hash_seed: int = 0
     requirements: tuple[Requirement, ...] = ()
+    packings: tuple[RecoveredPacking, ...] = ()
     evidence: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     def because(self, **reasons: str) -> WheelHypothesis:
@@ -106,6 +109,7 @@ class WheelHypothesis:
             "folder_order": None if self.folder_order == HASHED else self.folder_order,
             "hash_seed": self.hash_seed or None,
             "image": self.image,
+            "packings": declared_packings(self.packings) or None,
             "python_tag": self.python_tag,
             "source_date_epoch": self.epoch,
             "source_umask": self.source_umask,
@@ -145,7 +149,8 @@ class WheelHypothesis:
             *((f"mode of {c.path}", c.mode, one_file) for c in self.files),
             *inferred("folder_order", "hash_seed", "timezone"),
         ]
-        return scalars_of((name, value, bits, self.why(name)) for name, value, bits in rows)
+        explained = [(name, value, bits, self.why(name)) for name, value, bits in rows]
+        return scalars_of([*explained, *packing_rows(self.packings)])
 
 
 def _moment(seconds: int | None) -> str | None:
@@ -168,4 +173,5 @@ def wheel_draft(
         },
         values=values,
         tools=hypothesis.tools,
+        packings=declared_packings(hypothesis.packings),
     )

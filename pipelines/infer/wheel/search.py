@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
@@ -22,6 +23,7 @@ from pipelines.infer.journal import (
     WheelDifferences,
     basis_digest,
 )
+from pipelines.infer.packings import recovered
 from pipelines.infer.search import (
     SearchLimits,
     SearchStrategy,
@@ -43,7 +45,7 @@ from pipelines.infer.wheel.toolchain import Resolver, python_images
 from pipelines.verify.session import Session
 
 # Raised whenever the search would go another way, so that old journals are not reused.
-RULES = 5
+RULES = 6
 # What was built under another name is compared too: the name may be all that differs.
 _COMPARED = frozenset({Verdict.DIFFERENT, Verdict.MISSING})
 
@@ -122,7 +124,17 @@ class WheelStrategy(SearchStrategy[WheelHypothesis]):
         nearer = all(self.distance(last) < self.distance(trial) for trial in before)
         if not nearer and any(trial.record.differences for trial in trials):
             return list(queue)
-        return [*filter(self._is_small, self._refinement.hypotheses(last)), *queue]
+        found = [*self._packed(last), *self._refinement.hypotheses(last)]
+        return [*filter(self._is_small, found), *queue]
+
+    def _packed(self, trial: Trial[WheelHypothesis]) -> list[WheelHypothesis]:
+        """Return the packing by which the wheel is the shipped one, if it differs in that alone."""
+        found, name = trial.record.differences, self.target.shipped.name
+        built = [path for path in trial.result.outputs if path.name == name]
+        if not built or found is None or found.weight != 10 * len(found.packing) + found.order:
+            return []
+        packing = recovered(self._jail, name, self._wheel_file, built[0])
+        return [replace(trial.hypothesis, packings=(packing,))] if packing else []
 
     def scalars(self, hypothesis: WheelHypothesis) -> tuple[Scalar, ...]:
         """Return every value that was chosen by looking at the shipped file."""

@@ -32,13 +32,10 @@ CLOCK, ROOT = Vendor.named("clock"), Vendor.named("root")
 
 
 def pinned(
-    *signers: Vendor,
-    certificates: Iterable[Vendor] = (),
-    time_stamps: Iterable[Vendor] = (),
-    form: SignedFormat = SignedFormat.PE,
+    *signers: Vendor, certificates: Iterable[Vendor] = (), time_stamps: Iterable[Vendor] = ()
 ) -> PinnedSignature:
     return PinnedSignature(
-        format=form,
+        format=SignedFormat.PE,
         signers=tuple(one.pin for one in signers),
         certificates=tuple(one.pin for one in certificates),
         time_stamps=tuple(one.pin for one in time_stamps),
