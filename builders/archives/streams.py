@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from builders.archives.limits import CHUNK, ArchiveError
 from builders.core.digest import Digest
@@ -28,6 +28,13 @@ class ByteSink(Protocol):
 
     def end(self) -> None:
         """Take note that there are no more."""
+
+
+class Writable(Protocol):
+    """Anything with `write`, which takes all that it is given."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write bytes."""
 
 
 class ByteReader:
@@ -113,7 +120,7 @@ class Slice:
 class CopyingStream:
     """A stream that writes what is read from it to a file."""
 
-    def __init__(self, source: Readable, copy: BinaryIO) -> None:
+    def __init__(self, source: Readable, copy: Writable) -> None:
         """Write what is read of `source` to `copy`."""
         self._source = source
         self._copy = copy

@@ -35,13 +35,13 @@ from builders.archives.limits import (
     require_at_most,
 )
 from builders.archives.member import Entry, Member
-from builders.archives.streams import ByteReader, CopyingStream, HashingStream, Readable
+from builders.archives.streams import ByteReader, CopyingStream, HashingStream, Readable, Writable
 
 _HEAD = tar.BLOCK
 _IN_MEMORY = 4 << 20
 _DEFAULT = ArchiveLimits()
 
-Copier = Callable[[str, str], BinaryIO | None]
+Copier = Callable[[str, str], Writable | None]
 """Given path and container of a file, returns where its content is copied to; None for nowhere."""
 
 Scratch = Callable[[], AbstractContextManager[IO[bytes]]]

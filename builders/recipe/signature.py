@@ -20,6 +20,8 @@ SignerPin = Digest | KeyFingerprint
 class SignedFormat(StrEnum):
     """Formats of signed files."""
 
+    CAB = "cab"
+    MSI = "msi"
     PE = "pe"
     RPM = "rpm"
 

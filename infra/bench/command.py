@@ -232,6 +232,40 @@ def looks(against: tuple[str, ...]) -> None:
 
 
 @command.command()
+@click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 100))
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    type=click.IntRange(1, 1000),
+    help="MB of a file; may be given again. By default 1, 10 and 100.",
+)
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="COMMIT",
+    help="Measure this commit of the checkout too; may be given again.",
+)
+@options.json
+def graft(pairs: int, sizes: tuple[int, ...], against: tuple[str, ...]) -> None:
+    """Measure what grafting a signature costs beyond hashing both files, by format and size.
+
+    The files are made up. A round hashes both, then puts the signature of the one onto the other
+    and verifies it, as a judge does.
+
+    \b
+    Examples:
+      samebits bench graft --json
+      samebits bench graft --size 100 --against HEAD~10
+    """
+    from infra.bench.graft import SIZES, measure, table
+    from pipelines.cli.terminal import show
+
+    figures = measure(sizes or SIZES, pairs=pairs, against=against, told=tell)
+    show(figures, *table(figures))
+
+
+@command.command()
 @click.option("--releases", default=100_000, show_default=True, type=click.IntRange(1))
 @click.option("--changed", default=100, show_default=True, type=click.IntRange(0, 10_000))
 @options.json

@@ -1,11 +1,10 @@
-"""What a run shows of a difference: its causes, and how the members of archives differ."""
+"""What a run shows of a difference: its causes, and the fields of files that differ."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
     from pipelines.explain.packing import PackingFinding
     from pipelines.infer.journal import RemainingCause
-    from pipelines.judge.finding import ChangedMetadata, Finding, MemberDiff, QuickDiff
+    from pipelines.judge.finding import Finding, QuickDiff
     from pipelines.storage.store import Store
     from pipelines.verify.session import Session
 
@@ -27,8 +26,6 @@ _CONFIRMED = {
     "same": "gave the same bytes as the first",
     "absent": "left no such file",
 }
-_SHOWN = 2
-"""Members of each kind that are shown; the rest is counted, and is in `--json`."""
 
 
 def causes_of(
@@ -91,19 +88,13 @@ def signature_lines(finding: Finding) -> Iterator[str]:
     yield f"- carries {sizes.total()} bytes that no signature covers: {listed}"
 
 
-def member_lines(look: QuickDiff | None) -> Iterator[str]:
-    """Yield what differs in the owner, mode, time, packing and order of members."""
-    members = look.members if look else None
-    if members is None:
+def field_lines(look: QuickDiff | None) -> Iterator[str]:
+    """Yield what differs in the fields of files and members, the most telling first."""
+    if look is None:
         return
-    for field in ("owner", "mode", "mtime", "packing"):
-        changes = [change for change in members.metadata if change.field == field]
-        for change in changes[:_SHOWN]:
-            yield f"- {field}: {escaped(change.path)}: {_change(change)}"
-        if len(changes) > _SHOWN:
-            yield f"- {field}: and {_more(len(changes) - _SHOWN, members)}"
-    if members.reordered:
-        yield "- order: members that both have are in another order"
+    from pipelines.explain.sentences import sentences
+
+    yield from (f"- {line}" for line in sentences(look))
 
 
 def packing_lines(finding: PackingFinding | None) -> Iterator[str]:
@@ -113,24 +104,3 @@ def packing_lines(finding: PackingFinding | None) -> Iterator[str]:
     yield f"  {escaped(str(finding))}"
     if finding.packing is not None:
         yield f"  packing: {finding.declared}"
-
-
-def _more(count: int, members: MemberDiff) -> str:
-    """Return how many members more; at least so many where the list was capped."""
-    capped = members.counts.get("metadata", 0) > len(members.metadata)
-    return f"{'at least ' if capped else ''}{count} {'member' if count == 1 else 'members'} more"
-
-
-def _change(change: ChangedMetadata) -> str:
-    sides = (change.shipped, change.rebuilt)
-    shown = map(_time, sides) if change.field == "mtime" else sides
-    shipped, rebuilt = map(escaped, shown)
-    return f"{shipped} shipped, {rebuilt} rebuilt"
-
-
-def _time(seconds: str) -> str:
-    """Return seconds since 1970 as a time in UTC; what is none stays as it is."""
-    try:
-        return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"
-    except (ValueError, OverflowError, OSError):
-        return seconds

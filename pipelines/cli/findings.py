@@ -1,12 +1,10 @@
-"""`samebits compare`, `check` and `consensus`: what is known of two files, a file or a release."""
+"""`samebits consensus`: what is known of a release."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,9 +12,8 @@ import click
 from builders.core.errors import UsageError
 from pipelines.cli import options
 from pipelines.cli.console import styled
-from pipelines.cli.differences import member_lines, packing_lines
 from pipelines.cli.layout import short, short_run, table
-from pipelines.cli.terminal import counted, show, warn
+from pipelines.cli.terminal import counted, show
 
 if TYPE_CHECKING:
     from pipelines.consensus import Consensus, OperatorFinding, ReleaseConsensus
@@ -41,63 +38,6 @@ UNWITNESSED = "unwitnessed: the policy requires no witness, so its one operator 
 RESULT_COLORS = {"CONFIRMED": "green"} | dict.fromkeys(
     ("NOT_CHECKED", "UNBUILDABLE", "PENDING"), "yellow"
 )
-
-
-@click.command()
-@click.argument("shipped", type=options.PATH)
-@click.argument("rebuilt", type=options.PATH)
-@options.json
-def compare(shipped: Path, rebuilt: Path) -> None:
-    """Compare two files bit for bit and, where they differ, say where within a second or two.
-
-    \b
-    Example:
-      samebits compare netbase_6.5_all.deb rebuilt/netbase_6.5_all.deb
-
-    Exit codes: 0 the same, 1 different, 64 a file cannot be read.
-    """
-    from builders.core.digest import digest_file
-    from builders.jail import JailFailedError, JailUnavailableError, ParserJail
-    from pipelines.explain.first_look import LOOK, look_at
-    from pipelines.explain.packing import PACKING, recover_packing
-    from pipelines.explain.quickdiff import named_causes
-
-    try:
-        digests = [digest_file(path) for path in (shipped, rebuilt)]
-        with (
-            shipped.open("rb") as theirs,
-            rebuilt.open("rb") as ours,
-            closing(ParserJail([LOOK.name, PACKING.name])) as jail,
-        ):
-            same = digests[0] == digests[1]
-            seen = packing = None
-            if not same:
-                seen = look_at(jail, theirs, ours)
-                packing = recover_packing(jail, theirs, ours)
-    except (JailFailedError, JailUnavailableError) as error:
-        warn(f"they were not compared: {error}")
-    except OSError as error:
-        raise UsageError(f"{error.filename} cannot be read", got=error.strerror) from error
-    verdict = "IDENTICAL" if same else "DIFFERENT"
-    lines = [f"{digests[0]}  {shipped}", f"{digests[1]}  {rebuilt}", verdict]
-    found = [] if seen is None else list(named_causes(seen))
-    lines += packing_lines(packing)
-    lines += [f"  {cause.name}: {cause.detail}" for cause in found]
-    lines += [f"  {line.removeprefix('- ')}" for line in member_lines(seen)]
-    if seen is not None:
-        lines.append(f"  first difference at byte {seen.first_offset}, last at {seen.last_offset}")
-    show(
-        {
-            "verdict": verdict,
-            "shipped": str(digests[0]),
-            "rebuilt": str(digests[1]),
-            "causes": [cause.model_dump(mode="json") for cause in found],
-            "packing": None if packing is None else packing.model_dump(mode="json"),
-            "first_look": None if seen is None else seen.model_dump(mode="json"),
-        },
-        *lines,
-    )
-    sys.exit(0 if same else 1)
 
 
 @click.command()

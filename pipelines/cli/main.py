@@ -30,8 +30,9 @@ from pipelines.cli.terminal import tell, warn
 _COMMANDS = {
     "verify": ("verify.verify", "Rebuild releases and compare them with what was shipped."),
     "rebuild": ("rebuild.rebuild", "Rebuild one release; needs no shipped file."),
-    "compare": ("findings.compare", "Compare two files that should be the same."),
+    "compare": ("compare.compare", "Compare two files that should be the same."),
     "recipe": ("recipe.command", "Infer and check recipes, and print their schema."),
+    "signature": ("signature.command", "Show what a recipe pins of the signature on a file."),
     "image": ("inputs.image", "Lock, build and check builder images."),
     "vault": ("inputs.vault", "List and add inputs, and transfer them between centers."),
     "source": ("source.command", "Get the source of a release, and compare two."),

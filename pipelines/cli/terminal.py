@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from builders.core.enums import Outcome, Verdict
 from builders.core.escaping import escaped
 from pipelines.cli.console import styled, write, write_json
-from pipelines.cli.differences import confirmation_lines, member_lines, signature_lines, told_of
+from pipelines.cli.differences import confirmation_lines, field_lines, signature_lines, told_of
 from pipelines.cli.layout import fitted, short, shortened
 from pipelines.cli.options import noted
 
@@ -209,11 +209,11 @@ def _copy_lines(report: Report) -> Iterator[str]:
 def _reason_lines(finding: Finding, explanation: RunExplanation | None) -> Iterator[str]:
     yield finding.reason
     told = told_of(finding, explanation)
+    found = told.explanation
+    yield from field_lines(found.first_look)
     for cause in told.causes[:_SHOWN_CAUSES]:
         yield f"- {cause.name}: {cause.detail}"
     yield from confirmation_lines(finding.name, explanation)
-    found = told.explanation
-    yield from member_lines(found.first_look)
     if found.tool:
         kept = f", report sha256 {found.html_diff}" if found.html_diff else ""
         yield f"- {found.tool}: {found.status}{kept}"

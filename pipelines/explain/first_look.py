@@ -17,12 +17,13 @@ from builders.core.frozen_model import FrozenModel
 from builders.jail.errors import JailEnd, JailFailedError
 from builders.jail.file_reader import Jail, JailLimits, Nothing, Reader
 from pipelines.explain.quickdiff import MEMBER_LIMITS, quick_diff
+from pipelines.explain.spool import LEVELS, MOST
 from pipelines.judge.copied import FILES, CheckedInput, Contents, carried
 from pipelines.judge.finding import Carried, QuickDiff
 
 DEADLINE = 60.0
 """Seconds for all looks of a run."""
-DIFFERENCE = 2.0
+DIFFERENCE = 30.0
 """Seconds for the difference of one artefact."""
 _GRACE = 1.0
 _CARRIED = 30.0
@@ -48,8 +49,8 @@ LOOK = Reader(
     limits=JailLimits(
         seconds=DEADLINE,
         answer=32 << 20,
-        scratch_files=MEMBER_LIMITS.depth,
-        scratch=MEMBER_LIMITS.set_aside,
+        scratch_files=MEMBER_LIMITS.depth + 2 * LEVELS,
+        scratch=MOST,
     ),
 )
 """Compares a shipped and a rebuilt file."""

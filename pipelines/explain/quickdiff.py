@@ -1,7 +1,8 @@
-"""A quick comparison of two files that differ, and the causes it names: in seconds, bounded memory.
+"""What two files that differ show in seconds and bounded memory, in stages, and the causes of it.
 
-Bytes are compared chunk by chunk; then, when both are archives, their members. What does not fit
-into the time is left out, and the result says so.
+Bytes are compared piece by piece; then, when both are archives, their members, by digest. Then the
+formats of all that differs are read, which says what the differences mean. What does not fit into
+the time is left out, and the result says so.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import BinaryIO, get_args
 
 from builders.archives import (
@@ -21,6 +24,12 @@ from builders.archives import (
     Scratch,
     members,
 )
+from builders.archives.compressed import unpacked_name
+from builders.archives.limits import Budget
+from pipelines.explain.differing import common_tail, read_front
+from pipelines.explain.format_fields import Content
+from pipelines.explain.meaning import Meaning, Pair
+from pipelines.explain.spool import Spool
 from pipelines.judge.finding import (
     Cause,
     CauseName,
@@ -39,7 +48,6 @@ _FIELDS: tuple[MetadataField, ...] = get_args(MetadataField)
 
 _Key = tuple[str, int]
 """Path, and how many members of the same path came before."""
-_CHUNK = 1 << 20
 _NAMED = 3
 """Members that a cause names; the rest is only counted."""
 _LISTS = {
@@ -50,34 +58,38 @@ _LISTS = {
 """The list of members that is evidence of a cause."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Listing:
     """What was read of one archive; `fault` says why no more."""
 
-    members: dict[_Key, Member]
-    fault: str | None
+    members: dict[_Key, Member] = field(default_factory=dict)
+    copies: dict[_Key, Content] = field(default_factory=dict)
+    """The contents of its files, where there was room for them."""
+    fault: str | None = None
 
 
 def listing(
     stream: BinaryIO,
     limits: ArchiveLimits,
     *,
-    seconds: float,
     clock: MonotonicClock,
     scratch: Scratch,
-) -> Listing | None:
-    """List an archive within `seconds`; None when it is not one."""
+    spool: Spool,
+) -> Listing:
+    """List an archive within its limits; what is none has no members."""
     stream.seek(0)
-    found: dict[_Key, Member] = {}
+    found = Listing()
     seen: Counter[str] = Counter()
     try:
-        bounded = replace(limits, seconds=seconds)
-        for member in members(stream, bounded, clock=clock, scratch=scratch):
-            found[member.path, seen[member.path]] = member
+        for member in members(stream, limits, clock=clock, scratch=scratch, copier=spool.copied):
+            key = (member.path, seen[member.path])
             seen[member.path] += 1
+            found.members[key] = member
+            if (copy := spool.take(member)) is not None:
+                found.copies[key] = copy
     except ArchiveError as error:
-        return Listing(found, str(error))
-    return Listing(found, None) if found else None
+        found.fault = str(error)
+    return found
 
 
 def compare_members(shipped: Listing, rebuilt: Listing) -> MemberDiff:
@@ -168,7 +180,7 @@ def quick_diff(
     shipped: BinaryIO,
     rebuilt: BinaryIO,
     *,
-    seconds: float = 2.0,
+    seconds: float = 30.0,
     limits: ArchiveLimits = MEMBER_LIMITS,
     clock: MonotonicClock = time.monotonic,
     scratch: Scratch = tempfile.TemporaryFile,
@@ -176,18 +188,26 @@ def quick_diff(
     """Return what two seekable files show within `seconds`, at most half of it spent on bytes."""
     start = clock()
     sizes = (shipped.seek(0, 2), rebuilt.seek(0, 2))
-    front = _forward(shipped, rebuilt, start + seconds * 0.4, clock)
+    front = read_front(shipped, rebuilt, lambda: clock() <= start + seconds * 0.4)
     last = None
     if front.first is not None or not front.whole:
         same = front.scanned if front.first is None else front.first
-        tail = _common_tail(shipped, rebuilt, sizes, same, start + seconds * 0.6, clock)
+        tail = common_tail(shipped, rebuilt, same, lambda: clock() <= start + seconds * 0.6)
         last = None if tail is None else max(sizes) - tail - 1
-    left: list[Listing | None] = []
-    for at, stream in enumerate((shipped, rebuilt)):
-        allowed = (start + seconds - clock()) / (2 - at)
-        seconds_left = max(0.0, allowed)
-        left.append(listing(stream, limits, seconds=seconds_left, clock=clock, scratch=scratch))
-    members = compare_members(left[0], left[1]) if left[0] and left[1] else None
+    with ExitStack() as held:
+        listed: list[Listing] = []
+        for at, stream in enumerate((shipped, rebuilt)):
+            allowed = (start + seconds * 0.9 - clock()) / (2 - at)
+            bounded = replace(limits, seconds=max(0.0, allowed))
+            spool = Spool(scratch, held)
+            listed.append(listing(stream, bounded, clock=clock, scratch=scratch, spool=spool))
+        both = all(one.members or one.fault for one in listed)
+        members = compare_members(*listed) if both else None
+        pairs = _pairs(Content(shipped), Content(rebuilt), *listed)
+        left = Budget(replace(limits, seconds=max(0.0, start + seconds - clock())), clock)
+        meaning = Meaning()
+        meaning.read(pairs, left.time)
+    fields, left_out = meaning.fields()
     cut = members is not None and (members.capped or not members.complete)
     return QuickDiff(
         shipped_size=sizes[0],
@@ -196,76 +216,51 @@ def quick_diff(
         last_offset=last,
         differing_bytes=front.count + abs(sizes[0] - sizes[1]) if front.whole else None,
         members=members,
-        truncated=cut or not front.whole or (front.first is not None and last is None),
+        fields=fields,
+        fields_left_out=left_out,
+        truncated=cut
+        or meaning.cut
+        or not front.whole
+        or (front.first is not None and last is None),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Front:
-    """What reading from the front found."""
+def _pairs(shipped: Content, rebuilt: Content, one: Listing, other: Listing) -> Iterator[Pair]:
+    """Yield the two files, then every file inside them that differs."""
+    both = [key for key in one.members if key in other.members]
+    same = {key for key in both if _same_content(one.members[key], other.members[key])}
+    inside: dict[str, list[_Key]] = {}
+    for side in (one, other):
+        for key, member in side.members.items():
+            inside.setdefault(member.inside, []).append(key)
 
-    first: int | None
-    count: int
-    scanned: int
-    whole: bool
+    def is_same(container: str, member: str) -> bool:
+        if member:
+            return (_inner(container) + member, 0) in same
+        return container in inside and same.issuperset(inside[container])
 
-
-def _forward(one: BinaryIO, other: BinaryIO, deadline: float, clock: MonotonicClock) -> _Front:
-    one.seek(0)
-    other.seek(0)
-    at = count = 0
-    first: int | None = None
-    while True:
-        a, b = _read(one, _CHUNK), _read(other, _CHUNK)
-        common = min(len(a), len(b))
-        if a[:common] != b[:common]:
-            differing = _xor(a[:common], b[:common])
-            if first is None:
-                first = at + len(differing) - len(differing.lstrip(b"\0"))
-            count += common - differing.count(0)
-        if len(a) != len(b) and first is None:
-            first = at + common
-        at += common
-        if common < _CHUNK or clock() > deadline:
-            return _Front(first=first, count=count, scanned=at, whole=common < _CHUNK)
+    opened = bool(one.members and other.members) and not (one.fault or other.fault)
+    outermost = partial(is_same, "") if opened else _unknown
+    yield Pair(path="", shipped=shipped, rebuilt=rebuilt, is_same=outermost)
+    for key in both:
+        if key not in same and key in one.copies and key in other.copies:
+            opened = one.members[key].container and other.members[key].container
+            yield Pair(
+                path=_inner(key[0]).removesuffix("/"),
+                shipped=one.copies[key],
+                rebuilt=other.copies[key],
+                is_same=partial(is_same, key[0]) if opened else _unknown,
+            )
 
 
-def _common_tail(
-    one: BinaryIO,
-    other: BinaryIO,
-    sizes: tuple[int, int],
-    first: int,
-    deadline: float,
-    clock: MonotonicClock,
-) -> int | None:
-    """Return the length of the tail both share after `first`; None when the time runs out."""
-    room = min(sizes) - first
-    tail = 0
-    while tail < room:
-        step = min(_CHUNK, room - tail)
-        pieces = []
-        for stream, size in ((one, sizes[0]), (other, sizes[1])):
-            stream.seek(size - tail - step)
-            pieces.append(_read(stream, step))
-        if pieces[0] != pieces[1]:
-            differing = _xor(pieces[0], pieces[1])
-            return tail + len(differing) - len(differing.rstrip(b"\0"))
-        tail += step
-        if clock() > deadline:
-            return None
-    return tail
+def _unknown(_: str) -> bool:
+    """Say of what could not be unpacked that its packed form is to be told."""
+    return True
 
 
-def _read(stream: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes, fewer only at the end."""
-    piece = stream.read(size)
-    while 0 < len(piece) < size and (more := stream.read(size - len(piece))):
-        piece += more
-    return piece
-
-
-def _xor(one: bytes, other: bytes) -> bytes:
-    return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(len(one))
+def _inner(container: str) -> str:
+    """Return what the paths of the members of a container begin with."""
+    return "" if container in {"", unpacked_name("")} else f"{container}/"
 
 
 def named_causes(diff: QuickDiff) -> tuple[Cause, ...]:
@@ -275,9 +270,9 @@ def named_causes(diff: QuickDiff) -> tuple[Cause, ...]:
         where = "" if diff.first_offset is None else f" from offset {diff.first_offset} on"
         return (Cause(name=CauseName.CONTENT, detail=f"the bytes differ{where}"),)
     found = []
-    for name, field in _LISTS.items():
-        if count := members.counts.get(field, 0):
-            paths = (member.path for member in getattr(members, field))
+    for name, listed in _LISTS.items():
+        if count := members.counts.get(listed, 0):
+            paths = (member.path for member in getattr(members, listed))
             found.append(Cause(name=name, detail=_paths(count, paths)))
     if not found and members.complete:
         found.append(_same_contents(members))

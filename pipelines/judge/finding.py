@@ -113,8 +113,37 @@ class MemberDiff(FrozenModel):
         return any(count > len(getattr(self, name)) for name, count in self.counts.items())
 
 
+class FieldKind(StrEnum):
+    """What a field of a file tells, most telling first."""
+
+    PRODUCER = "producer"
+    """Who or what made the file: a compiler, a tool and its version, a signer."""
+    SETTING = "setting"
+    """What its maker was given or found: a time, a path, a level, an order."""
+    CONTENT = "content"
+    DERIVED = "derived"
+    """What follows from other bytes: a checksum, a size, an offset, a build id."""
+
+
+class FieldDifference(FrozenModel):
+    """A named field of a file, or of a member of an archive, that differs."""
+
+    path: str
+    """The member; empty for the file itself."""
+    format: str
+    """The format that has the field: `gzip`, `ELF`."""
+    field: str
+    kind: FieldKind
+    shipped: str | None = None
+    """What it says, as text; None where it is absent, or its bytes say nothing by themselves."""
+    rebuilt: str | None = None
+    places: int = 1
+    """Members in which the field of this format differs; the values are those of the first."""
+    differing_bytes: int = 0
+
+
 class QuickDiff(FrozenModel):
-    """What two files that differ show within a second or two."""
+    """What two files that differ show within seconds."""
 
     shipped_size: int
     rebuilt_size: int
@@ -126,6 +155,10 @@ class QuickDiff(FrozenModel):
     """Offsets that hold different bytes; what only the longer file has counts too."""
     members: MemberDiff | None = None
     """None when one of them is not an archive."""
+    fields: tuple[FieldDifference, ...] = ()
+    """The named fields that differ, the most telling first."""
+    fields_left_out: int = 0
+    """Fields that are not listed."""
     truncated: bool = False
     """Whether time or length cut anything short."""
 

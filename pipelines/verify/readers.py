@@ -17,4 +17,5 @@ READERS = (
     "pipelines.judge.copied:FILES",
     "pipelines.judge.signatures.graft:PLAN",
     "pipelines.judge.signatures.graft:VERIFY",
+    "pipelines.judge.signatures.shown:SHOW",
 )

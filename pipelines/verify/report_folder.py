@@ -16,16 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from builders.core.digest import Digest, chunks
 from builders.core.enums import Role
 from builders.core.errors import InputMismatchError, NotFoundError, SamebitsError, UsageError
-from builders.core.escaping import entry, escaped
+from builders.core.escaping import entry
 from builders.inputs.source_files import SourceFiles
 from builders.recipe.recipe import Input
 from pipelines.evidence.report import Purpose, Report, SourceFact
 from pipelines.evidence.run_explanation import RunExplanation
+from pipelines.explain.page import pages
 from pipelines.signer.byte_source import ByteSource
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.store import DamagedError
@@ -44,14 +43,7 @@ FRONT = (
 BACK = b'"></iframe></html>\n'
 """Around foreign HTML, which becomes the text of an attribute: it is a document in a frame without
 any rights, under this policy, wherever the file is opened."""
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    undefined=StrictUndefined,
-    autoescape=True,
-    finalize=lambda value: escaped(value) if isinstance(value, str) else value,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = pages(Path(__file__).parent / "templates")
 
 
 @dataclass(frozen=True, kw_only=True)

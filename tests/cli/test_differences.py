@@ -10,7 +10,7 @@ from pathlib import Path
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.recipe.signature import SignedFormat
-from pipelines.cli.differences import member_lines, signature_lines
+from pipelines.cli.differences import field_lines, signature_lines
 from pipelines.explain.quickdiff import quick_diff
 from pipelines.judge.finding import FileFact, Finding, QuickDiff, ShippedFact
 from pipelines.judge.signatures.signature_format import CarriedRange, Graft, Signer
@@ -36,10 +36,13 @@ def look(shipped: bytes, rebuilt: bytes) -> QuickDiff:
 def test_owner_mode_and_time_are_shown_with_both_values_even_where_content_differs() -> None:
     theirs = tar("a", uid=0, uname="root", mode=0o644, mtime=0)
     ours = tar("a", content=b"2", uid=1000, uname="build", mode=0o755, mtime=86400)
-    assert list(member_lines(look(theirs, ours))) == [
-        "- owner: a: 0:0 root shipped, 1000:0 build rebuilt",
-        "- mode: a: 0644 shipped, 0755 rebuilt",
-        "- mtime: a: 1970-01-01T00:00:00Z shipped, 1970-01-02T00:00:00Z rebuilt",
+    assert list(field_lines(look(theirs, ours))) == [
+        "- `mode` says 0644, the rebuild 0755 (tar, a)",
+        "- `owner` says 0, the rebuild 1000 (tar, a)",
+        "- `mtime` says 1970-01-01T00:00:00Z, the rebuild 1970-01-02T00:00:00Z (tar, a)",
+        "- `name of the owner` says root, the rebuild build (tar, a)",
+        "- `line 1` says 1, the rebuild 2 (a)",
+        "- 1 more field differs",
     ]
 
 
@@ -70,34 +73,42 @@ def test_who_signed_and_what_a_signature_carries_are_shown_and_escaped() -> None
 
 
 def test_the_order_of_members_is_shown() -> None:
-    (line,) = member_lines(look(tar("a", "b"), tar("b", "a")))
-    assert line == "- order: members that both have are in another order"
+    line, *_ = field_lines(look(tar("a", "b"), tar("b", "a")))
+    assert line == "- `order of members` says a, b, the rebuild b, a (tar)"
 
 
 def test_many_members_are_counted() -> None:
     names = [f"f{number}" for number in range(60)]
-    shown = list(member_lines(look(tar(*names, mtime=1), tar(*names, mtime=2))))
-    assert len(shown) == 3
-    assert shown[-1] == "- mtime: and at least 48 members more"
-    few = list(member_lines(look(tar(*names[:3], mtime=1), tar(*names[:3], mtime=2))))
-    assert few[-1] == "- mtime: and 1 member more"
+    time, checksum = field_lines(look(tar(*names, mtime=1), tar(*names, mtime=2)))
+    assert time.endswith("00:00:01Z, the rebuild 1970-01-01T00:00:02Z (tar, f0 and 59 more)")
+    assert checksum == "- 1 more field differs"
+
+
+def test_an_explanation_of_before_fields_were_read_shows_what_it_has() -> None:
+    found = look(tar("a", "b", mtime=1, uid=1), tar("a", "b", mtime=2, uid=2))
+    old = found.model_copy(update={"fields": (), "fields_left_out": 0})
+    assert list(field_lines(old)) == [
+        "- `mtime` says 1970-01-01T00:00:01Z, the rebuild 1970-01-01T00:00:02Z (a and 1 more)",
+        "- `owner` says 1:0, the rebuild 2:0 (a and 1 more)",
+    ]
 
 
 def test_a_time_that_no_calendar_has_is_shown_in_seconds() -> None:
     theirs, ours = tar("a", mtime=(1 << 62)), tar("a", mtime=1)
-    (line,) = member_lines(look(theirs, ours))
-    assert line.startswith(f"- mtime: a: {1 << 62} shipped")
+    shown = list(field_lines(look(theirs, ours)))
+    assert any(f"mtime={1 << 62}" in line for line in shown)
 
 
 def test_names_of_members_and_owners_are_escaped() -> None:
     theirs, ours = tar("a\x1b[2J", uname="root"), tar("a\x1b[2J", uname="ro\rot")
-    (line,) = member_lines(look(theirs, ours))
-    assert line == r"- owner: a\x1b[2J: 0:0 root shipped, 0:0 ro\rot rebuilt"
+    line, *_ = field_lines(look(theirs, ours))
+    assert line == r"- `name of the owner` says root, the rebuild ro\rot (tar, a\x1b[2J)"
 
 
-def test_files_that_are_no_archives_have_no_members() -> None:
-    assert list(member_lines(look(b"one", b"two"))) == []
-    assert list(member_lines(None)) == []
+def test_texts_that_are_no_archives_are_compared_by_their_lines() -> None:
+    assert list(field_lines(look(b"one", b"two"))) == ["- `line 1` says one, the rebuild two"]
+    assert list(field_lines(look(b"\x00\x01", b"\x00\x02"))) == ["- 1 byte differs"]
+    assert list(field_lines(None)) == []
 
 
 def test_compare_shows_them_too(tmp_path: Path) -> None:
@@ -105,4 +116,4 @@ def test_compare_shows_them_too(tmp_path: Path) -> None:
     (tmp_path / "two.tar").write_bytes(tar("a", uid=2))
     ended = samebits("compare", tmp_path / "one.tar", tmp_path / "two.tar", home=tmp_path)
     assert ended.code == 1
-    assert "  owner: a: 1:0 shipped, 2:0 rebuilt" in ended.out.splitlines()
+    assert ended.out.splitlines()[:2] == ["DIFFERENT", "  `owner` says 1, the rebuild 2 (tar, a)"]

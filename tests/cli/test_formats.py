@@ -183,7 +183,7 @@ def test_members_that_differ_are_named_in_every_format(make_tar: Maker, *, insid
     one = Verified(recipe=Path("r.yaml"), found=found, stored=beside)
     for form in (junit, sarif, github):
         told = form([one])
-        assert "mtime: tool: 1970-01-01T00:01:00Z shipped, 1970-01-01T00:02:00Z rebuilt" in told
+        assert "says 1970-01-01T00:01:00Z, the rebuild 1970-01-01T00:02:00Z (tar, tool)" in told
         assert ("a second rebuild gave the same bytes as the first" in told) is not inside
 
 

@@ -20,6 +20,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "image build": ("tests/docs/test_image_commands.py", '"image", "build"'),
     "image check": ("tests/docs/test_image_commands.py", '"image", "check"'),
     "image lock": ("tests/docs/test_image_commands.py", '"image", "lock"'),
+    "signature show": ("tests/cli/test_signature_show.py", '"signature", "show"'),
     "vault export": ("tests/verify/test_supplies.py", '("vault", "export", archive, recipe'),
     "vault list": ("tests/verify/test_held_inputs.py", 'samebits("vault", "list", home=home'),
     "completion": ("tests/cli/test_completion.py", "samebits completion bash"),
@@ -57,8 +58,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
 """Commands that need an engine, a server, a network or minutes: which file runs them, and the words
 in it that do. What it calls of `bench` is what the command calls."""
 
-BY_HAND = {"bench check", "bench consensus", "bench digest", "bench joining", "bench memory",
-           "bench overhead", "bench peers", "bench store"}  # fmt: skip
+BY_HAND = {"bench check", "bench consensus", "bench digest", "bench graft", "bench joining",
+           "bench memory", "bench overhead", "bench peers", "bench store"}  # fmt: skip
 """Measurements, for a machine on which nothing else runs."""
 
 OTHER_PROGRAMS = {

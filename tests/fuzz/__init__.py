@@ -154,6 +154,9 @@ TARGETS = {
     "signature": Target(
         reader="pipelines.judge.signatures.graft:VERIFY", parameters=_PINNED, seeds=signed_files
     ),
+    "shown": Target(
+        reader="pipelines.judge.signatures.shown:SHOW", parameters={}, seeds=signed_files
+    ),
     "splice": Target(
         reader="pipelines.judge.signatures.graft:PLAN",
         parameters=_PINNED,

@@ -237,9 +237,9 @@ def look_at_a_release_that_differs(ada: Reviewer, center: Center) -> None:
     ada.sends_reviews_to(center)
     judged = center.types("verify", recipe, code=1)
     for line in (
-        "mtime: README: 1970-01-01T00:00:00Z shipped, 1970-01-02T00:00:00Z rebuilt",
-        "owner: README: 0:0 root shipped, 1000:0 build",
-        "order: members that both have are in another order",
+        "`mtime` says 1970-01-01T00:00:00Z, the rebuild 1970-01-02T00:00:00Z (tar, README",
+        "`owner` says 0, the rebuild 1000 (tar, README",
+        "`order of members` says README, limit.c, the rebuild limit.c, README (tar)",
     ):
         assert line in judged.out
     folder = ada.folder / "differs"

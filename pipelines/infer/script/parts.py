@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -58,12 +57,12 @@ def parts_of(stream: BinaryIO, scratch: Scratch = tempfile.TemporaryFile) -> dic
     copies: dict[str, _Capped] = {}
     left, characters = _ALL_TEXTS, _ALL_CHARACTERS
 
-    def copier(name: str, _inside: str) -> io.RawIOBase:
+    def copier(name: str, _inside: str) -> _Capped:
         return copies.setdefault(name, _Capped())
 
     found: dict[str, Part] = {}
     try:
-        listed = members(stream, LIMITS, copier=copier, scratch=scratch)  # type: ignore[arg-type]
+        listed = members(stream, LIMITS, copier=copier, scratch=scratch)
         for member in listed:
             copy = copies.pop(member.path, None)
             if member.container:
@@ -98,19 +97,14 @@ def texts_of(data: bytes, most: int = _TEXTS) -> frozenset[str]:
     return frozenset(match[0].decode("ascii") for match in found)
 
 
-class _Capped(io.RawIOBase):
+class _Capped:
     """Keeps the first bytes that are written to it."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.kept = bytearray()
 
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes, /) -> None:
         self.kept += data[: max(0, _MOST - len(self.kept))]
-        return len(data)
 
 
 def _read(files: Sequence[BinaryIO], _: Nothing, scratch: Scratch) -> dict[str, Part]:

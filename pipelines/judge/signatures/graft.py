@@ -17,6 +17,8 @@ from builders.core.digest import CHUNK, Digest
 from builders.jail.errors import JailFailedError
 from builders.jail.file_reader import Jail, JailLimits, Reader, Scratch
 from builders.recipe.signature import PinnedSignature, SignedFormat
+from pipelines.judge.signatures.cab import CAB
+from pipelines.judge.signatures.msi import MSI
 from pipelines.judge.signatures.pe import PE
 from pipelines.judge.signatures.rpm import RPM
 from pipelines.judge.signatures.signature_format import (
@@ -38,6 +40,8 @@ from pipelines.judge.signatures.splice import (
 )
 
 FORMATS: dict[SignedFormat, SignatureFormat] = {
+    SignedFormat.CAB: CAB,
+    SignedFormat.MSI: MSI,
     SignedFormat.PE: PE,
     SignedFormat.RPM: RPM,
 }

@@ -31,6 +31,8 @@ class SignatureFault(StrEnum):
     UNLIKE = "bytes-differ"
     """Our bytes with the signature are not the shipped file."""
     SIGNED_OTHER_BYTES = "signed-other-bytes"
+    PAGE_HASHES = "page-hashes-differ"
+    """Digests of the pages of a program are not those of ours."""
     INVALID = "signature-invalid"
     UNEXPECTED_SIGNER = "unexpected-signer"
     MISSING_SIGNER = "missing-signer"
@@ -108,6 +110,14 @@ class VerifiedSignatures(FrozenModel):
     uncovered: Annotated[tuple[Uncovered, ...], Field(max_length=10_000)]
 
 
+class FoundPins(FrozenModel):
+    """What a recipe would pin for a file."""
+
+    pinned: PinnedSignature
+    names: dict[str, str]
+    """Whose a pin is, by the pin."""
+
+
 class CarriedRange(FrozenModel):
     """Bytes of the shipped file that are not ours, and that the signature does not cover."""
 
@@ -140,3 +150,5 @@ class SignatureFormat:
     verify: Callable[[BinaryIO, PinnedSignature], VerifiedSignatures]
     """Of the signed file; raises `BadSignatureError`."""
     limits: SpliceLimits
+    pins: Callable[[BinaryIO], FoundPins] | None = None
+    """What a recipe would pin for a file as it is; raises `BadSignatureError`."""

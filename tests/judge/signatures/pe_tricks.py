@@ -32,10 +32,13 @@ CLOCK, ROOT = Vendor.named("clock"), Vendor.named("root")
 
 
 def pinned(
-    *signers: Vendor, certificates: Iterable[Vendor] = (), time_stamps: Iterable[Vendor] = ()
+    *signers: Vendor,
+    certificates: Iterable[Vendor] = (),
+    time_stamps: Iterable[Vendor] = (),
+    form: SignedFormat = SignedFormat.PE,
 ) -> PinnedSignature:
     return PinnedSignature(
-        format=SignedFormat.PE,
+        format=form,
         signers=tuple(one.pin for one in signers),
         certificates=tuple(one.pin for one in certificates),
         time_stamps=tuple(one.pin for one in time_stamps),

@@ -100,10 +100,14 @@ class Signing:
     """What is signed in place of the digest of the file."""
     attributes: tuple[Any, ...] = ()
     """Unauthenticated ones."""
+    signed_attributes: tuple[Any, ...] = ()
+    """Beside those that are always there."""
+    countersigned: Signing | None = None
     stamped_by: Vendor | None = None
     stamped: bytes | None = None
     """What is stamped in place of the signature."""
     stamp_type: str = "tst_info"
+    stamp_attribute: str = "microsoft_time_stamp_token"
     image_data: bytes = IMAGE_DATA
     signature: bytes | None = None
     """In place of the signature."""
@@ -111,11 +115,15 @@ class Signing:
     """Whether there are two signers in one PKCS #7."""
 
     def pkcs7(self, unsigned: bytes) -> bytes:
-        """Return the signature over a file, as DER."""
-        digest = self.signed or hashlib.new(self.algorithm, image(unsigned)).digest()
+        """Return the signature over a PE file, as DER."""
+        return self.over(image(unsigned))
+
+    def over(self, covered: bytes) -> bytes:
+        """Return the signature over what Authenticode hashes of a file, as DER."""
+        digest = self.signed or hashlib.new(self.algorithm, covered).digest()
         algorithm = algos.DigestAlgorithm({"algorithm": self.algorithm}).dump()
         info = value(0x30, algorithm + core.OctetString(digest).dump())
-        return _cms(self, INDIRECT_DATA, value(0x30, self.image_data + info))
+        return cms_of(self, INDIRECT_DATA, value(0x30, self.image_data + info))
 
 
 def value(tag: int, content: bytes) -> bytes:
@@ -127,17 +135,34 @@ def value(tag: int, content: bytes) -> bytes:
     return bytes([tag, 0x80 | len(length)]) + length + content
 
 
-def _cms(signing: Signing, kind: str, content: bytes) -> bytes:
+def cms_of(signing: Signing, kind: str, content: bytes) -> bytes:
     """Return a PKCS #7 over `content`, a DER value whose own content is what is signed."""
     oid = cms.ContentType(kind).dump()
-    inner = content[der_header(content)[0] :]
+    info = signer_info(signing, kind, content[der_header(content)[0] :])
+    data = cms.SignedData(
+        {
+            "version": "v1",
+            "digest_algorithms": [{"algorithm": signing.algorithm}],
+            "encap_content_info": cms.ContentInfo.load(value(0x30, oid + value(0xA0, content))),
+            "certificates": [
+                cms.CertificateChoices.load(der) for der in (signing.by.der, *signing.certificates)
+            ],
+            "signer_infos": [info] * (2 if signing.twice else 1),
+        }
+    )
+    return bytes(cms.ContentInfo({"content_type": "signed_data", "content": data}).dump())
+
+
+def signer_info(signing: Signing, kind: str | None, message: bytes) -> dict[str, Any]:
+    """Return the SignerInfo over a message; that of a countersignature has no `kind`."""
     attributes = cms.CMSAttributes(
         [
-            {"type": "content_type", "values": [kind]},
+            *([{"type": "content_type", "values": [kind]}] if kind else []),
             {
                 "type": "message_digest",
-                "values": [hashlib.new(signing.algorithm, inner).digest()],
+                "values": [hashlib.new(signing.algorithm, message).digest()],
             },
+            *signing.signed_attributes,
         ]
     )
     certificate = x509.Certificate.load(signing.by.der)
@@ -161,21 +186,13 @@ def _cms(signing: Signing, kind: str, content: bytes) -> bytes:
     unsigned = list(signing.attributes)
     if signing.stamped_by:
         stamp = _stamp(signing, signing.stamped or signature)
-        unsigned.append({"type": "microsoft_time_stamp_token", "values": [stamp]})
+        unsigned.append({"type": signing.stamp_attribute, "values": [stamp]})
+    if signing.countersigned:
+        counter = signer_info(signing.countersigned, None, signature)
+        unsigned.append({"type": "counter_signature", "values": [counter]})
     if unsigned:
         info["unsigned_attrs"] = cms.CMSAttributes(unsigned)
-    data = cms.SignedData(
-        {
-            "version": "v1",
-            "digest_algorithms": [{"algorithm": signing.algorithm}],
-            "encap_content_info": cms.ContentInfo.load(value(0x30, oid + value(0xA0, content))),
-            "certificates": [
-                cms.CertificateChoices.load(der) for der in (signing.by.der, *signing.certificates)
-            ],
-            "signer_infos": [info] * (2 if signing.twice else 1),
-        }
-    )
-    return bytes(cms.ContentInfo({"content_type": "signed_data", "content": data}).dump())
+    return info
 
 
 def _stamp(signing: Signing, message: bytes) -> Any:
@@ -193,7 +210,7 @@ def _stamp(signing: Signing, message: bytes) -> Any:
     )
     content = value(0x04, about.dump())
     return cms.ContentInfo.load(
-        _cms(Signing(by=signing.stamped_by or signing.by), signing.stamp_type, content)
+        cms_of(Signing(by=signing.stamped_by or signing.by), signing.stamp_type, content)
     )
 
 

@@ -1,0 +1,105 @@
+"""`samebits compare`: whether two files are the same, and what their differences mean."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from builders.core.errors import UsageError
+from pipelines.cli import options
+from pipelines.cli.console import styled
+from pipelines.cli.differences import field_lines, packing_lines
+from pipelines.cli.terminal import VERDICT_COLORS, show, warn
+
+if TYPE_CHECKING:
+    from pipelines.judge.finding import QuickDiff
+
+
+@click.command()
+@click.argument("shipped", type=options.PATH)
+@click.argument("rebuilt", type=options.PATH)
+@options.file("--html", "page", help="Write a page of what differs to the new FILE.")
+@options.wide
+@options.json
+def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
+    """Compare two files bit for bit and, where they differ, say what that means within seconds.
+
+    The fields of the files that differ are named, the most telling first: compilers and tools, then
+    settings, then content. Archives are compared member by member, whatever they are packed in. Of
+    the same contents in another packing, its parameters are found: they are those of a recipe.
+    Both files are read in the parser jail. --html writes what --json has as a page without scripts.
+
+    \b
+    Examples:
+      samebits compare netbase_6.5_all.deb rebuilt/netbase_6.5_all.deb
+      samebits compare theirs.whl ours.whl --html difference.html
+
+    Exit codes: 0 the same, 1 different, 64 a file cannot be read.
+    """
+    from builders.core.digest import digest_file
+    from builders.jail import JailFailedError, JailUnavailableError, ParserJail
+    from pipelines.explain.first_look import LOOK, look_at
+    from pipelines.explain.packing import PACKING, recover_packing
+    from pipelines.explain.quickdiff import named_causes
+
+    if page is not None:
+        options.require_new(page, "file")
+    seen = packing = None
+    try:
+        digests = [digest_file(path) for path in (shipped, rebuilt)]
+        with (
+            shipped.open("rb") as theirs,
+            rebuilt.open("rb") as ours,
+            closing(ParserJail([LOOK.name, PACKING.name])) as jail,
+        ):
+            same = digests[0] == digests[1]
+            if not same:
+                seen = look_at(jail, theirs, ours)
+                packing = recover_packing(jail, theirs, ours)
+    except (JailFailedError, JailUnavailableError) as error:
+        warn(f"they were not compared{' whole' if seen else ''}: {error}")
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read", got=error.strerror) from error
+    verdict = "IDENTICAL" if same else "DIFFERENT"
+    causes = () if seen is None else named_causes(seen)
+    document = {
+        "verdict": verdict,
+        "shipped": str(digests[0]),
+        "rebuilt": str(digests[1]),
+        "causes": [cause.model_dump(mode="json") for cause in causes],
+        "packing": None if packing is None else packing.model_dump(mode="json"),
+        "first_look": None if seen is None else seen.model_dump(mode="json"),
+    }
+    if page is not None:
+        from pipelines.explain.page import write_page
+
+        files = ((str(shipped), digests[0]), (str(rebuilt), digests[1]))
+        write_page(page, verdict, files, seen, causes)
+    lines = [f"  {cause.name}: {cause.detail}" for cause in causes]
+    show(
+        document,
+        styled(verdict, VERDICT_COLORS.get(verdict, "red"), bold=True),
+        *packing_lines(packing),
+        *_look_lines(seen),
+        *lines,
+        f"{digests[0]}  {shipped}",
+        f"{digests[1]}  {rebuilt}",
+    )
+    sys.exit(0 if same else 1)
+
+
+def _look_lines(seen: QuickDiff | None) -> Iterator[str]:
+    """Yield the sentences, the first of which is the most telling, and where bytes differ."""
+    if seen is None:
+        return
+    for number, line in enumerate(field_lines(seen)):
+        text = line.removeprefix("- ")
+        yield f"  {styled(text, bold=True) if number == 0 else text}"
+    yield f"  first difference at byte {seen.first_offset}, last at {seen.last_offset}"
+    if seen.truncated:
+        yield "  not all of it was compared: see `truncated` in --json"

@@ -1,0 +1,245 @@
+"""Two files of one format, compared field by field.
+
+The reader of a format cuts one file into named fields, and says what they tell. Here the fields of
+both files are paired by their names. Those with the same bytes are passed over, so that their parts
+are not even read.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import IO, TYPE_CHECKING
+
+from pipelines.explain.differing import count_differing
+from pipelines.explain.texts import MOST, is_text, line_differences, string_differences
+from pipelines.judge.finding import FieldKind
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+MAX_FIELDS = 50_000
+"""Fields of one file, or of one part of it; what follows is compared as bytes."""
+HEAD = 4096
+"""Bytes by which a format is known."""
+WHOLE = "bytes"
+"""The name of a file as one field."""
+_SMALL = 1 << 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """A named range of one file; fields that stand side by side do not overlap."""
+
+    name: str
+    """As an engineer of the format names it; what has the same name and `member` is paired."""
+    at: int = 0
+    size: int = 0
+    """Bytes from offset `at` on; 0 for what is said of bytes that other fields have."""
+    value: str | None = None
+    """What it says; None where its bytes say nothing by themselves."""
+    kind: FieldKind = FieldKind.CONTENT
+    member: str = ""
+    """The member of an archive that it describes."""
+    parts: Callable[[], Iterable[Field]] | None = None
+    """Cuts it further, where its bytes differ; what no part covers is told under its own name."""
+    packed: bool = False
+    """Whether it is the packed form of a member, or of all that a file holds. It is told only where
+    the unpacked bytes are the same: elsewhere those tell more."""
+
+
+class Content(io.BufferedReader):
+    """A range of a file as a seekable file of its own, to be read."""
+
+    def __init__(self, file: IO[bytes], at: int = 0, size: int | None = None) -> None:
+        """Show `size` bytes of the seekable `file` from `at` on; by default all that follow."""
+        self.size = max(0, file.seek(0, 2) - at) if size is None else size
+        super().__init__(_Range(file, at, self.size))
+
+    def bytes(self, at: int, size: int) -> bytes:
+        """Return `size` bytes from an offset on, fewer only at the end."""
+        self.seek(at)
+        return self.read(max(0, size))
+
+
+class _Range(io.RawIOBase):
+    """The bytes of a `Content`, with a position of its own."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self._at = max(0, (0, self._at, self._size)[whence] + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        self._file.seek(self._start + self._at)
+        data = self._file.read(max(0, min(len(view), self._size - self._at)))
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A field that differs."""
+
+    field: Field
+    """Of the shipped file, or of the rebuilt one where only that has it."""
+    shipped: str | None
+    rebuilt: str | None
+    count: int
+    """Bytes that differ."""
+
+
+@dataclass(frozen=True)
+class FieldComparison:
+    """Compares two files, whose bytes differ."""
+
+    shipped: Content
+    rebuilt: Content
+    is_same: Callable[[str], bool] = lambda _: False
+    """Says of a member whether both files hold the same bytes of it; of "", of all members."""
+    tick: Callable[[], None] = lambda: None
+    """Raises when the time is used up."""
+
+    def told(self, form: Format | None) -> Iterator[Told]:
+        """Yield what differs between two files of a format; None of what has no reader."""
+        if form is None:
+            yield from self.fields([_whole(self.shipped)], [_whole(self.rebuilt)])
+        elif form.compare is not None:
+            yield from form.compare(self)
+        elif form.fields is not None:
+            theirs = list(islice(form.fields(self.shipped), MAX_FIELDS))
+            ours = list(islice(form.fields(self.rebuilt), MAX_FIELDS))
+            found = 0
+            for told in self.fields(theirs, ours):
+                found += told.count
+                yield told
+            if form.archive and (moved := self._moved(theirs, ours, found)):
+                yield moved
+
+    def fields(self, shipped: Iterable[Field], rebuilt: Iterable[Field]) -> Iterator[Told]:
+        """Yield what differs of fields that stand side by side."""
+        one, other = _keyed(shipped), _keyed(rebuilt)
+        for key, ours in other.items():
+            if key not in one and (ours.size or ours.value):
+                yield Told(field=ours, shipped=None, rebuilt=ours.value, count=ours.size)
+        for key, theirs in one.items():
+            self.tick()
+            if key in other:
+                yield from self._pair(theirs, other[key])
+            elif theirs.size or theirs.value:
+                yield Told(field=theirs, shipped=theirs.value, rebuilt=None, count=theirs.size)
+
+    def _pair(self, one: Field, other: Field) -> Iterator[Told]:
+        count = self.count(one, other)
+        if count == 0 and one.value == other.value:
+            return
+        if one.packed and not self.is_same(one.member):
+            return
+        covered = 0
+        if count and one.value == other.value:
+            parts = self.fields(one.parts(), other.parts()) if one.parts and other.parts else None
+            for told in self._texts(one, other) if parts is None else parts:
+                covered += told.count
+                yield told
+            # of fields of two sizes the count says nothing of what is left
+            if covered >= count or (covered and one.size != other.size):
+                return
+        values = (one.value, other.value) if one.value != other.value else (None, None)
+        yield Told(field=one, shipped=values[0], rebuilt=values[1], count=count - covered)
+
+    def _texts(self, one: Field, other: Field) -> Iterator[Told]:
+        """Yield the texts that differ in bytes that no reader knows more of."""
+        if one.packed or max(one.size, other.size) > MOST:
+            return
+        sides = self.shipped.bytes(one.at, one.size), self.rebuilt.bytes(other.at, other.size)
+        both = all(is_text(data[:HEAD]) for data in sides)
+        found = line_differences(*sides) if both else string_differences(*sides)
+        where = f" in {one.name}" if one.name != WHOLE else ""
+        for name, kind, *texts, count in found:
+            self.tick()
+            field = Field(name=f"{name}{where}", kind=kind, member=one.member)
+            yield Told(field=field, shipped=texts[0], rebuilt=texts[1], count=count)
+
+    def _moved(self, shipped: list[Field], rebuilt: list[Field], found: int) -> Told | None:
+        """Return that members that both archives have are in another order."""
+        one, other = (
+            list(dict.fromkeys(f.member for f in s if f.member)) for s in (shipped, rebuilt)
+        )
+        both = set(one) & set(other)
+        left, right = ([name for name in names if name in both] for names in (one, other))
+        if left == right:
+            return None
+        count = max(0, self.count(_whole(self.shipped), _whole(self.rebuilt)) - found)
+        texts = (", ".join(names[:3]) for names in (left, right))
+        field = Field(name="order of members", kind=FieldKind.SETTING)
+        return Told(field=field, shipped=next(texts), rebuilt=next(texts), count=count)
+
+    def count(self, one: Field, other: Field) -> int:
+        """Return how many bytes of two fields differ."""
+        if max(one.size, other.size) <= _SMALL:
+            data = self.shipped.bytes(one.at, one.size)
+            other_data = self.rebuilt.bytes(other.at, other.size)
+            if data == other_data:
+                return 0
+            return count_differing(io.BytesIO(data), io.BytesIO(other_data), self.tick)
+        theirs = Content(self.shipped, one.at, one.size)
+        return count_differing(theirs, Content(self.rebuilt, other.at, other.size), self.tick)
+
+
+def _whole(content: Content) -> Field:
+    return Field(name=WHOLE, size=content.size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format and its reader: one of `fields` and `compare` is given.
+
+    The bytes are hostile: a reader may raise anything, and reads no more than it needs. What it
+    tells nothing of is told as other bytes.
+    """
+
+    name: str
+    matches: Callable[[bytes], bool]
+    """Says by the first `HEAD` bytes whether a file is of this format."""
+    fields: Callable[[Content], Iterable[Field]] | None = None
+    """Cuts a file."""
+    compare: Callable[[FieldComparison], Iterable[Told]] | None = None
+    """Compares two files, where pairing fields by their names is not enough."""
+    archive: bool = False
+    """Whether it packs members that are compared on their own: it tells of what is around them."""
+
+
+def time_text(seconds: int) -> str:
+    """Return seconds since 1970 as a time in UTC; what is out of its range as a number."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)
+
+
+def _keyed(fields: Iterable[Field]) -> dict[tuple[str, str, int], Field]:
+    """Return fields by member, name, and how many came before of both."""
+    seen: Counter[tuple[str, str]] = Counter()
+    found = {}
+    for field in islice(fields, MAX_FIELDS):
+        key = (field.member, field.name)
+        found[*key, seen[key]] = field
+        seen[key] += 1
+    return found

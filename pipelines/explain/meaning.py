@@ -1,0 +1,105 @@
+"""What the differences of two files mean: the fields that differ, of all members that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from builders.archives import ArchiveLimitError
+from pipelines.explain.format_fields import HEAD, Content, FieldComparison, Format, Told
+from pipelines.explain.formats import FORMATS
+from pipelines.judge.finding import FieldDifference, FieldKind
+
+SHOWN = 50
+"""Fields that are listed."""
+_MOST = 10_000
+"""Fields that are told apart; what follows is only counted."""
+_TEXT = 300
+"""Characters of one value."""
+_RANK = {kind: number for number, kind in enumerate(FieldKind)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two files that differ, of one path; "" is that of the outermost."""
+
+    path: str
+    shipped: Content
+    rebuilt: Content
+    is_same: Callable[[str], bool]
+    """As `FieldComparison.is_same`."""
+
+
+class Meaning:
+    """Collects the fields that differ; those of many members count as one."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._found: dict[tuple[str, ...], FieldDifference] = {}
+        self.cut = False
+        """Whether the time was used up before all pairs were compared."""
+        self._left_out = 0
+
+    def read(self, pairs: Iterable[Pair], tick: Callable[[], None]) -> None:
+        """Compare pairs until `tick` raises `ArchiveLimitError`."""
+        try:
+            for pair in pairs:
+                for form, told in _told(pair, tick):
+                    self._add(pair, form, told)
+        except ArchiveLimitError:
+            self.cut = True
+
+    def _add(self, pair: Pair, form: str, told: Told) -> None:
+        member = told.field.member
+        inner = f"{pair.path}/" if pair.path and member else pair.path
+        path, kind = f"{inner}{member}", told.field.kind
+        key = (form, told.field.name, path if kind is FieldKind.CONTENT else "")
+        if known := self._found.get(key):
+            more = {
+                "places": known.places + 1,
+                "differing_bytes": known.differing_bytes + told.count,
+            }
+            self._found[key] = known.model_copy(update=more)
+        elif len(self._found) >= _MOST:
+            self._left_out += 1
+        else:
+            self._found[key] = FieldDifference(
+                path=path,
+                format=form,
+                field=told.field.name,
+                kind=kind,
+                shipped=_short(told.shipped),
+                rebuilt=_short(told.rebuilt),
+                differing_bytes=told.count,
+            )
+
+    def fields(self) -> tuple[tuple[FieldDifference, ...], int]:
+        """Return the most telling fields first, and how many more there are."""
+        order = sorted(
+            self._found.values(), key=lambda f: (_RANK[f.kind], f.shipped is f.rebuilt is None)
+        )
+        return tuple(order[:SHOWN]), max(0, len(order) - SHOWN) + self._left_out
+
+
+def _told(pair: Pair, tick: Callable[[], None]) -> Iterator[tuple[str, Told]]:
+    """Yield what differs in a pair, with the name of its format."""
+    both = FieldComparison(pair.shipped, pair.rebuilt, pair.is_same, tick)
+    form = _format(pair)
+    try:
+        told = list(both.told(form))
+    except ArchiveLimitError:
+        raise
+    except Exception:  # noqa: BLE001  # hostile bytes may end a reader in any way
+        form, told = None, list(both.told(None))
+    yield from ((form.name if form else "", one) for one in told)
+
+
+def _format(pair: Pair) -> Format | None:
+    heads = [content.bytes(0, HEAD) for content in (pair.shipped, pair.rebuilt)]
+    return next((form for form in FORMATS if all(map(form.matches, heads))), None)
+
+
+def _short(text: str | None) -> str | None:
+    if text is None or len(text) <= _TEXT:
+        return text
+    return f"{text[: _TEXT - 3]}..."

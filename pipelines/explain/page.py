@@ -1,0 +1,49 @@
+"""What differs between two files as one page: no scripts, nothing to fetch, all text escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from builders.core.digest import Digest
+from builders.core.errors import UsageError
+from builders.core.escaping import escaped
+from pipelines.explain.sentences import differences, sentences
+from pipelines.judge.finding import Cause, QuickDiff
+
+
+def pages(folder: Path) -> Environment:
+    """Return what fills the templates of a folder; every text is escaped."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        autoescape=True,
+        finalize=lambda value: escaped(value) if isinstance(value, str) else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def write_page(
+    path: Path,
+    verdict: str,
+    files: Iterable[tuple[str, Digest]],
+    look: QuickDiff | None,
+    causes: Iterable[Cause],
+) -> None:
+    """Write the page of two files with names and digests; raises `UsageError`."""
+    page = pages(Path(__file__).parent / "templates").get_template("difference.html.j2")
+    text = page.render(
+        verdict=verdict,
+        files=list(files),
+        look=look,
+        first=next(sentences(look), None) if look else None,
+        fields=differences(look) if look else (),
+        causes=list(causes),
+    )
+    try:
+        path.write_bytes(text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written", got=error.strerror) from error

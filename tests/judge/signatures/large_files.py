@@ -1,0 +1,48 @@
+"""Signed files of any size, by format: what `samebits bench graft` measures."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from builders.recipe.signature import PinnedSignature, SignedFormat
+from tests.judge.signatures import cab_tricks
+from tests.judge.signatures.page_hash_tricks import listed, pages, with_pages
+from tests.judge.signatures.pe_tricks import ADA, BOB, BY_ADA, pinned
+from tests.judge.signatures.signing import Signing, program, signed
+
+Pair = tuple[bytes, bytes, PinnedSignature]
+"""A shipped file, ours, and who has to sign."""
+_CAB_BLOCK = 32 << 10
+
+
+def _content(size: int) -> bytes:
+    return random.Random(size).randbytes(size)  # noqa: S311
+
+
+def _cab(size: int) -> Pair:
+    ours = cab_tricks.cabinet(*_blocks(size))
+    return cab_tricks.signed(ours), ours, cab_tricks.BY_ADA
+
+
+def _blocks(size: int) -> list[bytes]:
+    """Return contents for at most 100 folders, all of a size."""
+    content, step = _content(size), max(_CAB_BLOCK, -(-size // 100))
+    return [content[at : at + step] for at in range(0, size, step)]
+
+
+def _pe(size: int) -> Pair:
+    ours = program(_content(size))
+    return signed(ours, Signing(by=ADA), Signing(by=BOB)), ours, pinned(ADA, BOB)
+
+
+def _pe_with_pages(size: int) -> Pair:
+    ours = program(_content(size))
+    return with_pages(listed(b"".join(pages(ours))), ours), ours, BY_ADA
+
+
+LARGE: dict[str, Callable[[int], Pair]] = {
+    SignedFormat.CAB: _cab,
+    SignedFormat.PE: _pe,
+    "pe, page hashes": _pe_with_pages,
+}
