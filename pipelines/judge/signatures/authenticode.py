@@ -62,12 +62,12 @@ def verify_authenticode(
     *,
     about: Iterable[str],
     digest: DigestOf,
-    page_hashes: DigestOf | None = None,
+    page_hashes: Callable[[], bytes] | None = None,
 ) -> SignedData:
     """Verify one signature over a file of one of the types `about`.
 
-    `digest` returns that of the file, by algorithm; `page_hashes` those of its pages, in the form
-    that is signed. Raises `BadSignatureError`.
+    `digest` returns that of the file, by algorithm; `page_hashes` the SHA-256 of its pages, in the
+    form that is signed. Raises `BadSignatureError`.
     """
     signed = verify_signed_data(der, pinned)
     if signed.content_type != _INDIRECT_DATA:
@@ -78,7 +78,10 @@ def verify_authenticode(
 
 
 def _check_content(
-    content: Any, about: Iterable[str], digest: DigestOf, page_hashes: DigestOf | None
+    content: Any,
+    about: Iterable[str],
+    digest: DigestOf,
+    page_hashes: Callable[[], bytes] | None,
 ) -> None:
     """Require that the signed content names the digest of the file, and those of its pages."""
     data, info = content["data"], content["message_digest"]
@@ -93,8 +96,8 @@ def _check_content(
         return
     for hashed_by, hashes in _page_hashes(data["value"].dump()):
         digest_algorithm(hashed_by)
-        if hashes != page_hashes(hashed_by):
-            what = f"it signs {hashed_by} page hashes, the pages of the file have others"
+        if hashes != page_hashes():
+            what = "it signs page hashes, the pages of the file have others"
             raise BadSignatureError(SignatureFault.PAGE_HASHES, what)
 
 

@@ -11,14 +11,15 @@ import hashlib
 import struct
 from typing import BinaryIO
 
+from pipelines.judge.signatures.authenticode import pieces_of
 from pipelines.judge.signatures.pe_image import CHECKSUM, ENTRY, PeImage
 from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFault
 
 PAGE = 4096
 
 
-def page_hashes(file: BinaryIO, image: PeImage, algorithm: str) -> bytes:
-    """Return the page hashes of a file in the form that is signed; raises `BadSignatureError`."""
+def page_hashes(file: BinaryIO, image: PeImage) -> bytes:
+    """Return the SHA-256 page hashes of a file, as they are signed; raises `BadSignatureError`."""
     if image.alignment != PAGE or not image.section_headers <= image.headers <= PAGE:
         what = (
             f"page hashes of a file with headers of {image.headers} bytes and sections aligned "
@@ -39,18 +40,15 @@ def page_hashes(file: BinaryIO, image: PeImage, algorithm: str) -> bytes:
         + head[image.checksum + CHECKSUM : image.entry]
         + head[image.entry + ENTRY :]
     )
-    empty = hashlib.new(algorithm)
-    zeros = bytes(PAGE)
-    found = [bytes(4), hashlib.new(algorithm, covered + zeros[len(head) :]).digest()]
+    found = [bytes(4), hashlib.sha256(covered + bytes(PAGE - len(head))).digest()]
     end = 0
     for section in sections:
-        file.seek(section.offset)
-        end = section.offset + section.size
-        for at in range(section.offset, end, PAGE):
-            page = file.read(min(PAGE, end - at))
-            found += [
-                struct.pack("<I", at),
-                hashlib.new(algorithm, page + zeros[len(page) :]).digest(),
-            ]
-    found += [struct.pack("<I", end), bytes(empty.digest_size)]
+        at, end = section.offset, section.offset + section.size
+        for data in pieces_of(file, at, end):
+            padded = data + bytes(-len(data) % PAGE)
+            for begin in range(0, len(padded), PAGE):
+                found.append(struct.pack("<I", at + begin))
+                found.append(hashlib.sha256(padded[begin : begin + PAGE]).digest())
+            at += len(data)
+    found += [struct.pack("<I", end), bytes(hashlib.sha256().digest_size)]
     return b"".join(found)

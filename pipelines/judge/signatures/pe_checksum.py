@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 
+_STEP = 4096
+"""Bytes of one number: adding is quicker than a division of longer ones."""
+
+
 class PeChecksum:
     """The checksum of the optional header: a 16-bit one's complement sum, and the length."""
 
@@ -14,11 +18,16 @@ class PeChecksum:
     def add(self, data: bytes | bytearray) -> None:
         """Count the next bytes of the file, of which the checksum itself is zero."""
         self._size += len(data)
-        data = self._odd + bytes(data)
+        if self._odd:
+            data = self._odd + data
         whole = len(data) & ~1
-        self._odd = data[whole:]
-        # The sum of 16-bit words modulo 0xffff is that of the number that they make.
-        self._sum = (self._sum + int.from_bytes(data[:whole], "little")) % 0xFFFF
+        # The sum of 16-bit words modulo 0xffff is that of the numbers that they make.
+        numbers = (
+            int.from_bytes(data[at : min(at + _STEP, whole)], "little")
+            for at in range(0, whole, _STEP)
+        )
+        self._sum = (self._sum + sum(numbers)) % 0xFFFF
+        self._odd = bytes(data[whole:])
 
     def value(self) -> int:
         """Return the checksum of what was counted."""

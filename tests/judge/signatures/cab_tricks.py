@@ -13,6 +13,7 @@ from tests.judge.signatures.pe_tricks import pinned as pinned_for
 from tests.judge.signatures.signing import IMAGE_DATA, Signing
 
 HEADER, GROWN = 36, 24
+_BLOCK = 32 << 10
 CAB_DATA = bytes.fromhex("3010060a2b060104018237020119a2028000")
 pinned = partial(pinned_for, form=SignedFormat.CAB)
 
@@ -22,17 +23,19 @@ def cabinet(*contents: bytes) -> bytes:
     names = [b"%d.txt\0" % number for number, _ in enumerate(contents)]
     files = HEADER + 8 * len(contents)
     at = files + sum(16 + len(name) for name in names)
-    folders, entries, blocks = b"", b"", b""
+    folders, entries, blocks = b"", b"", bytearray()
     for number, (name, content) in enumerate(zip(names, contents, strict=True)):
-        folders += struct.pack("<IHH", at + len(blocks), 1, 0)
+        parts = [content[n : n + _BLOCK] for n in range(0, len(content) or 1, _BLOCK)]
+        folders += struct.pack("<IHH", at + len(blocks), len(parts), 0)
         entries += struct.pack("<IIHHHH", len(content), 0, number, 0x5C21, 0, 0x20) + name
-        blocks += struct.pack("<IHH", 0, len(content), len(content)) + content
+        for part in parts:
+            blocks += struct.pack("<IHH", 0, len(part), len(part)) + part
     size = at + len(blocks)
     head = struct.pack(
         "<4sIIIIIBBHHHHH",
         b"MSCF", 0, size, 0, files, 0, 3, 1, len(contents), len(contents), 0, 77, 0,
     )  # fmt: skip
-    return head + folders + entries + blocks
+    return head + folders + entries + bytes(blocks)
 
 
 def prepared(unsigned: bytes, signature: int) -> bytes:

@@ -13,7 +13,7 @@ from tests.judge.signatures.signing import Signing, program, signed
 
 Pair = tuple[bytes, bytes, PinnedSignature]
 """A shipped file, ours, and who has to sign."""
-_CAB_BLOCK = 32 << 10
+_FOLDER = 1 << 20
 
 
 def _content(size: int) -> bytes:
@@ -21,14 +21,9 @@ def _content(size: int) -> bytes:
 
 
 def _cab(size: int) -> Pair:
-    ours = cab_tricks.cabinet(*_blocks(size))
+    content = _content(size)
+    ours = cab_tricks.cabinet(*(content[at : at + _FOLDER] for at in range(0, size, _FOLDER)))
     return cab_tricks.signed(ours), ours, cab_tricks.BY_ADA
-
-
-def _blocks(size: int) -> list[bytes]:
-    """Return contents for at most 100 folders, all of a size."""
-    content, step = _content(size), max(_CAB_BLOCK, -(-size // 100))
-    return [content[at : at + step] for at in range(0, size, step)]
 
 
 def _pe(size: int) -> Pair:
