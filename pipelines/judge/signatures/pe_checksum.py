@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 _STEP = 4096
 """Bytes of one number: adding is quicker than a division of longer ones."""
 

@@ -1,4 +1,4 @@
-"""Other tools that verify signatures of PE files look at what we take, and at every trick."""
+"""Other tools that verify signatures of PE files and cabinets look at what we take, and more."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.signature_format import Graft
-from tests.judge.signatures import pe_tricks
-from tests.judge.signatures.pe_tricks import OURS, TRICKS
-from tests.judge.signatures.signing import Vendor
+from tests.judge.signatures import cab_tricks, page_hash_tricks, pe_tricks, test_cab
+from tests.judge.signatures.pe_tricks import ADA, BY_ADA, OURS, TRICKS, Trick
+from tests.judge.signatures.signing import Vendor, program
 from tests.judge.signatures.test_pe import GOOD, grafted
 
 pytestmark = pytest.mark.host
@@ -53,6 +54,50 @@ def accepts(tool: str, shipped: bytes, pins: PinnedSignature, folder: Path) -> b
         trust = ("-CAfile", bundle, "-TSA-CAfile", bundle)
         return runs(tool, "verify", "-in", signed, *trust)
     return any(runs(tool, "--cert", folder / f"{n + 1}.pem", signed) for n in range(len(pems)))
+
+
+CABINETS = {"a certificate that has expired": "without a time stamp, the clock decides"}
+"""What we take and osslsigncode does not."""
+
+
+def test_what_we_take_of_cabinets_another_tool_takes_too(tmp_path: Path) -> None:
+    good = {
+        name: Trick(fault="", shipped=lambda s=shipped: s, pins=pins, ours=cab_tricks.OURS)  # type: ignore[misc]
+        for name, (shipped, pins) in test_cab.GOOD.items()
+    }
+    ours, theirs = _judged({**good, **cab_tricks.TRICKS}, tmp_path)
+    assert ours == good.keys()
+    assert ours - theirs == CABINETS.keys()
+    assert len(theirs - ours) > 10, "or it does not read these files"
+
+
+def test_what_we_take_of_page_hashes_another_tool_takes_too(tmp_path: Path) -> None:
+    sound = page_hash_tricks.listed(b"".join(page_hash_tricks.pages(page_hash_tricks.OURS)))
+    good = page_hash_tricks.trick("", sound)
+    ours, theirs = _judged({"sound": good, **page_hash_tricks.TRICKS}, tmp_path)
+    assert ours == {"sound"} <= theirs
+
+
+def _judged(tricks: dict[str, Trick], folder: Path) -> tuple[set[str], set[str]]:
+    """Return the names of what we take, and of what osslsigncode takes."""
+    ours = {n for n, t in tricks.items() if isinstance(grafted(t.shipped(), t.pins, t.ours), Graft)}
+    theirs = {n for n, t in tricks.items() if accepts("osslsigncode", t.shipped(), t.pins, folder)}
+    return ours, theirs
+
+
+def test_what_another_tool_signs_is_our_file_with_its_signature(tmp_path: Path) -> None:
+    key = ADA.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "ada.pem").write_text(ssl.DER_cert_to_PEM_cert(ADA.der))
+    for name, own, pins, options in (
+        ("a.cab", cab_tricks.OURS, cab_tricks.BY_ADA, ()),
+        ("a.exe", program(bytes(9001)), BY_ADA, ("-ph",)),
+    ):
+        unsigned, signed = tmp_path / name, tmp_path / f"signed-{name}"
+        unsigned.write_bytes(own)
+        words = ("-certs", tmp_path / "ada.pem", "-key", tmp_path / "key.pem", "-h", "sha256")
+        assert runs("osslsigncode", "sign", *options, *words, "-in", unsigned, "-out", signed)
+        assert isinstance(grafted(signed.read_bytes(), pins, own), Graft)
 
 
 @pytest.mark.parametrize("tool", ["sbverify", "osslsigncode"])
