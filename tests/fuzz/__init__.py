@@ -20,6 +20,7 @@ from builders.archives import SoughtFile
 from builders.core.digest import Digest
 from builders.jail import Reader
 from infra.bench.attacks import ATTACKS
+from tests.explain.executables.pairs import pairs
 from tests.judge.encodings import HIDDEN
 from tests.judge.signatures.signing import Signing, Vendor, program, signed
 
@@ -136,6 +137,12 @@ TARGETS = {
     ),
     "deb": Target(reader="pipelines.infer.debian.deb_content:DEB"),
     "dsc": Target(reader="builders.locators.dsc:COMPANIONS", parameters={"name": "a.dsc"}),
+    "elf": Target(
+        reader="pipelines.explain.first_look:LOOK",
+        parameters={"seconds": 1.0},
+        beside=lambda: pairs()["debug-path-longer"][0],
+        seeds=lambda: [rebuilt for _, rebuilt in pairs().values() if rebuilt[:4] == b"\x7fELF"],
+    ),
     "files": Target(reader="pipelines.judge.copied:FILES"),
     "look": Target(
         reader="pipelines.explain.first_look:LOOK", parameters={"seconds": 1.0}, beside=made_wheel
@@ -144,6 +151,12 @@ TARGETS = {
         reader="builders.inputs.archive_member:MEMBER", parameters={"path": "a.py"}, beside=bytes
     ),
     "parts": Target(reader="pipelines.infer.script.parts:PARTS"),
+    "pe": Target(
+        reader="pipelines.explain.first_look:LOOK",
+        parameters={"seconds": 1.0},
+        beside=lambda: pairs()["pe-path"][0],
+        seeds=lambda: [rebuilt for _, rebuilt in pairs().values() if rebuilt[:2] == b"MZ"],
+    ),
     "requirements": Target(
         reader="pipelines.infer.wheel.facts:REQUIREMENTS", parameters={"name": "a.whl"}
     ),

@@ -5,10 +5,13 @@ May import builders.archives, and what reads a signature or a header for the jud
 
 from pipelines.explain.format_fields import Format
 from pipelines.explain.formats.ar_fields import AR
+from pipelines.explain.formats.elf_fields import ELF
 from pipelines.explain.formats.envelopes import ENVELOPES
+from pipelines.explain.formats.pe_fields import PE
 from pipelines.explain.formats.pyc_fields import PYC
+from pipelines.explain.formats.rpm_fields import RPM
 from pipelines.explain.formats.tar_fields import TAR
 from pipelines.explain.formats.zip_fields import ZIP
 
-FORMATS: tuple[Format, ...] = (AR, *ENVELOPES, PYC, TAR, ZIP)
+FORMATS: tuple[Format, ...] = (AR, ELF, *ENVELOPES, PE, PYC, RPM, TAR, ZIP)
 """The first that both files are of is the one by which they are compared."""
