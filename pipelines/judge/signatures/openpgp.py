@@ -151,7 +151,7 @@ def _signer(
 
 
 def _check_signature(signature: SignaturePacket, key: OpenPgpKey, signed: Feed) -> None:
-    if signature.version != key.packet.body[0]:
+    if max(signature.version, 4) != key.packet.body[0]:
         raise OpenPgpError("a signature of another version than its key")
     try:
         digest = verify_signature(signature, key.packet, signed)
@@ -167,7 +167,7 @@ def _check_signature(signature: SignaturePacket, key: OpenPgpKey, signed: Feed) 
 def _uncovered(packet: Packet, signature: SignaturePacket) -> Iterator[Uncovered]:
     begin, end = signature.unhashed_at
     structure = [
-        (packet.start, packet.begin),
+        (packet.start, packet.begin + (2 if signature.version == 3 else 0)),
         (packet.begin + begin, packet.begin + end + 2),
     ]
     for start, after in structure:

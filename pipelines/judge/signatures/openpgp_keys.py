@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
@@ -30,6 +31,7 @@ from pipelines.judge.signatures.openpgp_packets import (
     read_signature,
 )
 
+default_backend()  # elliptic keys import it when they verify, and a jail has no files to import
 Feed = Callable[[Any], None]
 """Updates a hash with the bytes that are signed."""
 DIGESTS: dict[int, hashes.HashAlgorithm] = {

@@ -1,4 +1,4 @@
-"""OpenPGP packets, and what is in those of signatures and public keys (RFC 9580, of v3 nothing).
+"""OpenPGP packets, and what is in those of signatures and public keys (RFC 9580).
 
 Each byte of a packet is part of a field that is read, and numbers have one spelling: what no
 signature covers could hold anything otherwise.
@@ -49,7 +49,7 @@ class Subpacket(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SignaturePacket:
-    """A signature of version 4 or 6."""
+    """A signature of version 3, 4 or 6."""
 
     version: int
     kind: int
@@ -59,7 +59,8 @@ class SignaturePacket:
     hashed: tuple[Subpacket, ...]
     unhashed: tuple[Subpacket, ...]
     unhashed_at: tuple[int, int]
-    """Where their area begins and ends in the body, its length included."""
+    """Where their area begins and ends in the body, its length included. Of version 3, key ID and
+    algorithms."""
     prefix: bytes
     """The first two bytes of the digest, as the signature says."""
     salt: bytes
@@ -70,17 +71,13 @@ class SignaturePacket:
     @property
     def trailer(self) -> bytes:
         """What is hashed last."""
+        if self.version == 3:
+            return b""
         return bytes([self.version, 0xFF]) + len(self.covered).to_bytes(4, "big")
 
     def values(self, kind: int) -> list[bytes]:
         """Return the values of all subpackets of a kind."""
         return [one.value for one in (*self.hashed, *self.unhashed) if one.kind == kind]
-
-    @property
-    def created(self) -> datetime:
-        """When it says that it was made."""
-        (value,) = (one.value for one in self.hashed if one.kind == 2)
-        return moment(value)
 
 
 class Fields:
@@ -179,10 +176,12 @@ def _length(fields: Fields, *, partial: int = 224) -> int:
 
 def read_signature(body: bytes) -> SignaturePacket:
     """Return the fields of a signature packet; raises `OpenPgpError`."""
+    if body[:2] == b"\x03\x05":
+        return _read_version_3(body)
     fields = Fields(body)
     version, kind, algorithm, digest = fields.take(4)
     if version not in {4, 6}:
-        raise OpenPgpError(f"a signature of version {version}, expected 4 or 6")
+        raise OpenPgpError(f"a signature of version {version}, expected 3, 4 or 6")
     width = 2 if version == 4 else 4
     hashed = _subpackets(fields.take(fields.number(width)))
     covered = body[: fields.at]
@@ -203,6 +202,27 @@ def read_signature(body: bytes) -> SignaturePacket:
         prefix=prefix,
         salt=salt,
         covered=covered,
+        material=fields.rest(),
+    )
+
+
+def _read_version_3(body: bytes) -> SignaturePacket:
+    """Read what older programs write: it signs its type and time, and names a key ID."""
+    fields = Fields(body)
+    fields.take(2)
+    kind, created, issuer = fields.number(1), fields.take(4), fields.take(8)
+    algorithm, digest = fields.take(2)
+    return SignaturePacket(
+        version=3,
+        kind=kind,
+        algorithm=algorithm,
+        digest=digest,
+        hashed=(Subpacket(2, False, created),),  # noqa: FBT003
+        unhashed=(Subpacket(16, False, issuer),),  # noqa: FBT003
+        unhashed_at=(7, 17),
+        prefix=fields.take(2),
+        salt=b"",
+        covered=body[2:7],
         material=fields.rest(),
     )
 

@@ -198,6 +198,15 @@ class Signature:
     def packet(self, data: bytes) -> bytes:
         return packet(2, self.body(data))
 
+    def former(self, data: bytes) -> bytes:
+        """Return a packet of version 3, as older programs write it."""
+        covered = bytes([self.kind]) + CREATED.to_bytes(4, "big")
+        name, of = DIGESTS[self.digest]
+        digest = hashlib.new(name, data + covered).digest()
+        issuer = bytes.fromhex(self.by.fingerprint[-16:])
+        head = b"\3\5" + covered + issuer + bytes([self.by.algorithm, self.digest])
+        return packet(2, head + digest[:2] + self.by.signed(digest, of))
+
 
 def ed25519_key(user: str = "Ada <ada@example.com>", **fields: Any) -> PgpKey:
     return PgpKey(ed25519.Ed25519PrivateKey.generate(), 22, user, **fields)

@@ -72,6 +72,19 @@ def test_a_signature_by_a_pinned_key_verifies(key: PgpKey, digest: int) -> None:
         verified(made, pins(key), DATA + b" ")
 
 
+def test_a_signature_of_version_3_verifies() -> None:
+    made = Signature(by=RSA).former(DATA)
+    (found,) = verified(made, pins(RSA))
+    assert found.signer.certificate == RSA.fingerprint
+    bare = b"".join(made[one.offset :][: one.length] for one in found.uncovered)
+    assert b"\3\5" in bare
+    assert bytes.fromhex(RSA.fingerprint[-16:]) in bare
+    assert CREATED.to_bytes(4, "big") not in bare
+    for altered in (DATA + b" ", DATA[1:]):
+        with pytest.raises(BadSignatureError, match="does not verify"):
+            verified(made, pins(RSA), altered)
+
+
 def test_the_end_of_a_key_is_reported_and_decides_nothing() -> None:
     old = replace(ADA, key_expires=3600)
     (found,) = verified(Signature(by=old).packet(DATA), pins(old))
@@ -116,7 +129,12 @@ TRICKS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a padding packet": ("data-in-slack", lambda: by()() + packet(21, b"anything")),
     "a marker packet": ("data-in-slack", lambda: packet(10, b"PGP") + by()()),
     "a user ID beside it": ("data-in-slack", lambda: by()() + packet(13, b"anything")),
-    "version 3": ("signature-unreadable", by(version=3)),
+    "version 3 with the fields of 4": ("signature-unreadable", by(version=3)),
+    "version 3 with MD5": ("weak-digest", lambda: Signature(by=ADA, digest=1).former(DATA)),
+    "version 3 over text": (
+        "signature-unreadable",
+        lambda: Signature(by=ADA, kind=1).former(DATA),
+    ),
     "version 6 by a key of version 4": ("signature-unreadable", by(version=6)),
     "over text": ("signature-unreadable", by(kind=1)),
     "over a key": ("signature-unreadable", by(kind=0x13)),
