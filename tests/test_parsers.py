@@ -68,6 +68,7 @@ IN_JAIL = {
     "pipelines.judge.signatures.pe_image",
     "pipelines.judge.signatures.pins",
     "pipelines.judge.signatures.pkcs7",
+    "pipelines.judge.signatures.rauc",
     "pipelines.judge.signatures.rpm",
     "pipelines.judge.signatures.rpm_header",
     "pipelines.judge.signatures.shown",

@@ -23,6 +23,7 @@ class SignedFormat(StrEnum):
     CAB = "cab"
     MSI = "msi"
     PE = "pe"
+    RAUC = "rauc"
     RPM = "rpm"
 
 

@@ -20,6 +20,7 @@ from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.cab import CAB
 from pipelines.judge.signatures.msi import MSI
 from pipelines.judge.signatures.pe import PE
+from pipelines.judge.signatures.rauc import RAUC
 from pipelines.judge.signatures.rpm import RPM
 from pipelines.judge.signatures.signature_format import (
     MAX_DETAIL,
@@ -43,6 +44,7 @@ FORMATS: dict[SignedFormat, SignatureFormat] = {
     SignedFormat.CAB: CAB,
     SignedFormat.MSI: MSI,
     SignedFormat.PE: PE,
+    SignedFormat.RAUC: RAUC,
     SignedFormat.RPM: RPM,
 }
 _LIMITS = JailLimits(seconds=120, answer=16 << 20)

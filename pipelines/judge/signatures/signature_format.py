@@ -49,6 +49,8 @@ class SignatureFault(StrEnum):
     """What a file says of its own digests or sizes is not what our bytes have."""
     NOT_COVERED = "bytes-not-covered"
     FILE_SIGNATURES = "file-signatures"
+    ENCRYPTED = "encrypted"
+    MANIFEST = "manifest-differs"
     ENTRY_OUTSIDE = "entry-outside"
     OVERLAP = "entries-overlap"
     REGION = "wrong-region"

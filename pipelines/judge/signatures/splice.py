@@ -16,6 +16,7 @@ from pydantic import Field
 
 from builders.core.digest import CHUNK, Digest
 from builders.core.frozen_model import FrozenModel
+from pipelines.judge.signatures.verity import hash_tree
 
 Offset = Annotated[int, Field(ge=0, le=1 << 62)]
 Length = Annotated[int, Field(ge=1, le=1 << 62)]
@@ -46,7 +47,15 @@ class Derived(FrozenModel):
     data: Annotated[str, Field(pattern="^([0-9a-f]{2})+$", max_length=1 << 20)]
 
 
-Piece = Annotated[Own | Taken | Derived, Field(discriminator="source")]
+class HashTree(FrozenModel):
+    """The dm-verity hash tree over the first bytes of the rebuilt file, made here."""
+
+    source: Literal["hash-tree"] = "hash-tree"
+    length: Length
+    salt: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+Piece = Annotated[Own | Taken | Derived | HashTree, Field(discriminator="source")]
 
 
 class SplicePlan(FrozenModel):
@@ -114,6 +123,8 @@ def _check(plan: SplicePlan, own: BinaryIO, limits: SpliceLimits) -> None:
                 taken += piece.length
             case Derived():
                 derived += len(piece.data) // 2
+            case HashTree():
+                pass
     if at > size:
         raise SpliceError(f"it uses {at} bytes of ours, of {size}")
     replaced += _left_out(at, size, own, limits)
@@ -135,9 +146,15 @@ def _left_out(begin: int, end: int, own: BinaryIO, limits: SpliceLimits) -> int:
     return end - begin
 
 
-def _bytes(piece: Own | Taken | Derived, own: BinaryIO, shipped: BinaryIO) -> Iterator[bytes]:
+def _bytes(piece: Piece, own: BinaryIO, shipped: BinaryIO) -> Iterator[bytes]:
     if isinstance(piece, Derived):
         yield bytes.fromhex(piece.data)
+        return
+    if isinstance(piece, HashTree):
+        try:
+            yield hash_tree(own, piece.length, bytes.fromhex(piece.salt)).tree
+        except ValueError as error:
+            raise SpliceError(f"a hash tree over {error}") from error
         return
     file = own if isinstance(piece, Own) else shipped
     file.seek(piece.offset)

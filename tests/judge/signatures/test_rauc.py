@@ -1,0 +1,103 @@
+"""RAUC bundles: our squashfs with the vendor's signature, and ways in which that must not pass."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders.core.digest import Digest
+from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.graft import graft
+from pipelines.judge.signatures.signature_format import Graft, Refused
+from pipelines.judge.signatures.verity import hash_tree, tree_size
+from tests.fakes.jail import OpenJail
+from tests.judge.signatures.pe_tricks import ADA, BOB, ROOT
+from tests.judge.signatures.rauc_signing import BLOCK, SALT, Verity, plain, squashfs
+from tests.judge.signatures.rauc_tricks import BY_ADA, GOOD, IMAGE, OURS, TRICKS, pinned
+
+BUNDLES: dict[str, tuple[bytes, bytes, PinnedSignature]] = {
+    "plain": (plain(ADA, IMAGE), IMAGE, BY_ADA),
+    "plain, of one that we signed": (plain(ADA, IMAGE), plain(BOB, IMAGE), BY_ADA),
+    "an elliptic key": (plain(BOB, IMAGE), IMAGE, pinned(BOB)),
+    "another certificate": (
+        plain(ADA, IMAGE, ROOT),
+        IMAGE,
+        pinned(ADA, certificates=(ROOT,)),
+    ),
+    "verity": (GOOD, OURS, BY_ADA),
+}
+
+
+def grafted(shipped: bytes, pins: PinnedSignature, ours: bytes) -> Graft | Refused:
+    return graft(OpenJail(), io.BytesIO(shipped), io.BytesIO(ours), pins, io.BytesIO())
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_our_squashfs_with_the_signature_is_the_shipped_bundle(name: str) -> None:
+    shipped, ours, pins = BUNDLES[name]
+    found = grafted(shipped, pins, ours)
+    assert isinstance(found, Graft), found
+    assert (found.sha256, found.size) == (Digest.of(shipped), len(shipped))
+    assert {one.certificate for one in found.signers} == set(pins.signers)
+    assert {one.why for one in found.carried} == {"certificate", "structure"}
+    assert sum(one.length for one in found.carried) < found.taken < 4000
+
+
+@pytest.mark.parametrize("name", TRICKS)
+def test_a_trick_is_a_difference_with_a_name(name: str) -> None:
+    trick = TRICKS[name]
+    found = grafted(trick.shipped(), trick.pins, trick.ours)
+    assert isinstance(found, Refused), "it passed"
+    assert found.fault == trick.fault, found.detail
+
+
+@given(
+    content=st.binary(min_size=1, max_size=40),
+    blocks=st.integers(2, 200),
+    salts=st.tuples(*[st.binary(min_size=32, max_size=32)] * 2),
+)
+@settings(max_examples=15, deadline=None)
+def test_a_bundle_gets_back_the_signature_that_was_taken_off(
+    content: bytes, blocks: int, salts: tuple[bytes, bytes]
+) -> None:
+    image = squashfs(content[:1], blocks)
+    shipped = Verity(image=image, salt=salts[0]).by(ADA)
+    found = grafted(shipped, BY_ADA, Verity(image=image, salt=salts[1]).by(BOB))
+    assert isinstance(found, Graft), found
+    assert found.sha256 == Digest.of(shipped)
+
+
+@given(at=st.integers(0, 1 << 30), byte=st.integers(1, 255))
+@settings(max_examples=60, deadline=None)
+def test_no_bundle_with_one_other_byte_passes(at: int, byte: int) -> None:
+    shipped = bytearray(GOOD)
+    shipped[at % len(shipped)] ^= byte
+    assert isinstance(grafted(bytes(shipped), BY_ADA, OURS), Refused)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "root"),
+    [
+        (1, "4ce3ecf32c133bf6321901b6092219474b6ac91a19d0304621d629e6bb9987dc"),
+        (2, "ee3e6af6b3e489a50a4b89ad492cd7d12eb5bf39af859e18192181cdc8a44070"),
+        (129, "1797e36469458d7970b1e6baf880e1d6732b0bc4ace04b38fc6131de66b5e6c7"),
+    ],
+)
+def test_the_hash_tree_is_that_of_veritysetup(blocks: int, root: str) -> None:
+    """The roots are what `veritysetup format --no-superblock` prints for these files."""
+    data = b"".join(struct.pack(">I", number) * (BLOCK // 4) for number in range(blocks))
+    made = hash_tree(io.BytesIO(data), len(data), SALT)
+    assert len(made.tree) == tree_size(len(data))
+    assert made.root.hex() == root
+
+
+def test_a_hash_tree_is_over_whole_blocks() -> None:
+    for size in (0, 5, BLOCK + 1):
+        with pytest.raises(ValueError, match="not whole blocks"):
+            hash_tree(io.BytesIO(bytes(size)), size, SALT)
+    with pytest.raises(ValueError, match="ends early"):
+        hash_tree(io.BytesIO(bytes(BLOCK)), 2 * BLOCK, SALT)
