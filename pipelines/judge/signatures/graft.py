@@ -1,19 +1,23 @@
 """The graft: our bytes with the vendor's signature, and whether that is the shipped file.
 
 The jail reads the files and answers with a splice plan; the plan is applied here, to our bytes. The
-file that it makes counts if it has the digest of the shipped one and if, read by another process of
-the jail, it carries valid signatures by all pinned signers and by nobody else.
+file that it makes counts if it has the digest of the shipped one and if that, read by another
+process of the jail, carries valid signatures by all pinned signers and by nobody else. Planning,
+hashing and verifying go on side by side, as neither needs what the others find.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 from pydantic import TypeAdapter
 
-from builders.core.digest import CHUNK, Digest
+from builders.core.digest import CHUNK, Digest, digest_file
 from builders.jail.errors import JailFailedError
 from builders.jail.file_reader import Jail, JailLimits, Reader, Scratch
 from builders.recipe.signature import PinnedSignature, SignedFormat
@@ -47,6 +51,7 @@ FORMATS: dict[SignedFormat, SignatureFormat] = {
     SignedFormat.RAUC: RAUC,
     SignedFormat.RPM: RPM,
 }
+T = TypeVar("T")
 _LIMITS = JailLimits(seconds=120, answer=16 << 20)
 
 
@@ -104,14 +109,17 @@ def graft(
 def _graft(
     jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, pinned: PinnedSignature, out: BinaryIO
 ) -> Graft | Refused:
-    plan = jail.run(PLAN, [shipped, rebuilt], pinned)
-    if isinstance(plan, Refused):
-        return plan
-    made = splice(plan, rebuilt, shipped, out, FORMATS[pinned.format].limits)
-    if made.sha256 != Digest(_sha256(shipped)):
-        detail = "our bytes with the signature of the shipped file are not the shipped file"
-        return Refused(fault=SignatureFault.UNLIKE, detail=detail)
-    verified = jail.run(VERIFY, [out], pinned)
+    with _side_by_side(shipped) as started:
+        verifying = started(lambda: jail.run(VERIFY, [shipped], pinned))
+        hashing = started(lambda: _digest(shipped))
+        plan = jail.run(PLAN, [shipped, rebuilt], pinned)
+        if isinstance(plan, Refused):
+            return plan
+        made = splice(plan, rebuilt, shipped, out, FORMATS[pinned.format].limits)
+        if made.sha256 != hashing():
+            detail = "our bytes with the signature of the shipped file are not the shipped file"
+            return Refused(fault=SignatureFault.UNLIKE, detail=detail)
+        verified = verifying()
     if isinstance(verified, Refused):
         return verified
     if {signer.certificate for signer in verified.signers} != set(pinned.signers):
@@ -125,6 +133,29 @@ def _graft(
         taken=sum(piece.length for piece in made.taken),
         carried=tuple(_carried(verified.uncovered, made.taken, out)),
     )
+
+
+@contextmanager
+def _side_by_side(file: BinaryIO) -> Iterator[Callable[[Callable[[], T]], Callable[[], T]]]:
+    """Yield what starts work on `file`, and returns what waits for its result.
+
+    A file in memory has one position: work on it is done when its result is asked for.
+    """
+    try:
+        file.fileno()
+    except OSError:
+        yield lambda work: work
+        return
+    with ThreadPoolExecutor(2) as pool:
+        yield lambda work: pool.submit(work).result
+
+
+def _digest(file: BinaryIO) -> Digest:
+    """Hash a file, and leave its position alone if it has a descriptor."""
+    try:
+        return digest_file(Path(f"/proc/self/fd/{file.fileno()}"))
+    except OSError:
+        return Digest(_sha256(file))
 
 
 def _carried(
