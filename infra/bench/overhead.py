@@ -66,10 +66,10 @@ def measure(
 
 
 def _tree(folder: Path, commit: str) -> Tree:
-    """Return the files of a commit, and a home with the recipes that are here."""
-    home = folder / f"home-{commit.replace('/', '-')}"
-    shutil.copytree(recipes_folder(), home / "recipes")
-    tree = Tree(name=commit, folder=files_of(commit, folder), home=home)
+    """Return the files of a commit, and a home with its recipes."""
+    home, files = folder / f"home-{commit.replace('/', '-')}", files_of(commit, folder)
+    shutil.copytree(recipes_folder() if commit == HERE else files / "recipes", home / "recipes")
+    tree = Tree(name=commit, folder=files, home=home)
     tree.run(("center", "init"))
     return tree
 
@@ -142,8 +142,11 @@ def _timed_plain(path: Path, session: Session) -> float:
 
 
 def _timed_command(path: Path, tree: Tree) -> Started:
-    """Time `samebits verify` of a commit as a whole process."""
-    done = tree.run(("verify", str(path.resolve())))
+    """Time `samebits verify` of a commit as a whole process, by its own recipe if it has one."""
+    given, folder = path.resolve(), recipes_folder().resolve()
+    if given.is_relative_to(folder):
+        given = tree.home / "recipes" / given.relative_to(folder)
+    done = tree.run(("verify", str(given)))
     if done.code not in {0, 1}:
         raise InfrastructureError(f"samebits verify of {tree.name} failed", got=f"exit {done.code}")
     return done

@@ -1,14 +1,17 @@
 """Which flow runs live on this machine, and what happens to those that died without a word.
 
 Each run holds a lock on a file of its id. A killed process holds none and leaves its file: a file
-that is not locked belongs to a run that ended without reporting it. Prefect takes such a run for
-running; it is scheduled anew under its own id, at most `TRIES` times. What it had done already has
-its record, so that nothing is done or counted twice. What was cancelled is not started again.
+that is not locked belongs to a run that ended without reporting it. When its work is done, the run
+leaves the name of its process there: Prefect is told a moment later, and the process may be killed
+in between. Prefect takes a killed run for running; it is scheduled anew under its own id, at most
+`TRIES` times. What it had done already has its record, so that nothing is done or counted twice.
+What was cancelled is not started again.
 """
 
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -34,9 +38,9 @@ _UNENDED = {StateType.RUNNING, StateType.PENDING, StateType.CRASHED}
 
 @contextmanager
 def living(center: Center, flow_run: str) -> Iterator[None]:
-    """Hold the lock of a flow run; its file goes when the run has ended by itself.
+    """Hold the lock of a flow run; when it has ended by itself, its file names the process.
 
-    A run that is stopped from outside leaves its file, as a killed one does.
+    A run that is stopped from outside leaves its file as it is, as a killed one does.
     """
     if not _ID.fullmatch(flow_run):  # called without a scheduler
         yield
@@ -48,9 +52,9 @@ def living(center: Center, flow_run: str) -> Iterator[None]:
         try:
             yield
         except Exception:
-            path.unlink(missing_ok=True)
+            _leave(path)
             raise
-        path.unlink(missing_ok=True)
+        _leave(path)
 
 
 @contextmanager
@@ -65,7 +69,7 @@ def died(center: Center) -> Iterator[list[str]]:
             with suppress(FileNotFoundError, BlockingIOError):  # it has just ended, or lives
                 file = files.enter_context(path.open("r+b"))
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if path.exists():
+                if path.exists() and not _is_running(path):
                     names.append(path.name)
         yield names
 
@@ -131,6 +135,21 @@ def _stuck(client: SyncPrefectClient, center: Center) -> list[FlowRun]:
     )
     late = datetime.now(UTC) - _STUCK
     return [run for run in found if run.state is not None and run.state.timestamp < late]
+
+
+def _leave(path: Path) -> None:
+    """Name this process in the file of a flow run whose work is done."""
+    with suppress(OSError, psutil.Error):
+        path.write_text(f"{os.getpid()} {psutil.Process().create_time()}")
+
+
+def _is_running(path: Path) -> bool:
+    """Say whether the process that is named in the file of a flow run is there."""
+    try:
+        pid, began = path.read_text().split()
+        return psutil.Process(int(pid)).create_time() == float(began)
+    except (OSError, ValueError, psutil.Error):
+        return False
 
 
 def _folder(center: Center) -> Path:

@@ -19,8 +19,11 @@ from pipelines.center.center import Center
 from pipelines.flows.flow_runs import living
 home = Path(sys.argv[1])
 with living(Center(id="mine", home=home, store=home / "store"), sys.argv[2]):
-    print("living", flush=True)
-    time.sleep(60)
+    if sys.argv[3] == "at work":
+        print("living", flush=True)
+        time.sleep(60)
+print("living", flush=True)
+time.sleep(60)
 """
 
 
@@ -34,9 +37,10 @@ def dead(center: Center) -> list[str]:
         return list(found)
 
 
-def test_a_run_is_dead_once_it_is_killed_and_not_before(mine: Center) -> None:
+@pytest.mark.parametrize("killed", ["at work", "before Prefect knows of its end"])
+def test_a_run_is_dead_once_it_is_killed_and_not_before(mine: Center, killed: str) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(mine.home), RUN], stdout=subprocess.PIPE
+        [sys.executable, "-c", HOLDER, str(mine.home), RUN, killed], stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"living\n"
@@ -48,9 +52,10 @@ def test_a_run_is_dead_once_it_is_killed_and_not_before(mine: Center) -> None:
     assert dead(mine) == []
 
 
-def test_a_run_that_ends_by_itself_leaves_nothing(mine: Center) -> None:
+def test_a_run_that_ends_by_itself_lives_as_long_as_its_process(mine: Center) -> None:
     with living(mine, RUN):
         pass
+    assert dead(mine) == []
     with pytest.raises(ValueError, match="broken"), living(mine, RUN):
         raise ValueError("broken")
     assert dead(mine) == []
