@@ -232,6 +232,42 @@ def looks(against: tuple[str, ...]) -> None:
 
 
 @command.command()
+@click.option(
+    "--pair",
+    "pairs",
+    multiple=True,
+    type=(options.PATH, options.PATH),
+    metavar="SHIPPED REBUILT",
+    help="Two files that differ, instead of made ones; may be given again.",
+)
+@click.option("--size", default=100, show_default=True, help="MB of the largest made files.")
+@click.option("--runs", default=3, show_default=True, type=click.IntRange(1, 100))
+@click.option("--diffoscope", metavar="PROGRAM", help="By default the one on the PATH, if any.")
+@options.json
+def explain(
+    pairs: tuple[tuple[Path, Path], ...], size: int, runs: int, diffoscope: str | None
+) -> None:
+    """Measure what explaining a difference costs, and how many causes are named.
+
+    Each pair is unpacked and hashed once, compared by `samebits compare`, and by diffoscope where
+    it is installed. Then causes planted in generated pairs are looked for.
+
+    \b
+    Examples:
+      samebits bench explain --size 20
+      samebits bench explain --pair theirs.deb ours.deb --json
+    """
+    from shutil import which
+
+    from infra.bench.explaining import measure, table
+    from pipelines.cli.terminal import show
+
+    found = diffoscope or which("diffoscope")
+    figures = measure(pairs, megabytes=size, runs=runs, diffoscope=found, told=tell)
+    show(figures, *table(figures))
+
+
+@command.command()
 @click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 100))
 @click.option(
     "--size",

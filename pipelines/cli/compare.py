@@ -46,27 +46,30 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
     from pipelines.explain.first_look import LOOK, look_at
     from pipelines.explain.packing import PACKING, recover_packing
     from pipelines.explain.quickdiff import named_causes
+    from pipelines.judge.finding import Cause, CauseName
 
     if page is not None:
         options.require_new(page, "file")
-    seen = packing = None
+    seen, packing, causes = None, None, tuple[Cause, ...]()
     try:
-        digests = [digest_file(path) for path in (shipped, rebuilt)]
         with (
             shipped.open("rb") as theirs,
             rebuilt.open("rb") as ours,
             closing(ParserJail([LOOK.name, PACKING.name])) as jail,
         ):
+            jail.start()
+            digests = [digest_file(path) for path in (shipped, rebuilt)]
             same = digests[0] == digests[1]
             if not same:
                 seen = look_at(jail, theirs, ours)
-                packing = recover_packing(jail, theirs, ours)
+                causes = named_causes(seen)
+                if any(cause.name is CauseName.CONTAINER_ONLY for cause in causes):
+                    packing = recover_packing(jail, theirs, ours)
     except (JailFailedError, JailUnavailableError) as error:
         warn(f"they were not compared{' whole' if seen else ''}: {error}")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read", got=error.strerror) from error
     verdict = "IDENTICAL" if same else "DIFFERENT"
-    causes = () if seen is None else named_causes(seen)
     document = {
         "verdict": verdict,
         "shipped": str(digests[0]),
@@ -101,5 +104,5 @@ def _look_lines(seen: QuickDiff | None) -> Iterator[str]:
         text = line.removeprefix("- ")
         yield f"  {styled(text, bold=True) if number == 0 else text}"
     yield f"  first difference at byte {seen.first_offset}, last at {seen.last_offset}"
-    if seen.truncated:
-        yield "  not all of it was compared: see `truncated` in --json"
+    if seen.members and seen.members.note:
+        yield f"  not all was compared: {seen.members.note}"

@@ -29,6 +29,8 @@ HEAD = 4096
 WHOLE = "bytes"
 """The name of a file as one field."""
 _SMALL = 1 << 16
+_SHORTEST = 6
+"""Bytes of a field in which texts are looked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +168,8 @@ class FieldComparison:
 
     def _texts(self, one: Field, other: Field) -> Iterator[Told]:
         """Yield the texts that differ in bytes that no reader knows more of."""
-        if one.packed or max(one.size, other.size) > MOST:
+        size = max(one.size, other.size)
+        if one.packed or size > MOST or (size < _SHORTEST and one.name != WHOLE):
             return
         sides = self.shipped.bytes(one.at, one.size), self.rebuilt.bytes(other.at, other.size)
         both = all(is_text(data[:HEAD]) for data in sides)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import islice
 
+from pipelines.explain.differing import count_differing
 from pipelines.judge.finding import FieldKind
 
 MOST = 4 << 20
 """Bytes of a text that is compared by its lines, and of bytes that are searched for text."""
 _LINES = 2000
 """Lines that are compared: what that costs grows with their square."""
-_SHOWN = 8
+_CONTEXT = 60
+"""Characters that are shown before and after what differs in a text."""
+_STRINGS = 800
 _STRING = re.compile(rb"[\t -~]{6,}")
 _CLASSES: tuple[tuple[str, re.Pattern[str], FieldKind], ...] = (
     (
@@ -93,14 +97,16 @@ def string_differences(shipped: bytes, rebuilt: bytes) -> Iterator[TextDifferenc
     right = [text.decode() for text in (other - one).elements()]
     if len(left) == len(right):
         pairs = zip(left, right, strict=True)
-        yield from (named_text("text", a, b) for a, b in islice(pairs, _SHOWN * 100))
+        yield from (named_text("text", a, b) for a, b in islice(pairs, _STRINGS))
 
 
 def named_text(where: str, shipped: str | None, rebuilt: str | None) -> TextDifference:
     """Return a difference under the name of the class of words that is all that differs."""
-    size = _differing((shipped or "").encode(), (rebuilt or "").encode())
+    theirs, ours = (shipped or "").encode(), (rebuilt or "").encode()
+    size = count_differing(io.BytesIO(theirs), io.BytesIO(ours), lambda: None)
     if shipped is None or rebuilt is None:
         return where, FieldKind.CONTENT, shipped, rebuilt, size
+    shipped, rebuilt = _around(shipped, rebuilt)
     for name, words, kind in _CLASSES:
         if words.sub("", shipped) == words.sub("", rebuilt):
             pairs = zip(words.findall(shipped), words.findall(rebuilt), strict=False)
@@ -109,11 +115,23 @@ def named_text(where: str, shipped: str | None, rebuilt: str | None) -> TextDiff
     return where, FieldKind.CONTENT, shipped, rebuilt, size
 
 
-def _differing(one: bytes, other: bytes) -> int:
-    if len(one) == len(other):
-        return sum(a != b for a, b in zip(one, other, strict=True))
-    start = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
-    start = min(len(one), len(other)) if start is None else start
-    tails = zip(reversed(one[start:]), reversed(other[start:]), strict=False)
-    tail = next((n for n, (a, b) in enumerate(tails) if a != b), min(len(one), len(other)) - start)
-    return max(len(one), len(other)) - start - tail
+def _around(one: str, other: str) -> tuple[str, str]:
+    """Return two texts with no more than some words before and after what differs."""
+    start = max(0, _prefix(one, other) - _CONTEXT)
+    one, other = one[start:], other[start:]
+    tail = _prefix(one[::-1], other[::-1])
+    end = max(0, min(tail, len(one) - _CONTEXT, len(other) - _CONTEXT) - _CONTEXT)
+    texts = (text[: len(text) - end][: _CONTEXT * 8] for text in (one, other))
+    return next(texts), next(texts)
+
+
+def _prefix(one: str, other: str) -> int:
+    """Return how many characters both begin with."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
