@@ -103,15 +103,18 @@ def tar(
     return out.getvalue()
 
 
+_ZIPPED = {
+    "compress_type": zipfile.ZIP_DEFLATED, "create_system": 3, "external_attr": 0o100644 << 16,
+}  # fmt: skip
+
+
 def zipped(files: dict[str, bytes] = _FILES, *, level: int = 6, **header: Any) -> bytes:
     """Return a zip whose members all have these fields."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for name, data in files.items():
             info = zipfile.ZipInfo(name, (2024, 1, 2, 3, 4, 6))
-            info.compress_type, info.create_system = zipfile.ZIP_DEFLATED, 3
-            info.external_attr = 0o100644 << 16
-            for field, value in header.items():
+            for field, value in {**_ZIPPED, **header}.items():
                 setattr(info, field, value)
             archive.writestr(info, data, compresslevel=level)
     return out.getvalue()
