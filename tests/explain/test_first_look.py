@@ -11,7 +11,8 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.jail import JailEnd, JailFailedError, ParserJail
-from pipelines.explain.first_look import FirstLooks
+from infra.bench.planted import planted_pairs
+from pipelines.explain.first_look import FirstLooks, look_at
 from pipelines.judge.copied import CheckedInput, contents
 from pipelines.judge.finding import QuickDiff
 from pipelines.verify.readers import READERS
@@ -41,6 +42,15 @@ def test_a_look_is_the_same_in_the_jail_and_outside(make_tar: Maker) -> None:
     assert found[0] == found[1]
     assert found[0].members is not None
     assert [member.path for member in found[0].members.changed] == ["b"]
+
+
+def test_every_format_is_read_in_the_jail_as_outside() -> None:
+    """A module that a reader first imports in there is missing: there are no files."""
+    jail = ParserJail(READERS)
+    for pair in planted_pairs():
+        files = io.BytesIO(pair.shipped), io.BytesIO(pair.rebuilt)
+        assert look_at(jail, *files) == look_at(OpenJail(), *files), pair.cause
+    jail.close()
 
 
 def test_a_file_that_is_no_archive_carries_nothing() -> None:
