@@ -58,8 +58,9 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
 """Commands that need an engine, a server, a network or minutes: which file runs them, and the words
 in it that do. What it calls of `bench` is what the command calls."""
 
-BY_HAND = {"bench check", "bench consensus", "bench digest", "bench explain", "bench explain", "bench graft", "bench joining",
-           "bench memory", "bench overhead", "bench peers", "bench store"}  # fmt: skip
+BY_HAND = {"bench check", "bench consensus", "bench digest", "bench explain", "bench graft",
+           "bench joining", "bench memory", "bench overhead", "bench peers",
+           "bench store"}  # fmt: skip
 """Measurements, for a machine on which nothing else runs."""
 
 OTHER_PROGRAMS = {
