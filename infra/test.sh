@@ -49,7 +49,8 @@ bash infra/bootstrap.sh
 # itself never calls them.
 missing=()
 for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze=systemd \
-    sbverify=sbsigntool osslsigncode=osslsigncode; do
+    sbverify=sbsigntool osslsigncode=osslsigncode apksigner=apksigner \
+    javac=default-jdk-headless; do
     command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
 done
 if [ "${#missing[@]}" -gt 0 ]; then

@@ -20,7 +20,9 @@ SignerPin = Digest | KeyFingerprint
 class SignedFormat(StrEnum):
     """Formats of signed files."""
 
+    APK = "apk"
     CAB = "cab"
+    JAR = "jar"
     MSI = "msi"
     PE = "pe"
     RAUC = "rauc"

@@ -21,7 +21,9 @@ from builders.core.digest import CHUNK, Digest, digest_file
 from builders.jail.errors import JailFailedError
 from builders.jail.file_reader import Jail, JailLimits, Reader, Scratch
 from builders.recipe.signature import PinnedSignature, SignedFormat
+from pipelines.judge.signatures.apk import APK
 from pipelines.judge.signatures.cab import CAB
+from pipelines.judge.signatures.jar import JAR
 from pipelines.judge.signatures.msi import MSI
 from pipelines.judge.signatures.pe import PE
 from pipelines.judge.signatures.rauc import RAUC
@@ -45,7 +47,9 @@ from pipelines.judge.signatures.splice import (
 )
 
 FORMATS: dict[SignedFormat, SignatureFormat] = {
+    SignedFormat.APK: APK,
     SignedFormat.CAB: CAB,
+    SignedFormat.JAR: JAR,
     SignedFormat.MSI: MSI,
     SignedFormat.PE: PE,
     SignedFormat.RAUC: RAUC,

@@ -5,7 +5,7 @@ Nothing is verified here: whoever shows it verifies the file against what was fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,15 +28,21 @@ _MOST = (16, 16, 64)
 """Signers, authorities of time stamps and other certificates that a recipe may pin."""
 
 
-def pins_of(form: SignedFormat, signatures: Iterable[bytes]) -> FoundPins:
+def pins_of(
+    form: SignedFormat, signatures: Iterable[bytes], chains: Iterable[Sequence[bytes]] = ()
+) -> FoundPins:
     """Return signers, other certificates and authorities of time stamps of CMS signatures.
 
+    `chains` are certificates of signatures of another kind, that of the signer first.
     Raises `BadSignatureError`.
     """
     found = _Found()
     with readable():
         for der in signatures:
             _collect(der, found.signers, found)
+        for chain in chains:
+            found.signers[chain[0]] = None
+            found.bag.update(dict.fromkeys(chain))
         names = {str(Digest.of(one)): _name(one) for one in found.bag}
     signers, stamps = (tuple(map(Digest.of, held)) for held in (found.signers, found.stamps))
     others = tuple(one for one in map(Digest.of, found.bag) if one not in {*signers, *stamps})

@@ -55,6 +55,20 @@ class SignatureFault(StrEnum):
     OVERLAP = "entries-overlap"
     REGION = "wrong-region"
     WRONG_HEADER = "tag-in-wrong-header"
+    BETWEEN_ENTRIES = "data-between-entries"
+    """Bytes of an archive that no entry holds."""
+    DUPLICATE_BLOCK = "duplicate-block"
+    DUPLICATE_NAME = "duplicate-name"
+    LINEAGE = "lineage-invalid"
+    LOCAL_HEADER = "local-header-differs"
+    """An entry that is described in another way where it stands than in the directory."""
+    MISSING_ENTRY = "missing-entry"
+    STRIPPED = "signature-stripped"
+    """A signature that another one names is not there."""
+    UNKNOWN_BLOCK = "unknown-block"
+    UNSIGNED_ENTRY = "unsigned-entry"
+    ZIP64 = "zip64"
+    ZIP_COMMENT = "zip-comment"
 
 
 class Refused(FrozenModel):

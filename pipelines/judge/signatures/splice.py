@@ -2,7 +2,7 @@
 
 A plan comes from the parser jail and is not trusted. Applying it uses every byte of ours once and
 in order, but for a few that derived ones replace, so no plan can pass a copy of the shipped file
-off as ours.
+off as ours. Of a zip archive, nothing is derived by who plans: see `zip_pieces`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,17 @@ from pydantic import Field
 from builders.core.digest import CHUNK, Digest
 from builders.core.frozen_model import FrozenModel
 from pipelines.judge.signatures.verity import hash_tree
+from pipelines.judge.signatures.zip_pieces import (
+    Aligned,
+    Directory,
+    Dropped,
+    End,
+    Padding,
+    ZipError,
+    ZipLimits,
+    ZipMaker,
+    ZipPiece,
+)
 
 Offset = Annotated[int, Field(ge=0, le=1 << 62)]
 Length = Annotated[int, Field(ge=1, le=1 << 62)]
@@ -55,7 +66,10 @@ class HashTree(FrozenModel):
     salt: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-Piece = Annotated[Own | Taken | Derived | HashTree, Field(discriminator="source")]
+Piece = Annotated[
+    Own | Taken | Derived | HashTree | Aligned | Directory | Dropped | Padding | End,
+    Field(discriminator="source"),
+]
 
 
 class SplicePlan(FrozenModel):
@@ -74,6 +88,8 @@ class SpliceLimits:
     taken: int
     left_out: Callable[[BinaryIO], tuple[int, int]] | None = None
     """Where in our file bytes may be left out; anywhere without it."""
+    zip: ZipLimits | None = None
+    """Of a zip archive; the pieces of one are refused in other files."""
 
 
 class Spliced(FrozenModel):
@@ -93,14 +109,20 @@ def splice(
 ) -> Spliced:
     """Write the file that a plan says to `out`; raises `SpliceError`, then `out` is of no use."""
     _check(plan, own, limits)
+    maker = ZipMaker(own=own, shipped=shipped, limits=limits.zip) if limits.zip else None
     digest, size = hashlib.sha256(), 0
-    for piece in plan.pieces:
-        if isinstance(piece, Taken) and piece.offset != size:
-            raise SpliceError(f"bytes taken from offset {piece.offset} would move to {size}")
-        for data in _bytes(piece, own, shipped):
-            out.write(data)
-            digest.update(data)
-            size += len(data)
+    try:
+        for piece in plan.pieces:
+            if isinstance(piece, Taken) and piece.offset != size:
+                raise SpliceError(f"bytes taken from offset {piece.offset} would move to {size}")
+            for data in _bytes(piece, own, shipped, maker, size):
+                out.write(data)
+                digest.update(data)
+                size += len(data)
+        if maker:
+            maker.finish()
+    except ZipError as error:
+        raise SpliceError(str(error)) from error
     out.flush()
     return Spliced(
         sha256=Digest(digest.hexdigest()),
@@ -114,7 +136,7 @@ def _check(plan: SplicePlan, own: BinaryIO, limits: SpliceLimits) -> None:
     at = replaced = derived = taken = 0
     for piece in plan.pieces:
         match piece:
-            case Own():
+            case Own() | Aligned() | Directory() | Dropped() | End():
                 if piece.offset < at:
                     raise SpliceError("our bytes would be used twice or out of order")
                 replaced += _left_out(at, piece.offset, own, limits)
@@ -123,7 +145,7 @@ def _check(plan: SplicePlan, own: BinaryIO, limits: SpliceLimits) -> None:
                 taken += piece.length
             case Derived():
                 derived += len(piece.data) // 2
-            case HashTree():
+            case HashTree() | Padding():
                 pass
     if at > size:
         raise SpliceError(f"it uses {at} bytes of ours, of {size}")
@@ -146,16 +168,16 @@ def _left_out(begin: int, end: int, own: BinaryIO, limits: SpliceLimits) -> int:
     return end - begin
 
 
-def _bytes(piece: Piece, own: BinaryIO, shipped: BinaryIO) -> Iterator[bytes]:
-    if isinstance(piece, Derived):
-        yield bytes.fromhex(piece.data)
+def _bytes(
+    piece: Piece, own: BinaryIO, shipped: BinaryIO, maker: ZipMaker | None, at: int
+) -> Iterator[bytes]:
+    if not isinstance(piece, Own | Taken):
+        yield _made(piece, own, maker, at)
         return
-    if isinstance(piece, HashTree):
-        try:
-            yield hash_tree(own, piece.length, bytes.fromhex(piece.salt)).tree
-        except ValueError as error:
-            raise SpliceError(f"a hash tree over {error}") from error
-        return
+    if maker and isinstance(piece, Own):
+        maker.keep(piece.offset, piece.length, at)
+    elif maker:
+        maker.take(piece.offset, piece.length)
     file = own if isinstance(piece, Own) else shipped
     file.seek(piece.offset)
     left = piece.length
@@ -165,3 +187,23 @@ def _bytes(piece: Piece, own: BinaryIO, shipped: BinaryIO) -> Iterator[bytes]:
             raise SpliceError("a file ends before a piece of it does")
         yield data
         left -= len(data)
+
+
+def _made(
+    piece: Derived | HashTree | ZipPiece, own: BinaryIO, maker: ZipMaker | None, at: int
+) -> bytes:
+    """Return bytes that follow from others."""
+    match piece:
+        case Derived():
+            return bytes.fromhex(piece.data)
+        case HashTree():
+            if maker:
+                raise SpliceError("a hash tree in a zip archive")
+            try:
+                return hash_tree(own, piece.length, bytes.fromhex(piece.salt)).tree
+            except ValueError as error:
+                raise SpliceError(f"a hash tree over {error}") from error
+        case _:
+            if maker is None:
+                raise SpliceError("a piece of a zip archive")
+            return maker.make(piece, at)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from tests.judge.signatures import cab_tricks
+from tests.judge.signatures.apk_tricks import BY_ANN, FULL
 from tests.judge.signatures.page_hash_tricks import listed, pages, with_pages
 from tests.judge.signatures.pe_tricks import ADA, BOB, BY_ADA, pinned
 from tests.judge.signatures.signing import Signing, program, signed
+from tests.judge.signatures.zips import Item, archive
 
 Pair = tuple[bytes, bytes, PinnedSignature]
 """A shipped file, ours, and who has to sign."""
@@ -36,7 +39,18 @@ def _pe_with_pages(size: int) -> Pair:
     return with_pages(listed(b"".join(pages(ours))), ours), ours, BY_ADA
 
 
+def _apk(size: int) -> Pair:
+    step = max(1 << 16, -(-size // 2000))
+    content = _content(size)
+    items = [
+        Item(name=f"res/{at}", content=content[at : at + step], stored=True)
+        for at in range(0, size, step)
+    ]
+    return replace(FULL, first=(), stated=True).made(items), archive(items), BY_ANN
+
+
 LARGE: dict[str, Callable[[int], Pair]] = {
+    SignedFormat.APK: _apk,
     SignedFormat.CAB: _cab,
     SignedFormat.PE: _pe,
     "pe, page hashes": _pe_with_pages,

@@ -1,0 +1,110 @@
+"""Jar archives: our bytes with the vendor's signatures, and each way that must not pass."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from builders.core.digest import Digest
+from builders.recipe.signature import PinnedSignature, SignedFormat
+from pipelines.judge.signatures.jar import JAR
+from pipelines.judge.signatures.signature_format import Graft, Refused
+from tests.judge.signatures.apk_signing import Package
+from tests.judge.signatures.apk_tricks import ANN, BEN, CAY, pinned
+from tests.judge.signatures.jar_tricks import (
+    CLASS,
+    GOOD_JAR,
+    JAR_BY_ANN,
+    JAR_ITEMS,
+    MAIN,
+    OUR_JAR,
+    TRICKS,
+    TWO,
+    signing,
+    without_manifest,
+)
+from tests.judge.signatures.test_apk import grafted
+from tests.judge.signatures.zips import Item, archive
+
+PLAIN = without_manifest(JAR_ITEMS)
+SECTION = b"Manifest-Version: 1.0\r\nMain-Class: a.B\r\n\r\nName: a/B.class\r\nSealed: true\r\n\r\n"
+GOOD: dict[str, tuple[bytes, PinnedSignature, bytes]] = {
+    "one signer": (GOOD_JAR.made(PLAIN), JAR_BY_ANN, OUR_JAR),
+    "two signers": (
+        Package(first=TWO, front=True).made(PLAIN),
+        pinned(SignedFormat.JAR, ANN, BEN),
+        OUR_JAR,
+    ),
+    "files of the signature at the end": (
+        Package(first=(signing(),)).made(PLAIN),
+        JAR_BY_ANN,
+        OUR_JAR,
+    ),
+    "signed attributes": (
+        Package(first=(signing(attributes=True),), front=True).made(PLAIN),
+        JAR_BY_ANN,
+        OUR_JAR,
+    ),
+    "SHA-512": (
+        Package(first=(signing(digest="SHA-512"),), front=True).made(PLAIN),
+        JAR_BY_ANN,
+        OUR_JAR,
+    ),
+    "another certificate": (
+        Package(first=(signing(certificates=(CAY.der,)),), front=True).made(PLAIN),
+        pinned(SignedFormat.JAR, ANN, certificates=(CAY,)),
+        OUR_JAR,
+    ),
+    "an archive without a manifest": (
+        Package(first=(signing(main=None),), front=True).made(PLAIN),
+        JAR_BY_ANN,
+        archive(PLAIN),
+    ),
+    "a manifest with a section of ours": (
+        Package(first=(signing(sections={CLASS: {"Sealed": "true"}}),), front=True).made(PLAIN),
+        JAR_BY_ANN,
+        archive([Item(name="META-INF/MANIFEST.MF", content=SECTION), *PLAIN]),
+    ),
+    "a digest of the main attributes": (
+        Package(first=(signing(main={**MAIN}, attributes=True, schemes=None),), front=True).made(
+            PLAIN
+        ),
+        JAR_BY_ANN,
+        OUR_JAR,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_our_bytes_with_the_signature_are_the_shipped_archive(name: str) -> None:
+    shipped, pins, ours = GOOD[name]
+    found = grafted(shipped, pins, ours)
+    assert isinstance(found, Graft), found
+    assert (found.sha256, found.size) == (Digest.of(shipped), len(shipped))
+    assert sum(one.length for one in found.carried) == found.taken
+    assert JAR.pins is not None
+    shown = JAR.pins(io.BytesIO(shipped)).pinned
+    assert set(shown.signers) == set(pins.signers)
+    assert shown.certificates == pins.certificates
+
+
+@pytest.mark.parametrize("name", TRICKS)
+def test_a_trick_is_refused_by_its_own_name(name: str) -> None:
+    trick = TRICKS[name]
+    found = grafted(trick.shipped(), trick.pins, trick.ours)
+    assert isinstance(found, Refused), found
+    assert found.fault == trick.fault, found.detail
+    assert 0 < len(found.detail) < 600
+    assert found.detail.isprintable()
+
+
+def test_every_altered_byte_of_a_content_is_refused() -> None:
+    shipped, pins, ours = GOOD["one signer"]
+    good = grafted(shipped, pins, ours)
+    assert isinstance(good, Graft)
+    listed = {at for one in good.carried for at in range(one.offset, one.offset + one.length)}
+    for at in (at for at in range(0, len(shipped), 3) if at not in listed):
+        made = bytearray(shipped)
+        made[at] ^= 0x41
+        assert isinstance(grafted(bytes(made), pins, ours), Refused), at
