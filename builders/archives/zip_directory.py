@@ -23,8 +23,12 @@ _MAX_DIRECTORY = 64 << 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DirectoryEntry:
-    """What the directory declares about a member; `stamp` is its date and time in MS-DOS form."""
+    """What the directory declares about a member.
 
+    `record` is the offset of that record, `stamp` the date and time in MS-DOS form.
+    """
+
+    record: int
     name: bytes
     flags: int
     packing: int
@@ -95,14 +99,17 @@ def _read_entries(
     entries = []
     for _ in range(count):
         budget.time()
-        entries.append(_read_entry(reader))
+        entry, length = _read_entry(reader, start)
+        entries.append(entry)
+        start += length
         budget.member()
     if reader.peek(1):
         raise broken_zip("directory", got="more bytes", expected=f"{count} entries")
     return entries
 
 
-def _read_entry(reader: ByteReader) -> DirectoryEntry:
+def _read_entry(reader: ByteReader, record: int) -> tuple[DirectoryEntry, int]:
+    """Return the entry that comes next, at the offset `record`, and the bytes that it takes."""
     raw = reader.exactly(_CENTRAL.size, "zip directory")
     magic, flags, packing, at, on, crc, packed, size, name, extra, comment, external, offset = (
         _CENTRAL.unpack(raw)
@@ -118,7 +125,8 @@ def _read_entry(reader: ByteReader) -> DirectoryEntry:
         offset = next(wide) if offset == _BIG else offset
     except StopIteration:
         raise broken_zip("zip64 field", got="too few numbers", expected="one a size") from None
-    return DirectoryEntry(
+    found = DirectoryEntry(
+        record=record,
         name=path,
         flags=flags,
         packing=packing,
@@ -129,6 +137,7 @@ def _read_entry(reader: ByteReader) -> DirectoryEntry:
         mode=external >> 16,
         stamp=(on, at),
     )
+    return found, _CENTRAL.size + name + extra + comment
 
 
 def _zip64_numbers(extra: bytes) -> tuple[int, ...]:

@@ -67,6 +67,12 @@ def recipe_warnings(loaded: LoadedRecipe) -> list[str]:
     if recipe.expect is None:
         found.append("no expect.verdict: a worse verdict raises no alarm")
     found += [
+        f"{name} is masked by {one.name}: at best it is EQUIVALENT, which no consensus counts as "
+        "reproduced; a declared parameter that gives these bytes makes it IDENTICAL"
+        for name, ones in recipe.normalizers.items()
+        for one in ones
+    ]
+    found += [
         f"{input_name(item)} is not searched whole for copies: {item.opaque}"
         for item in recipe.inputs
         if item.opaque

@@ -8,9 +8,16 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Role, Verdict
@@ -21,6 +28,7 @@ from builders.core.yamlfile import Document, load_document, parse_model
 from builders.locators.locator import Locator, LocatorField, VaultLocator
 from builders.methods import BuildField
 from builders.packing import Packing
+from builders.recipe.normalizers import DeclaredNormalizer, Normalizers
 from builders.recipe.signature import PinnedSignature
 
 ProductName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
@@ -128,11 +136,20 @@ class Artefact(FrozenModel):
         PinnedSignature | None,
         Field(description="The vendor's signature on the shipped file, which no rebuild has."),
     ] = None
-
+    normalizers: Annotated[
+        Normalizers | None,
+        Field(description="What may be masked; the verdict is EQUIVALENT then, which is no match."),
+    ] = None
     packing: Annotated[
         Annotated[Packing, AfterValidator(_short)] | None,
         Field(description="How the file is packed again after the build, by declared parameters."),
     ] = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.signature and self.normalizers:
+            raise ValueError("expected `signature` or `normalizers`; both cannot be used together")
+        return self
 
     @property
     def member(self) -> tuple[str, str] | None:
@@ -256,6 +273,16 @@ class Recipe(FrozenModel):
     def signatures(self) -> dict[str, PinnedSignature]:
         """Return the pinned signatures by artefact name."""
         return {a.name: a.signature for a in self.artefacts if a.signature}
+
+    @property
+    def normalizers(self) -> dict[str, tuple[DeclaredNormalizer, ...]]:
+        """Return the declared normalizers by artefact name."""
+        return {a.name: a.normalizers for a in self.artefacts if a.normalizers}
+
+    @property
+    def altered(self) -> frozenset[str]:
+        """Return the names of artefacts that may count though other bytes were rebuilt."""
+        return frozenset(self.signatures) | frozenset(self.normalizers)
 
     @property
     def release(self) -> str:

@@ -7,10 +7,12 @@ no part of it: they are what the judgement is about, and each finding names them
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from builders.core.digest import Digest, canonical_json
+from builders.recipe.normalizers import DeclaredNormalizer
 from builders.recipe.recipe import Recipe
 from builders.recipe.signature import PinnedSignature
 
@@ -53,7 +55,8 @@ def scope_lines(recipe: Recipe) -> list[str]:
     judged: dict[str, tuple[str, ...]] = {}
     for artefact in recipe.artefacts:
         packed = f", packed again as {artefact.packing}" if artefact.packing else ""
-        what = f"judged{packed}{_signed(artefact.signature)}"
+        masked = _masked(artefact.normalizers)
+        what = f"judged{packed}{_signed(artefact.signature)}{masked}"
         inside = f" (from {artefact.output})" if artefact.output else ""
         judged[what] = (*judged.get(what, ()), f"{artefact.name}{inside}")
     lines = {**judged, **unjudged}
@@ -63,6 +66,13 @@ def scope_lines(recipe: Recipe) -> list[str]:
         if i.opaque
     ]
     return [*(f"{what}: {', '.join(names)}" for what, names in lines.items() if names), *opaque]
+
+
+def _masked(normalizers: Iterable[DeclaredNormalizer] | None) -> str:
+    return "".join(
+        f", masked by {one.name}{f' up to {one.bytes} bytes' if one.bytes else ''} ({one.reason})"
+        for one in normalizers or ()
+    )
 
 
 def _signed(signature: PinnedSignature | None) -> str:

@@ -9,6 +9,7 @@ from builders.core.enums import Verdict
 from pipelines.audit.center_finding import CenterFinding
 from pipelines.evidence.statements.comparison import (
     GROUNDS,
+    UNJUDGED,
     Comparison,
     ComparisonStatement,
     Ground,
@@ -55,6 +56,8 @@ def contradiction(statement: ComparisonStatement, *, built: bool) -> str | None:
         return "the verdict of the judge on these digests"
     if not _signature_fits(found):
         return "a signature that was grafted or refused, where its verdict has one"
+    if found.mask_fault and found.verdict is not Verdict.DIFFERENT:
+        return "a fault of normalizers with DIFFERENT alone"
     grounds = _grounds(found)
     return None if found.ground in grounds else f"one for {' or '.join(grounds)}"
 
@@ -71,8 +74,9 @@ def _grounds(found: Comparison) -> list[Ground]:
     """Return the grounds that a verdict on what was built can have."""
     if found.signature and found.signature.fault:
         return [Ground.SIGNATURE_REFUSED]
+    if found.mask_fault:
+        return [Ground.NORMALIZERS_REFUSED]
     if found.verdict is not Verdict.NOT_CHECKED:
         return [GROUNDS[found.verdict]]
-    grounds = [Ground.COPIED_INPUT, Ground.INPUT_NOT_SCANNED, Ground.SIGNATURE_NOT_READ]
     unreachable = found.shipped is not None and found.shipped.compared is None
-    return [*grounds, Ground.SHIPPED_UNREACHABLE] if unreachable else grounds
+    return [*UNJUDGED, *([Ground.SHIPPED_UNREACHABLE] if unreachable else [])]

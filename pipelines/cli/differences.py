@@ -26,6 +26,8 @@ _CONFIRMED = {
     "same": "gave the same bytes as the first",
     "absent": "left no such file",
 }
+_SHOWN = 2
+"""Masked fields of a normalizer that are shown; the rest is counted, and is in `--json`."""
 
 
 def causes_of(
@@ -86,6 +88,23 @@ def signature_lines(finding: Finding) -> Iterator[str]:
         sizes[part.why] += part.length
     listed = ", ".join(f"{why} {size}" for why, size in sizes.items())
     yield f"- carries {sizes.total()} bytes that no signature covers: {listed}"
+
+
+def ledger_lines(finding: Finding) -> Iterator[str]:
+    """Yield what was masked of a file that is equivalent: a line for each normalizer."""
+    from pipelines.judge.normalizers.ledger import MaskLedger
+
+    ledger = finding.ledger
+    if not isinstance(ledger, MaskLedger):
+        return
+    for name, size in ledger.bytes_by_normalizer.items():
+        lines = [line for line in ledger.lines if line.normalizer == name]
+        yield f"- {name} masks {size} bytes: {escaped(lines[0].reason)}"
+        for line in lines[:_SHOWN]:
+            of = f" of {escaped('/'.join(line.members))}" if line.members else ""
+            yield f"- {name}: {line.field}{of}, {line.length} bytes at {line.offset}"
+        if len(lines) > _SHOWN:
+            yield f"- {name}: and {len(lines) - _SHOWN} fields more"
 
 
 def field_lines(look: QuickDiff | None) -> Iterator[str]:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 from builders.core.enums import Outcome, Verdict
 from builders.core.escaping import escaped
 from pipelines.cli.console import styled, write, write_json
-from pipelines.cli.differences import confirmation_lines, field_lines, signature_lines, told_of
+from pipelines.cli.differences import (
+    confirmation_lines,
+    field_lines,
+    ledger_lines,
+    signature_lines,
+    told_of,
+)
 from pipelines.cli.layout import fitted, short, shortened
 from pipelines.cli.options import noted
 
@@ -180,7 +186,8 @@ def report_lines(
         yield f"  {styled_verdict(finding.verdict)} {finding.name}"
         if finding.verdict not in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}:
             yield from (f"{'':19}{shortened(line)}" for line in _reason_lines(finding, explanation))
-        yield from (f"{'':19}{shortened(line)}" for line in signature_lines(finding))
+        beside = (*signature_lines(finding), *ledger_lines(finding))
+        yield from (f"{'':19}{shortened(line)}" for line in beside)
     yield from (f"  cause {cause.name}: {cause.detail}" for cause in causes)
     yield from _copy_lines(report)
     if report.claim:

@@ -30,6 +30,7 @@ from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.rebuilds import FailureReason, failure_reason
 from pipelines.judge.finding import Cause, Explanation, FileFact, Finding
+from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
 
 WITHHELD = "withheld"
@@ -186,6 +187,7 @@ class _Redaction:
         shipped, rebuilt = finding.shipped, finding.rebuilt
         return Finding(
             **finding.only("verdict", "normalizers"),
+            ledger=self._ledger(finding.ledger),
             name=name,
             reason=ground(finding, built=built),
             shipped=shipped,
@@ -194,6 +196,19 @@ class _Redaction:
             else None,
             signature=_public_signature(finding.signature),
         )
+
+    def _ledger(self, found: MaskLedger | NotMasked | None) -> MaskLedger | NotMasked | None:
+        """Return a ledger without what it says of our file: few bytes could be guessed."""
+        if isinstance(found, NotMasked):
+            return NotMasked(fault=found.fault, detail=WITHHELD)
+        if found is None:
+            return None
+        keyed = self._salt.keyed
+        lines = (
+            line.model_copy(update={"rebuilt": keyed(line.rebuilt), "reason": WITHHELD})
+            for line in found.lines
+        )
+        return found.model_copy(update={"lines": tuple(lines)})
 
     def environment(self, environment: Environment) -> Environment:
         return Environment(

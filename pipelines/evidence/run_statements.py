@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.rebuild.rebuild_result import RebuildResult
@@ -15,6 +17,7 @@ from pipelines.evidence.statements.comparison import (
     ComparisonStatement,
     ExplanationDigests,
     FileDigest,
+    Normalizer,
     Shipped,
     SignatureBy,
     VaultCopy,
@@ -50,6 +53,7 @@ from pipelines.evidence.statements.rebuilds import (
 )
 from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, Subject, subject
 from pipelines.judge.finding import Finding, ShippedFact
+from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
 
 
@@ -166,7 +170,7 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
             if rebuilt
             else None,
             signature=_signature(finding.signature),
-            normalizers=(),
+            **_masked(finding.ledger),
             provenance=DigestSet(sha256=provenance) if provenance and rebuilt else None,
         ),
     )
@@ -195,6 +199,18 @@ def _signature(found: Graft | Refused | None) -> VendorSignature | None:
             for part in found.carried
         ),
     )
+
+
+def _masked(found: MaskLedger | NotMasked | None) -> dict[str, Any]:
+    """Return what a statement says of normalizers."""
+    if not isinstance(found, MaskLedger):
+        return {"normalizers": (), "mask_fault": found.fault if found else None}
+    first = {line.normalizer: line for line in reversed(found.lines)}
+    named = tuple(
+        Normalizer(name=name, masked=size, **first[name].only("reason", "version"))
+        for name, size in found.bytes_by_normalizer.items()
+    )
+    return {"normalizers": named, "mask_ledger": DigestSet(sha256=found.digest())}
 
 
 def _shipped(fact: ShippedFact) -> Shipped:

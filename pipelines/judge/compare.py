@@ -14,11 +14,13 @@ The rules, in order; the first that holds decides:
    size and SHA-256 are the same: IDENTICAL;
    the vendor's signature on the rebuilt bytes gives the shipped file: IDENTICAL_SIGNED;
    that signature could not be looked at, for want of a jail: NOT_CHECKED;
+   masking declared fields of the rebuilt bytes gives the shipped file: EQUIVALENT;
+   those fields could not be looked at, for want of a jail: NOT_CHECKED;
    the bytes are not the same: DIFFERENT.
 4. An output that is neither declared nor covered as a by-product or ignored: UNEXPECTED.
 
-IDENTICAL is only ever the result of two equal digests that are both there, and IDENTICAL_SIGNED of
-the digest of a file that was made of the rebuilt one.
+IDENTICAL is only ever the result of two equal digests that are both there, IDENTICAL_SIGNED and
+EQUIVALENT of the digest of a file that was made of the rebuilt one.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.frozen_model import duplicate
 from builders.rebuild.rebuild_result import Output, OutputKind
 from pipelines.judge.finding import Confirmation, FileFact, Finding, ShippedFact, VaultFile
+from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
 
 _COVERED = frozenset({OutputKind.BY_PRODUCT, OutputKind.PUBLISHED, OutputKind.IGNORED})
@@ -55,7 +58,7 @@ class Unreachable:
 
 @dataclass(frozen=True, kw_only=True)
 class Unread:
-    """A signature that nothing could look at."""
+    """A signature, or fields, that nothing could look at."""
 
     reason: str
 
@@ -75,6 +78,8 @@ class Facts:
     """`copied-input: ...` or `input-not-scanned: ...`; None when surely no input holds one."""
     grafts: Mapping[str, Graft | Refused | Unread] = field(default_factory=dict, hash=False)
     """By artefact name, of those that differ and whose signature the recipe pins."""
+    masks: Mapping[str, MaskLedger | NotMasked | Unread] = field(default_factory=dict, hash=False)
+    """By artefact name, of those that differ and of which the recipe lets fields be masked."""
 
     def __post_init__(self) -> None:
         for what, names in (
@@ -120,6 +125,7 @@ def _judge(artefact: Declared, output: Output | None, facts: Facts) -> Finding:
     verdict, reason = _verdict(artefact, file, served, facts)
     fetched = served if isinstance(served, FileFact) else None
     copy = served if isinstance(served, VaultFile) else None
+    ledger = _ledger(verdict, facts.masks.get(artefact.name))
     return Finding(
         name=artefact.name,
         verdict=verdict,
@@ -133,7 +139,16 @@ def _judge(artefact: Declared, output: Output | None, facts: Facts) -> Finding:
         ),
         rebuilt=file,
         signature=_signature(verdict, facts.grafts.get(artefact.name)),
+        normalizers=tuple(ledger.bytes_by_normalizer) if isinstance(ledger, MaskLedger) else (),
+        ledger=ledger,
     )
+
+
+def _ledger(
+    verdict: Verdict, found: MaskLedger | NotMasked | Unread | None
+) -> MaskLedger | NotMasked | None:
+    decides = verdict in {Verdict.EQUIVALENT, Verdict.DIFFERENT}
+    return found if decides and not isinstance(found, Unread) else None
 
 
 def _signature(verdict: Verdict, found: Graft | Refused | Unread | None) -> Graft | Refused | None:
@@ -155,7 +170,10 @@ def _verdict(
         likeness = "the" if file.sha256 == artefact.published else "not the"
         reason = f"shipped file unreachable: {served.reason}"
         return Verdict.NOT_CHECKED, f"{reason}; the rebuilt file has {likeness} published digest"
-    return _compared(file, served, facts.grafts.get(artefact.name))
+    verdict, reason = _compared(file, served, facts.grafts.get(artefact.name))
+    if verdict is Verdict.DIFFERENT and (mask := facts.masks.get(artefact.name)):
+        return _masked(file, served, mask)
+    return verdict, reason
 
 
 def _missing(artefact: Declared) -> str:
@@ -180,6 +198,24 @@ def _compared(
             return Verdict.DIFFERENT, f"{fault}: {detail}; {sizes}"
         case _:
             return Verdict.DIFFERENT, f"the bytes differ: {sizes}"
+
+
+def _masked(
+    file: FileFact, served: FileFact, found: MaskLedger | NotMasked | Unread
+) -> tuple[Verdict, str]:
+    """Return the verdict on a rebuilt file that differs, from its ledger."""
+    match found:
+        case Unread(reason=reason):
+            return Verdict.NOT_CHECKED, f"fields-not-read: {reason}"
+        case MaskLedger(sha256=served.sha256, size=served.size):
+            sizes = ", ".join(f"{n} {size}" for n, size in found.bytes_by_normalizer.items())
+            reason = f"same SHA-256 once {found.masked} of {served.size} bytes are masked: {sizes}"
+            return Verdict.EQUIVALENT, reason
+        case NotMasked(fault=fault, detail=detail):
+            sizes = f"{served.size} bytes shipped, {file.size} rebuilt"
+            return Verdict.DIFFERENT, f"{fault}: {detail}; {sizes}"
+        case _:
+            raise ValueError("a ledger that replays to another file than the served one")
 
 
 def _undeclared(output: Output, facts: Facts) -> Finding:

@@ -23,6 +23,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED
 from builders.core.frozen_model import FrozenModel
+from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
 
 MetadataField = Literal["mode", "mtime", "owner", "packing"]
@@ -254,6 +255,9 @@ class Finding(FrozenModel):
     signature: Graft | Refused | None = None
     """The vendor's signature on our bytes, or why it does not count; None where none is pinned."""
     normalizers: tuple[str, ...] = ()
+    """Those that masked something."""
+    ledger: MaskLedger | NotMasked | None = None
+    """What was masked, or why that gives another file; None where nothing may be masked."""
     causes: tuple[Cause, ...] = ()
     """Of reports from before explanations were statements of their own, as is the next field."""
     explanation: Explanation = Explanation()
@@ -282,11 +286,18 @@ class Finding(FrozenModel):
             published=shipped.published if shipped else None,
             served=shipped.sha256 if shipped else None,
             same=known == (rebuilt.sha256, rebuilt.size) if rebuilt else None,
-            normalized=bool(self.normalizers),
+            normalized=isinstance(self.ledger, MaskLedger)
+            and (self.ledger.sha256, self.ledger.size) == known,
             grafted=isinstance(self.signature, Graft)
             and self.signature.sha256 == (shipped and shipped.sha256),
         ):
             raise ValueError(f"{self.verdict} is contradicted by the digests of {self.name!r}")
+        names = self.ledger.bytes_by_normalizer if isinstance(self.ledger, MaskLedger) else ()
+        if tuple(names) != self.normalizers:
+            raise ValueError(f"other normalizers than those of the ledger of {self.name!r}")
+        masked = {MaskLedger: Verdict.EQUIVALENT, NotMasked: Verdict.DIFFERENT}
+        if self.ledger and self.verdict is not masked[type(self.ledger)]:
+            raise ValueError(f"{self.verdict} is contradicted by the ledger of {self.name!r}")
         kept = {Graft: Verdict.IDENTICAL_SIGNED, Refused: Verdict.DIFFERENT}
         if self.signature and self.verdict is not kept[type(self.signature)]:
             raise ValueError(f"{self.verdict} is contradicted by the signature of {self.name!r}")

@@ -34,6 +34,7 @@ from pipelines.judge.copied import (
 )
 from pipelines.judge.finding import FileFact, Finding
 from pipelines.judge.grafting import with_grafts
+from pipelines.judge.masking import with_masks
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.orders import Evidence
 
@@ -169,10 +170,18 @@ class OpenedEvidence:
             },
             input_fault=input_fault(scanned, published),
         )
+        facts = with_grafts(
+            facts,
+            self.recipe.signatures,
+            self.source.jail,
+            shipped=self.source.shipped_file,
+            rebuilt=self.source.output_file,
+            scanned=scanned,
+        )
         return compare(
-            with_grafts(
+            with_masks(
                 facts,
-                self.recipe.signatures,
+                self.recipe.normalizers,
                 self.source.jail,
                 shipped=self.source.shipped_file,
                 rebuilt=self.source.output_file,
@@ -192,7 +201,7 @@ class OpenedEvidence:
 
     @cached_property
     def sought(self) -> tuple[SoughtFile, ...]:
-        """The published files that were served, and the rebuilt ones that are to be signed.
+        """The published files that were served, and rebuilt ones that may count though others.
 
         Inputs are searched for them. Raises `RefusedError` when one is not there.
         """
@@ -200,7 +209,7 @@ class OpenedEvidence:
         published = {a.name: a.published.sha256 for a in self.recipe.artefacts}
         found = [self.source.shipped(d, n)[1] for n, d in published.items() if served.get(n) == d]
         for output in self.outputs:
-            if output.name in self.recipe.signatures:
+            if output.name in self.recipe.altered:
                 with self.source.output_file(output.name, output.sha256) as rebuilt:
                     found.append(SoughtFile.of(chunks(rebuilt), output.sha256))
         return tuple(file for file in found if file is not None)

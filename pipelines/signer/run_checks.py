@@ -139,9 +139,11 @@ def _shipped(opened: OpenedEvidence) -> Iterator[Condition]:
         if fact.sha256 is not None:
             size = opened.source.shipped(fact.sha256, name)[0]
             yield equal("shipped-bytes", f"{what} has another size", fact.size, size)
+    declared = {name: {n.name for n in ones} for name, ones in opened.recipe.normalizers.items()}
     for finding in opened.report.artefacts:
         error = f"{finding.name} was normalized by what the recipe does not declare"
-        yield equal("normalized", error, list(finding.normalizers), [])  # nothing declares them yet
+        odd = sorted(set(finding.normalizers) - declared.get(finding.name, set()))
+        yield equal("normalized", error, odd, [])
 
 
 def _recomputed(opened: OpenedEvidence) -> Iterator[Condition]:
@@ -155,6 +157,7 @@ def _recomputed(opened: OpenedEvidence) -> Iterator[Condition]:
         yield equal("verdict", error, claimed.verdict, found.verdict)
         signatures = (claimed.signature, found.signature)
         yield equal("signature", f"another signature on {claimed.name}", *signatures)
+        yield equal("ledger", f"another ledger of {claimed.name}", claimed.ledger, found.ledger)
         grounds = (ground(claimed, built=built), ground(found, built=built))
         yield equal("ground", f"another ground for {claimed.name}", *grounds)
     expected = worst_verdict(finding.verdict for finding in opened.recomputed)

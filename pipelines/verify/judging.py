@@ -22,6 +22,7 @@ from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import CheckedInput, Contents, contents, input_fault
 from pipelines.judge.finding import FileFact, Finding, VaultFile
 from pipelines.judge.grafting import with_grafts
+from pipelines.judge.masking import with_masks
 from pipelines.storage.names import Visibility
 from pipelines.verify.fetched import fetch_time, note_fetch
 from pipelines.verify.session import Job, Session
@@ -127,13 +128,23 @@ def judge(
         served=shipped,
         input_fault=input_fault(scanned, published),
     )
+    shipped_file = partial(_shipped_file, session, job)
+    rebuilt_file = partial(_rebuilt_file, job, attempt)
     if pinned := job.recipe.signatures:
         session.progress.step(job.release, "looking at signatures")
-        shipped_file = partial(_shipped_file, session, job)
-        rebuilt_file = partial(_rebuilt_file, job, attempt)
         facts = with_grafts(
             facts,
             pinned,
+            session.jail,
+            shipped=shipped_file,
+            rebuilt=rebuilt_file,
+            scanned=scanned,
+        )
+    if declared := job.recipe.normalizers:
+        session.progress.step(job.release, "looking at fields that may be masked")
+        facts = with_masks(
+            facts,
+            declared,
             session.jail,
             shipped=shipped_file,
             rebuilt=rebuilt_file,
@@ -167,7 +178,7 @@ def _published(artefact: Artefact, served: FileFact | Unreachable | None) -> Dig
 def keep_shipped(session: Session, job: Job, findings: tuple[Finding, ...]) -> None:
     """Store the shipped bytes of whatever did not match, as evidence."""
     for finding in findings:
-        if finding.verdict in {Verdict.DIFFERENT, Verdict.SHIPPED_MISMATCH}:
+        if finding.verdict in {Verdict.DIFFERENT, Verdict.EQUIVALENT, Verdict.SHIPPED_MISMATCH}:
             session.store.put_cas(Visibility.PRIVATE, shipped_copy(session, job, finding))
 
 
@@ -198,7 +209,7 @@ def scanned_inputs(
     """Look into the staged inputs, whose digests were checked when they were staged.
 
     They are searched for the published files among those that were `served`, artefact by artefact,
-    and for the rebuilt ones that are to be signed.
+    and for the rebuilt ones that may count though they are others.
     """
     staged = job.attempt(attempt.number) / "inputs"
     sought = tuple(_sought(session, job, attempt, served))
@@ -230,7 +241,7 @@ def _sought(
                 files.append(SoughtFile.of(chunks(candidate), digest))
         # Of a trial, which publishes no verdict, the digest alone is known.
     for output in attempt.rebuild.outputs:
-        if output.name in job.recipe.signatures:
+        if output.name in job.recipe.altered:
             with _rebuilt_file(job, attempt, output.name, output.sha256) as rebuilt:
                 files.append(SoughtFile.of(chunks(rebuilt), output.sha256))
     yield from (file for file in files if file is not None)

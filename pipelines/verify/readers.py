@@ -15,6 +15,7 @@ READERS = (
     "pipelines.infer.wheel.facts:WHEEL",
     "pipelines.judge.copied:CONTENTS",
     "pipelines.judge.copied:FILES",
+    "pipelines.judge.normalizers.find_fields:FIELDS",
     "pipelines.judge.signatures.graft:PLAN",
     "pipelines.judge.signatures.graft:VERIFY",
     "pipelines.judge.signatures.shown:SHOW",

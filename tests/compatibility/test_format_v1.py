@@ -40,7 +40,7 @@ ADDED = {
     "evidence-list": {"claim"},
     "evidence-export": {"evidence"},
     "consensus": {"requires_work_proof", "scope", "evidence", "unwitnessed"},
-    "evidence-show": {"causes", "fields", "fields_left_out", "scope"},
+    "evidence-show": {"causes", "fields", "fields_left_out", "ledger", "scope"},
     "review": {"scope", "scoped"},
 }
 """Fields that a command prints since, wherever in its document."""

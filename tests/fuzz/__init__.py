@@ -19,9 +19,11 @@ from typing import Any
 from builders.archives import SoughtFile
 from builders.core.digest import Digest
 from builders.jail import Reader
+from builders.recipe.normalizers import NormalizerName
 from infra.bench.attacks import ATTACKS
 from tests.explain.executables.pairs import pairs
 from tests.judge.encodings import HIDDEN
+from tests.judge.normalizers.made_files import PAIRS
 from tests.judge.signatures.signing import Signing, Vendor, program, signed
 
 SECONDS = 20.0
@@ -97,6 +99,11 @@ def signed_files() -> list[bytes]:
     return [signed(ours, Signing(by=Vendor.named("vendor"))), ours]
 
 
+def normalized_files() -> list[bytes]:
+    """Return a file of each format that normalizers know."""
+    return [pair.make(pair.shipped) for pair in PAIRS.values()]
+
+
 def damaged(content: bytes, other: bytes, chance: random.Random) -> bytes:
     """Return `content` with some bytes changed, cut out, said twice or taken from `other`."""
     found = bytearray(content)
@@ -142,6 +149,11 @@ TARGETS = {
         parameters={"seconds": 1.0},
         beside=lambda: pairs()["debug-path-longer"][0],
         seeds=lambda: [rebuilt for _, rebuilt in pairs().values() if rebuilt[:4] == b"\x7fELF"],
+    ),
+    "fields": Target(
+        reader="pipelines.judge.normalizers.find_fields:FIELDS",
+        parameters={"normalizers": tuple(NormalizerName), "at": tuple(range(0, 1000, 3))},
+        seeds=normalized_files,
     ),
     "files": Target(reader="pipelines.judge.copied:FILES"),
     "look": Target(

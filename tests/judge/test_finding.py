@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
+from builders.recipe.normalizers import NormalizerName
 from pipelines.judge.finding import (
     Cause,
     CauseName,
@@ -19,6 +21,7 @@ from pipelines.judge.finding import (
     verdicts_exit_code,
     worst_verdict,
 )
+from pipelines.judge.normalizers.ledger import LedgerLine, MaskFault, MaskLedger, NotMasked
 
 ONE, TWO = Digest.of(b"1"), Digest.of(b"2")
 PUBLISHED = ShippedFact(published=ONE)
@@ -55,16 +58,58 @@ def test_no_verdict_stands_against_its_own_digests(
             make()
 
 
-def test_equivalent_needs_a_normalizer() -> None:
-    found = Finding(
-        name="a",
-        verdict=Verdict.EQUIVALENT,
-        reason="r",
-        shipped=GENUINE,
-        rebuilt=OTHER,
-        normalizers=("zip-order",),
-    )
-    assert found.verdict is Verdict.EQUIVALENT
+LINE = LedgerLine(
+    normalizer=NormalizerName.ZIP_TIMES,
+    version=1,
+    members=(),
+    field="modification-time",
+    offset=0,
+    length=1,
+    shipped=Digest.of(b"1"),
+    rebuilt=Digest.of(b"2"),
+    data=b"1".hex(),
+    reason="r",
+    signed=False,
+)
+LEDGER = MaskLedger(sha256=ONE, size=1, lines=(LINE,))
+MASKED: dict[str, Any] = {
+    "name": "a",
+    "verdict": Verdict.EQUIVALENT,
+    "reason": "r",
+    "shipped": GENUINE,
+    "rebuilt": OTHER,
+    "normalizers": ("zip-times",),
+    "ledger": LEDGER,
+}
+
+
+def test_equivalent_needs_a_ledger_of_the_shipped_file_and_its_normalizers() -> None:
+    assert Finding(**MASKED).verdict is Verdict.EQUIVALENT
+    for changed in (
+        {"ledger": None},
+        {"ledger": None, "normalizers": ()},
+        {"normalizers": ()},
+        {"normalizers": ("zip-times", "ar-times")},
+        {"normalizers": ("ar-times",)},
+        {"ledger": MaskLedger(sha256=TWO, size=1, lines=(LINE,))},
+        {"ledger": MaskLedger(sha256=ONE, size=2, lines=(LINE,))},
+        {"ledger": NotMasked(fault=MaskFault.MODE, detail="d"), "normalizers": ()},
+        {"verdict": Verdict.DIFFERENT},
+        {"verdict": Verdict.IDENTICAL, "rebuilt": SAME},
+    ):
+        with pytest.raises(ValidationError, match=r"contradicted|other normalizers"):
+            Finding(**{**MASKED, **changed})
+
+
+def test_why_nothing_was_masked_stands_with_different_alone() -> None:
+    refused: dict[str, Any] = {
+        **MASKED,
+        "ledger": NotMasked(fault=MaskFault.MODE, detail="d"),
+        "normalizers": (),
+    }
+    assert Finding(**{**refused, "verdict": Verdict.DIFFERENT}).verdict is Verdict.DIFFERENT
+    with pytest.raises(ValidationError, match="contradicted by the ledger"):
+        Finding(**{**refused, "verdict": Verdict.IDENTICAL, "rebuilt": SAME})
 
 
 @pytest.mark.parametrize(
@@ -74,14 +119,7 @@ def test_a_normalizer_is_no_ground_without_both_files(
     shipped: ShippedFact | None, rebuilt: FileFact | None
 ) -> None:
     with pytest.raises(ValidationError, match="contradicted"):
-        Finding(
-            name="a",
-            verdict=Verdict.EQUIVALENT,
-            reason="r",
-            shipped=shipped,
-            rebuilt=rebuilt,
-            normalizers=("zip-order",),
-        )
+        Finding(**{**MASKED, "shipped": shipped, "rebuilt": rebuilt})
 
 
 def test_a_verdict_without_a_reason_is_refused() -> None:
@@ -167,6 +205,7 @@ def test_the_report_entry_has_the_fields_that_programs_read() -> None:
         "rebuilt": {"sha256": TWO.hex, "size": 1},
         "signature": None,
         "normalizers": [],
+        "ledger": None,
         "causes": [{"name": "content", "detail": "d"}],
         "explanation": {
             "status": "complete",

@@ -10,6 +10,7 @@ import pytest
 
 from builders.core.enums import Outcome
 from pipelines.evidence.privatekey import PrivateKey, create_key
+from tests.judge.normalizers.made_files import ar
 from tests.signer.scene import OURS, THEIRS, Scene
 
 Stage = Callable[[str], Scene]
@@ -29,6 +30,11 @@ SCENES: dict[str, dict[str, Any]] = {
     "confirmed": {
         "outputs": {"rules.bin": THEIRS, "rules.idx": b"index"},
         "again": {"rules.bin": THEIRS, "rules.idx": b"index"},
+    },
+    "equivalent": {
+        "shipped": {"rules.bin": ar(1_700_000_000), "rules.idx": b"index"},
+        "outputs": {"rules.bin": ar(1_800_000_001), "rules.idx": b"index"},
+        "normalizers": ({"name": "ar-times", "reason": "its ar writes the time"},),
     },
     "retried": {"retried": True},
     "missing": {"outputs": {"rules.bin": OURS}},

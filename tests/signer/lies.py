@@ -222,8 +222,27 @@ def _other_ground(evidence: Document, _: Scene) -> None:
 
 def _equivalent(evidence: Document, _: Scene) -> None:
     finding = evidence["report"]["artefacts"][0]
-    finding.update(verdict="EQUIVALENT", normalizers=["clock"], reason="masked")
+    line = {
+        "normalizer": "ar-times",
+        "version": 1,
+        "members": [],
+        "field": "modification-time",
+        "offset": 0,
+        "length": 2,
+        "shipped": str(Digest.of(b"12")),
+        "rebuilt": str(Digest.of(b"13")),
+        "data": b"12".hex(),
+        "reason": "masked",
+        "signed": False,
+    }
+    ledger = {**finding["shipped"], "lines": [line]}
+    ledger = {name: ledger[name] for name in ("sha256", "size", "lines")}
+    finding.update(verdict="EQUIVALENT", normalizers=["ar-times"], reason="masked", ledger=ledger)
     evidence["report"]["verdict"] = "EQUIVALENT"
+
+
+def _ledger_line(**changes: Any) -> Change:
+    return lambda e, _: e["report"]["artefacts"][0]["ledger"]["lines"][0].update(changes)
 
 
 def _equivalent_without(evidence: Document, _: Scene) -> None:
@@ -355,7 +374,18 @@ LIES: dict[str, Lie] = (
         "served-file-by-half": Lie("shipped-bytes", "identical", _served_half),
         "served-file-without-size": Lie("shipped-bytes", "identical", _served_without_size),
         "masked": Lie("normalized", "different", _equivalent),
-        "masked-identical": Lie("normalized", "identical", _finding(normalizers=["clock"])),
+        "masked-identical": Lie("schema", "identical", _finding(normalizers=["ar-times"])),
+        "masked-by-what-is-not-there": Lie("schema", "equivalent", _finding(normalizers=["x"])),
+        "masked-for-another-reason": Lie("ledger", "equivalent", _ledger_line(reason="none")),
+        "masked-and-signed": Lie("ledger", "equivalent", _ledger_line(signed=True)),
+        "masked-elsewhere": Lie("ledger", "equivalent", _ledger_line(offset=0)),
+        "masked-by-nobody": Lie("schema", "equivalent", _finding(ledger=None)),
+        "refused-and-nothing-declared": Lie(
+            "ledger", "different", _finding(ledger={"fault": "mode", "detail": "told in words"})
+        ),
+        "equivalent-called-different": Lie(
+            "verdict", "equivalent", _finding(verdict="DIFFERENT", normalizers=[], ledger=None)
+        ),
         "identical-over-different": Lie("rebuilt", "different", _identical_over_different),
         "twins-swapped": Lie("rebuilt", "twins", _twins_swapped),
         "other-rebuilt-size": Lie("rebuilt", "different", _finding(rebuilt=_fact(b"short"))),

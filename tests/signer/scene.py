@@ -47,6 +47,7 @@ from pipelines.judge.finding import (
     Finding,
     worst_verdict,
 )
+from pipelines.judge.masking import with_masks
 from pipelines.log.note import NoteSigner
 from pipelines.log.signers import LocalCheckpointSigner
 from pipelines.signer.byte_source import ByteSource
@@ -97,6 +98,8 @@ class Scene:
     source: dict[str, bytes] = field(default_factory=lambda: {"src/rule": b"match everything\n"})
     archive: bytes | None = None
     """The source instead, if it is no archive of these files."""
+    normalizers: tuple[dict[str, str], ...] = ()
+    """What the recipe lets be masked of the first artefact."""
     opaque: str | None = None
     """Why the source cannot be searched, if the recipe says so."""
     visibility: str = "public"
@@ -297,7 +300,8 @@ class Scene:
             ],
             "artefacts": [
                 {"name": n, "shipped": {"locator": f"file:{n}", "sha256": str(Digest.of(b))}}
-                for n, b in self.shipped.items()
+                | ({"normalizers": [*self.normalizers]} if self.normalizers and not i else {})
+                for i, (n, b) in enumerate(self.shipped.items())
             ],
             "by_products": ["*.debug"],
             "ignore": ["*.notes"],
@@ -374,7 +378,16 @@ class Scene:
             served=served,
             input_fault=None,
         )
-        return compare(facts)
+        return compare(
+            with_masks(
+                facts,
+                loaded.recipe.normalizers,
+                OpenJail(),
+                shipped=lambda _, digest: Vault(self.store).open(digest),
+                rebuilt=lambda name, _: io.BytesIO(self.outputs[name]),
+                scanned=[],
+            )
+        )
 
     def _vault(self, name: str, data: bytes) -> Digest:
         path = self.folder / f"vaulted-{name}"

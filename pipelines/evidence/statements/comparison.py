@@ -28,6 +28,7 @@ from pipelines.evidence.statements.statement import (
     Word,
 )
 from pipelines.judge.finding import CauseName, ExplanationStatus, Finding
+from pipelines.judge.normalizers.ledger import MaskFault, NotMasked
 from pipelines.judge.signatures.signature_format import Refused, SignatureFault
 
 
@@ -48,6 +49,9 @@ class Ground(StrEnum):
     SIGNATURE_REFUSED = "signature-refused"
     """The fault is named beside it."""
     SIGNATURE_NOT_READ = "signature-not-read"
+    NORMALIZERS_REFUSED = "normalizers-refused"
+    """The fault is named beside it."""
+    FIELDS_NOT_READ = "fields-not-read"
 
 
 GROUNDS = {
@@ -60,6 +64,13 @@ GROUNDS = {
     Verdict.IDENTICAL: Ground.SAME_DIGEST,
 }
 """The ground of each verdict; NOT_CHECKED and DIFFERENT have others too."""
+UNJUDGED = (
+    Ground.COPIED_INPUT,
+    Ground.INPUT_NOT_SCANNED,
+    Ground.SIGNATURE_NOT_READ,
+    Ground.FIELDS_NOT_READ,
+)
+"""Grounds of NOT_CHECKED for what was built and served."""
 
 
 class FileDigest(StatementPart):
@@ -143,10 +154,13 @@ class VendorSignature(StatementPart):
 
 
 class Normalizer(StatementPart):
-    """A declared normalizer, and the reason that the recipe gives for it."""
+    """A normalizer that masked bytes, how many, and the reason that the recipe gives for it."""
 
     name: Word
     reason: Line
+    version: Count | None = None
+    """From version 2 on, as is the number of bytes."""
+    masked: Count | None = None
 
 
 class ExplanationDigests(StatementPart):
@@ -170,12 +184,22 @@ class Comparison(RunPredicate):
     signature: VendorSignature | None = None
     normalizers: Annotated[tuple[Normalizer, ...], Field(max_length=64)]
     mask_ledger: DigestSet | None = None
+    """Digest of the canonical JSON of the ledger in the report."""
+    mask_fault: MaskFault | None = None
+    """Why declared normalizers do not make the rebuilt file the shipped one."""
     causes: Annotated[tuple[CauseName, ...] | None, Field(max_length=64)] = None
     """Of a difference; in version 1 alone."""
     explanation: ExplanationDigests | None = None
     """In version 1 alone."""
     provenance: DigestSet | None = None
     """Digest of statement A's payload."""
+
+    @property
+    def has_its_ledger(self) -> bool:
+        """Whether it names ledger and normalizers of EQUIVALENT, or has neither."""
+        counted = all(one.version and one.masked for one in self.normalizers)
+        found = {bool(self.normalizers), self.mask_ledger is not None}
+        return counted and found == {self.verdict is Verdict.EQUIVALENT}
 
 
 class ComparisonStatement(
@@ -199,6 +223,10 @@ class ComparisonStatement(
             raise ValueError("expected an explanation in version 1, and only there")
         if self.version == 1 and ((shipped and shipped.from_vault) or about.signature):
             raise ValueError("expected no copy from a vault and no signature in version 1")
+        if self.version > 1 and not about.has_its_ledger:
+            raise ValueError(
+                "expected a ledger and its normalizers with EQUIVALENT, and only there"
+            )
         return self
 
     @property
@@ -223,11 +251,13 @@ def ground(finding: Finding, *, built: bool) -> Ground:
     """Return the word for why a finding has its verdict."""
     if isinstance(finding.signature, Refused):
         return Ground.SIGNATURE_REFUSED
+    if isinstance(finding.ledger, NotMasked):
+        return Ground.NORMALIZERS_REFUSED
     if finding.verdict is not Verdict.NOT_CHECKED:
         return GROUNDS[finding.verdict]
     if not built:
         return Ground.NO_REBUILD
-    for word in (Ground.COPIED_INPUT, Ground.INPUT_NOT_SCANNED, Ground.SIGNATURE_NOT_READ):
+    for word in UNJUDGED:
         if finding.reason.startswith(word):
             return word
     return Ground.SHIPPED_UNREACHABLE

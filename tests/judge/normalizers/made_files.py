@@ -1,0 +1,175 @@
+"""Small files of each format that normalizers know, made twice with other stamps."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from builders.recipe.normalizers import NormalizerName
+from pipelines.judge.signatures.pe_checksum import PeChecksum
+from tests.judge.signatures.signing import CHECKSUM, program
+
+FILLER = bytes(range(256)) * 128
+"""Content of members, so that a few bytes are less than a thousandth of the file."""
+CODE = b"\x90" * 64 + b"\xc3"
+
+
+def ar(time: int, owner: int = 0, *, name: bytes = b"code.o", mode: int = 0o644) -> bytes:
+    """Return an ar archive of two members."""
+    made = b"!<arch>\n"
+    for member in (name, b"data.o"):
+        head = b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (member, time, owner, owner, mode, len(FILLER))
+        made += head + FILLER
+    return made
+
+
+def tar(time: int, *, name: str = "b", target: str = "a", content: bytes = FILLER) -> bytes:
+    """Return a tar archive of two files and a link."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for member in ("a", name):
+            info = tarfile.TarInfo(member)
+            info.size, info.mtime = len(content), time
+            archive.addfile(info, io.BytesIO(content))
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname, link.mtime = tarfile.SYMTYPE, target, time
+        archive.addfile(link)
+    return out.getvalue()
+
+
+def zip_of(
+    second: int,
+    *,
+    content: bytes = FILLER,
+    packing: int = zipfile.ZIP_STORED,
+    mode: int = 0o644,
+    comment: bytes = b"",
+    extra: bytes = b"",
+) -> bytes:
+    """Return a zip of two members with times that differ by `second`."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in ("a.bin", "b.bin"):
+            info = zipfile.ZipInfo(name, (2026, 11, 28, 3, 0, second))
+            info.compress_type, info.external_attr, info.extra = packing, mode << 16, extra
+            archive.writestr(info, content)
+        archive.comment = comment
+    return out.getvalue()
+
+
+def times(seconds: int) -> bytes:
+    """Return the extra field of Info-ZIP with a time of modification."""
+    return struct.pack("<HHBI", 0x5455, 5, 1, seconds)
+
+
+def pyc(time: int, *, flags: int = 0) -> bytes:
+    """Return what looks like a .pyc file."""
+    return b"\xcb\r\r\n" + struct.pack("<III", flags, time, 100) + b"\xe3" + FILLER
+
+
+def elf(build_id: bytes, *, note_flags: int = 2, segment: int = 5, code: bytes = CODE) -> bytes:
+    """Return an ELF file with code, a note of its build id, and data.
+
+    `segment` is the flags of the segment that maps the note; 5 is one that is executable.
+    """
+    note = struct.pack("<III4s", 4, len(build_id), 3, b"GNU\0") + build_id
+    head = 64 + 2 * 56
+    text, notes = head, head + len(code)
+    data = notes + len(note)
+    sections = data + len(FILLER)
+    made = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    made += struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, sections, 0, 64, 56, 2, 64, 4, 0)
+    made += struct.pack("<IIQQQQQQ", 1, 5, text, text, text, len(code), len(code), 1)
+    made += struct.pack("<IIQQQQQQ", 1, segment, notes, notes, notes, len(note), len(note), 1)
+    made += code + note + FILLER
+    made += bytes(64)
+    for kind, flags, offset, length in (
+        (1, 6, text, len(code)),
+        (7, note_flags, notes, len(note)),
+        (1, 2, data, len(FILLER)),
+    ):
+        made += struct.pack("<IIQQQQIIQQ", 0, kind, flags, 0, offset, length, 0, 0, 1, 0)
+    return made
+
+
+def pe(stamp: int, *, text: bytes = FILLER, valid: bool = True) -> bytes:
+    """Return a PE file with a time stamp, and the checksum that is its own unless not `valid`."""
+    made = bytearray(program(text))
+    (header,) = struct.unpack_from("<I", made, 0x3C)
+    struct.pack_into("<I", made, header + 8, stamp)
+    struct.pack_into("<I", made, CHECKSUM, 0)
+    found = PeChecksum()
+    found.add(made)
+    struct.pack_into("<I", made, CHECKSUM, found.value() if valid else 0x1234)
+    return bytes(made)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A shipped and a rebuilt file that differ in fields of one normalizer alone."""
+
+    normalizer: NormalizerName
+    make: Callable[[int], bytes]
+    shipped: int
+    rebuilt: int
+
+
+def in_tar(content: bytes) -> bytes:
+    """Return a tar that holds a file."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        info = tarfile.TarInfo("usr/lib/inner")
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+PAIRS = {
+    "ar times": Pair(
+        normalizer=NormalizerName.AR_TIMES, make=ar, shipped=1_700_000_000, rebuilt=1_800_000_001
+    ),
+    "ar owners": Pair(
+        normalizer=NormalizerName.AR_OWNERS, make=lambda n: ar(0, n), shipped=1000, rebuilt=0
+    ),
+    "tar times": Pair(
+        normalizer=NormalizerName.TAR_TIMES, make=tar, shipped=1_700_000_000, rebuilt=1_800_000_001
+    ),
+    "zip times": Pair(normalizer=NormalizerName.ZIP_TIMES, make=zip_of, shipped=2, rebuilt=40),
+    "zip extra times": Pair(
+        normalizer=NormalizerName.ZIP_TIMES,
+        make=lambda n: zip_of(0, extra=times(n)),
+        shipped=1_700_000_000,
+        rebuilt=1_800_000_001,
+    ),
+    "pyc time": Pair(normalizer=NormalizerName.PYC_TIME, make=pyc, shipped=1, rebuilt=2),
+    "ELF build id": Pair(
+        normalizer=NormalizerName.ELF_BUILD_ID,
+        make=lambda n: elf(bytes([n]) * 20, segment=4),
+        shipped=1,
+        rebuilt=2,
+    ),
+    "PE time stamp": Pair(
+        normalizer=NormalizerName.PE_TIME_STAMP, make=pe, shipped=1_700_000_000, rebuilt=1
+    ),
+    "a pyc in a tar": Pair(
+        normalizer=NormalizerName.PYC_TIME,
+        make=lambda n: in_tar(pyc(n)),
+        shipped=1,
+        rebuilt=2,
+    ),
+    "an ELF in a tar in an ar": Pair(
+        normalizer=NormalizerName.ELF_BUILD_ID,
+        make=lambda n: _in_ar(in_tar(elf(bytes([n]) * 20, segment=4))),
+        shipped=1,
+        rebuilt=2,
+    ),
+}
+
+
+def _in_ar(content: bytes) -> bytes:
+    head = b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"data.tar", 0, 0, 0, 0o644, len(content))
+    return b"!<arch>\n" + head + content
