@@ -264,3 +264,37 @@ def test_whatever_a_recipe_can_declare_of_the_environment_can_be_stated(
     )
     declared = build.declared_environment()
     assert DeclaredEnvironment.model_validate(declared).declared() == declared
+
+
+MASKED: dict[str, Any] = {
+    "verdict": "EQUIVALENT",
+    "ground": "normalized",
+    "normalizers": [{"name": "ar-times", "reason": "its clock", "version": 1, "masked": 12}],
+    "maskLedger": {"sha256": str(A)},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "whole"),
+    [
+        ({}, True),
+        ({"maskLedger": None}, False),
+        ({"normalizers": []}, False),
+        ({"normalizers": [{"name": "ar-times", "reason": "its clock"}]}, False),
+        ({"verdict": "DIFFERENT", "ground": "bytes-differ"}, False),
+        ({"verdict": "IDENTICAL", "ground": "same-digest"}, False),
+        ({"verdict": "DIFFERENT", "ground": "bytes-differ", "normalizers": []}, False),
+    ],
+)
+def test_equivalent_and_its_ledger_are_stated_together(
+    changes: dict[str, Any], *, whole: bool
+) -> None:
+    document = json.loads(STATEMENTS["comparison"].to_bytes())
+    predicate = {**document["predicate"], **MASKED, **changes}
+    document["predicate"] = {name: part for name, part in predicate.items() if part is not None}
+    data = canonical_json(document)
+    if whole:
+        assert read_statement(data).to_bytes() == data
+    else:
+        with pytest.raises(EvidenceError):
+            read_statement(data)

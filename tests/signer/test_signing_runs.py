@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from builders.core.enums import Verdict
 from builders.rebuild.robustness_factors import Factor
 from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.privatekey import PrivateKey
-from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.salt import release_salt
+from pipelines.evidence.statements.comparison import ComparisonStatement, Normalizer
 from pipelines.evidence.statements.explanation import ExplanationStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records, read_statement
 from pipelines.evidence.statements.rebuilds import AttemptStatement, RobustnessStatement
+from pipelines.evidence.statements.statement import DigestSet
+from pipelines.judge.normalizers.ledger import MaskLedger
 from pipelines.signer.orders import Evidence
 from tests.signer.conftest import SCENES, Stage
+from tests.signer.scene import RELEASE
 
 EXPECTED = {
     "identical": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
@@ -24,6 +30,7 @@ EXPECTED = {
         name: ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "explanation-1"]
         for name in ("different", "nondeterministic", "confirmed")
     },
+    "equivalent": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
     "retried": ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "attempt-2"],
     "missing": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
     "nothing": ["comparison-1", "comparison-2", "attempt-1"],
@@ -50,6 +57,32 @@ def test_honest_evidence_is_signed(stage: Stage, key: PrivateKey, name: str) -> 
     for envelope in envelopes:
         verify_envelope(envelope, [key.public])
         assert read_statement(envelope.payload).to_bytes() == envelope.payload
+
+
+def test_a_statement_of_masked_bytes_names_their_ledger(stage: Stage, key: PrivateKey) -> None:
+    scene = stage("equivalent")
+    evidence = scene.make()
+    _, stated, *_ = [read_statement(e.payload) for e in scene.signer(key).sign(evidence)]
+    assert isinstance(stated, ComparisonStatement)
+    ledger = evidence.report.artefacts[0].ledger
+    assert isinstance(ledger, MaskLedger)
+    assert stated.predicate.mask_ledger == DigestSet(sha256=ledger.digest())
+    (named,) = stated.predicate.normalizers
+    assert named == Normalizer(
+        name="ar-times", reason="its ar writes the time", version=1, masked=24
+    )
+
+
+def test_of_closed_source_nothing_is_told_of_our_bytes(stage: Stage, key: PrivateKey) -> None:
+    scene = replace(stage("equivalent"), visibility="private")
+    release_salt(scene.store, RELEASE)
+    evidence = scene.make()
+    _, stated, *_ = [read_statement(e.payload) for e in scene.signer(key).sign(evidence)]
+    ledger = evidence.report.artefacts[0].ledger
+    assert isinstance(stated, ComparisonStatement)
+    assert isinstance(ledger, MaskLedger)
+    assert stated.predicate.mask_ledger != DigestSet(sha256=ledger.digest())
+    assert "its ar" not in stated.to_bytes().decode()
 
 
 def test_provenance_is_about_the_rebuilt_bytes(stage: Stage, key: PrivateKey) -> None:
