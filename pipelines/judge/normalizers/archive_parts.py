@@ -11,7 +11,7 @@ from builders.archives.streams import ByteReader, Slice
 from builders.core.frozen_model import duplicate
 from builders.recipe.normalizers import NormalizerName
 from pipelines.judge.normalizers.ledger import MaskFault
-from pipelines.judge.normalizers.parts import FilePart, Place, UnmaskableError, Wanted, read_at
+from pipelines.judge.normalizers.parts import FilePart, FilePlace, UnmaskableError, Wanted, read_at
 
 _AR_HEADER = 60
 _AR = (
@@ -41,7 +41,7 @@ _NO_CONTENT = b"123456"
 _Fields = tuple[tuple[int, int, str, MaskFault | NormalizerName], ...]
 
 
-def ar_parts(file: BinaryIO, place: Place, wanted: Wanted) -> Iterator[FilePart]:
+def ar_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[FilePart]:
     """Yield the parts of an ar archive; raises `UnmaskableError` and `ArchiveError`."""
     listed = iter(_names(entry.header.path for entry in ar.ar_entries(_stream(file, place))))
     at = place.start + len(ar.MAGIC)
@@ -52,7 +52,7 @@ def ar_parts(file: BinaryIO, place: Place, wanted: Wanted) -> Iterator[FilePart]
         name = "//" if table else next(listed, "")
         if not name or header[58:] != b"`\n":
             raise _disputed(at)
-        member = Place(members=(*place.members, name), start=at + _AR_HEADER, size=size)
+        member = FilePlace(members=(*place.members, name), start=at + _AR_HEADER, size=size)
         yield from _header(_AR, at, member, wanted)
         long_name = header.startswith(b"#1/")
         what, fault = ("name", MaskFault.NAME) if table or long_name else ("content", None)
@@ -60,7 +60,7 @@ def ar_parts(file: BinaryIO, place: Place, wanted: Wanted) -> Iterator[FilePart]
         at += _AR_HEADER + size + size % 2
 
 
-def tar_parts(file: BinaryIO, place: Place, wanted: Wanted) -> Iterator[FilePart]:
+def tar_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[FilePart]:
     """Yield the parts of a tar archive; raises `UnmaskableError` and `ArchiveError`."""
     budget = Budget(ArchiveLimits())
     names = (e.header.path for e in tar.tar_entries(_stream(file, place), budget))
@@ -72,7 +72,7 @@ def tar_parts(file: BinaryIO, place: Place, wanted: Wanted) -> Iterator[FilePart
         resized = extended and b"size=" in read_at(file, at + tar.BLOCK, size)
         if not name or resized or (flag in _NO_CONTENT and size):
             raise _disputed(at)
-        member = Place(members=(*place.members, name), start=at + tar.BLOCK, size=size)
+        member = FilePlace(members=(*place.members, name), start=at + tar.BLOCK, size=size)
         yield from _header(_TAR, at, member, wanted)
         what, fault = ("extended-header", MaskFault.LAYOUT) if extended else ("content", None)
         if size:
@@ -82,7 +82,7 @@ def tar_parts(file: BinaryIO, place: Place, wanted: Wanted) -> Iterator[FilePart
         raise _disputed(at)
 
 
-def _header(fields: _Fields, at: int, member: Place, wanted: Wanted) -> Iterator[FilePart]:
+def _header(fields: _Fields, at: int, member: FilePlace, wanted: Wanted) -> Iterator[FilePart]:
     end = fields[-1][0] + fields[-1][1]
     if not wanted.within(at, end):
         return
@@ -94,7 +94,7 @@ def _header(fields: _Fields, at: int, member: Place, wanted: Wanted) -> Iterator
         )
 
 
-def _content(member: Place, what: str, fault: MaskFault | None) -> FilePart:
+def _content(member: FilePlace, what: str, fault: MaskFault | None) -> FilePart:
     return FilePart(
         offset=member.start,
         length=member.size,
@@ -105,7 +105,7 @@ def _content(member: Place, what: str, fault: MaskFault | None) -> FilePart:
     )
 
 
-def _stream(file: BinaryIO, place: Place) -> ByteReader:
+def _stream(file: BinaryIO, place: FilePlace) -> ByteReader:
     file.seek(place.start)
     return ByteReader(Slice(ByteReader(file), place.size, "archive"))
 

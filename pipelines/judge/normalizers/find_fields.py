@@ -27,14 +27,14 @@ from pipelines.judge.normalizers.ledger import (
     NotMasked,
     Offset,
 )
-from pipelines.judge.normalizers.parts import FilePart, Place, UnmaskableError, Wanted, read_at
+from pipelines.judge.normalizers.parts import FilePart, FilePlace, UnmaskableError, Wanted, read_at
 from pipelines.judge.normalizers.program_parts import elf_parts, is_pyc, pe_parts, pyc_parts
 from pipelines.judge.normalizers.zip_parts import zip_parts
 
 _DEPTH = 4
 _HEAD = 512
 _SHOWN = 200
-_Parts = Callable[[BinaryIO, Place, Wanted], Iterator[FilePart]]
+_Parts = Callable[[BinaryIO, FilePlace, Wanted], Iterator[FilePart]]
 
 
 class AskedFields(FrozenModel):
@@ -63,7 +63,7 @@ Fields = Annotated[tuple[FileField, ...], Field(max_length=MAX_MASKED)]
 def find_fields(file: BinaryIO, asked: AskedFields) -> tuple[FileField, ...]:
     """Return the fields that cover the offsets asked for; raises `UnmaskableError`."""
     wanted, size = Wanted(asked.at), file.seek(0, 2)
-    whole = Place(start=0, size=size)
+    whole = FilePlace(start=0, size=size)
     unknown = FilePart(offset=0, length=size, field="no-part", place=whole, fault=MaskFault.OUTSIDE)
     found = [unknown] * len(asked.at)
     for part in _parts(file, whole, wanted, depth=0):
@@ -89,7 +89,7 @@ def _better(before: FilePart, part: FilePart) -> FilePart:
     return part
 
 
-def _parts(file: BinaryIO, place: Place, wanted: Wanted, *, depth: int) -> Iterator[FilePart]:
+def _parts(file: BinaryIO, place: FilePlace, wanted: Wanted, *, depth: int) -> Iterator[FilePart]:
     if not place.size or not wanted.within(place.start, place.size):
         return
     head = read_at(file, place.start, min(place.size, _HEAD))

@@ -21,7 +21,7 @@ class UnmaskableError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class FilePlace:
     """A file, or a member of one: its path, and where its bytes are."""
 
     members: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class FilePart:
     offset: int
     length: int
     field: str
-    place: Place
+    place: FilePlace
     mask: NormalizerName | None = None
     fault: MaskFault = MaskFault.UNLIKE
     """Why they may not be masked, where no normalizer does."""

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from builders.recipe.normalizers import NormalizerName
 from pipelines.judge.normalizers.ledger import MaskFault
-from pipelines.judge.normalizers.parts import FilePart, Place, UnmaskableError, Wanted, read_at
+from pipelines.judge.normalizers.parts import FilePart, FilePlace, UnmaskableError, Wanted, read_at
 
 _NOTE, _NO_BITS, _EXECUTABLE = 7, 8, 4
 _LOAD, _SEGMENT_EXECUTABLE = 1, 1
@@ -30,7 +30,7 @@ def is_pyc(head: bytes) -> bool:
     return len(head) > 16 and head[2:8] == b"\r\n\0\0\0\0" and head[16] == 0xE3
 
 
-def pyc_parts(_: BinaryIO, place: Place, __: Wanted) -> Iterator[FilePart]:
+def pyc_parts(_: BinaryIO, place: FilePlace, __: Wanted) -> Iterator[FilePart]:
     """Yield the parts of a .pyc file."""
     yield FilePart(
         offset=place.start + 8,
@@ -41,7 +41,7 @@ def pyc_parts(_: BinaryIO, place: Place, __: Wanted) -> Iterator[FilePart]:
     )
 
 
-def elf_parts(file: BinaryIO, place: Place, _: Wanted) -> Iterator[FilePart]:
+def elf_parts(file: BinaryIO, place: FilePlace, _: Wanted) -> Iterator[FilePart]:
     """Yield the parts of an ELF file; raises `UnmaskableError`."""
     head = read_at(file, place.start, 64)
     order = {1: "<", 2: ">"}.get(head[5])
@@ -92,7 +92,7 @@ def _section(raw: bytes, order: str, *, wide: bool) -> tuple[int, int, int, int]
 
 
 def _build_ids(
-    file: BinaryIO, place: Place, offset: int, length: int, order: str
+    file: BinaryIO, place: FilePlace, offset: int, length: int, order: str
 ) -> Iterator[FilePart]:
     data = read_at(file, place.start + offset, length)
     at = 0
@@ -111,7 +111,7 @@ def _build_ids(
         at = after
 
 
-def pe_parts(file: BinaryIO, place: Place, _: Wanted) -> Iterator[FilePart]:
+def pe_parts(file: BinaryIO, place: FilePlace, _: Wanted) -> Iterator[FilePart]:
     """Yield the parts of a PE file; raises `UnmaskableError`."""
     (at,) = struct.unpack("<I", read_at(file, place.start + 0x3C, 4))
     header = read_at(file, place.start + at, 24 + 112)
@@ -154,13 +154,13 @@ def _offset_of(address: int, size: int, sections: list[tuple[int, ...]]) -> int 
     return found[0] if len(found) == 1 else None
 
 
-def _stamp(place: Place, offset: int, field: str) -> FilePart:
+def _stamp(place: FilePlace, offset: int, field: str) -> FilePart:
     return FilePart(
         offset=offset, length=4, field=field, place=place, mask=NormalizerName.PE_TIME_STAMP
     )
 
 
-def _code(place: Place, field: str, offset: int, length: int) -> FilePart:
+def _code(place: FilePlace, field: str, offset: int, length: int) -> FilePart:
     return FilePart(
         offset=place.start + offset,
         length=length,

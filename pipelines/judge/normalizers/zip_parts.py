@@ -12,7 +12,7 @@ from builders.archives.zip_directory import LOCAL, DirectoryEntry, read_director
 from builders.core.frozen_model import duplicate
 from builders.recipe.normalizers import NormalizerName
 from pipelines.judge.normalizers.ledger import MaskFault
-from pipelines.judge.normalizers.parts import FilePart, Place, UnmaskableError, Wanted, read_at
+from pipelines.judge.normalizers.parts import FilePart, FilePlace, UnmaskableError, Wanted, read_at
 
 _NESTED = 64 << 20
 _CENTRAL = 46
@@ -35,7 +35,7 @@ _TIMES = 0x5455
 _LOCAL_TIMES = ("extra-modification-time", "extra-access-time", "extra-creation-time")
 
 
-def zip_parts(file: BinaryIO, place: Place, wanted: Wanted) -> Iterator[FilePart]:
+def zip_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[FilePart]:
     """Yield the parts of a zip archive; raises `UnmaskableError` and `ArchiveError`."""
     entries = read_directory(_window(file, place), Budget(ArchiveLimits()))
     names = [entry.name.decode("utf-8", "backslashreplace") for entry in entries]
@@ -47,7 +47,7 @@ def zip_parts(file: BinaryIO, place: Place, wanted: Wanted) -> Iterator[FilePart
         at = place.start + entry.record
         lengths = struct.unpack("<3H", read_at(file, at + 28, 6))
         if wanted.within(at, _CENTRAL + sum(lengths)):
-            record = Place(members=members, start=at, size=_CENTRAL + sum(lengths))
+            record = FilePlace(members=members, start=at, size=_CENTRAL + sum(lengths))
             yield from _fields(_CENTRAL_FIELDS, record)
             yield from _texts(file, record, _CENTRAL, lengths)
 
@@ -60,10 +60,10 @@ def _member(
         raise UnmaskableError(
             MaskFault.UNREADABLE, f"a local header of {members[-1]} that is another's"
         )
-    record = Place(members=members, start=at, size=LOCAL.size + name + extra)
+    record = FilePlace(members=members, start=at, size=LOCAL.size + name + extra)
     yield from _fields(_LOCAL_FIELDS, record)
     yield from _texts(file, record, LOCAL.size, (name, extra, 0))
-    content = Place(members=members, start=record.end, size=entry.packed)
+    content = FilePlace(members=members, start=record.end, size=entry.packed)
     yield FilePart(
         offset=content.start,
         length=content.size,
@@ -75,7 +75,7 @@ def _member(
 
 
 def _fields(
-    fields: tuple[tuple[int, int, str, MaskFault | None], ...], record: Place
+    fields: tuple[tuple[int, int, str, MaskFault | None], ...], record: FilePlace
 ) -> Iterator[FilePart]:
     for offset, length, field, fault in fields:
         yield FilePart(
@@ -89,7 +89,7 @@ def _fields(
 
 
 def _texts(
-    file: BinaryIO, record: Place, head: int, lengths: tuple[int, ...]
+    file: BinaryIO, record: FilePlace, head: int, lengths: tuple[int, ...]
 ) -> Iterator[FilePart]:
     """Yield the parts that follow a header: name, extra fields and comment."""
     at = record.start + head
@@ -103,7 +103,7 @@ def _texts(
         at += length
 
 
-def _times(extra: bytes, at: int, record: Place) -> Iterator[FilePart]:
+def _times(extra: bytes, at: int, record: FilePlace) -> Iterator[FilePart]:
     offset = 0
     while offset + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, offset)
@@ -119,7 +119,7 @@ def _times(extra: bytes, at: int, record: Place) -> Iterator[FilePart]:
         offset += 4 + length
 
 
-def _window(file: BinaryIO, place: Place) -> BinaryIO:
+def _window(file: BinaryIO, place: FilePlace) -> BinaryIO:
     if not place.members:
         return file
     if place.size > _NESTED:
