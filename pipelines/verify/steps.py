@@ -6,9 +6,10 @@ What is larger than a report stays in the folder of the run until it is publishe
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
-from builders.core.digest import Digest, digest_file
+from builders.core.digest import Digest, canonical_json, digest_file
 from builders.core.enums import Role
 from builders.core.errors import InfrastructureError, RebuildError, StoreError
 from builders.images.provide import ProvidedImage, ensure_image
@@ -31,6 +32,8 @@ from pipelines.verify.session import Job, Session
 
 _PRELOAD = "the declared clock"
 _ATTEMPTS = "attempts.jsonl"
+_SOURCE_DIGEST = 1
+"""Raised whenever the same files would have another source digest, so that kept ones expire."""
 
 
 class LostOutputsError(InfrastructureError):
@@ -54,15 +57,24 @@ def source_facts(
         SourceFact(
             locator=str(declared.locator),
             sha256=declared.sha256,
-            source_digest=source_digest(
-                [i for i in inputs if declared.sha256 in {i.sha256, i.of}],
-                lambda file: session.vault.open(file.sha256),
-                session.jail,
+            source_digest=_source_digest(
+                session, [i for i in inputs if declared.sha256 in {i.sha256, i.of}]
             ),
         )
         for declared in job.recipe.inputs
         if declared.role is Role.SOURCE
     )
+
+
+def _source_digest(session: Session, files: list[InputFile]) -> Digest:
+    """Return the source digest of one source. What is known of files with these digests is kept."""
+    named = sorted([file.name, file.sha256.hex] for file in files)
+    key = Digest.of(canonical_json({"source-digest": _SOURCE_DIGEST, "files": named}))
+    with suppress(ValueError):
+        return Digest((session.contents.get(key) or b"").decode())
+    found = source_digest(files, lambda file: session.vault.open(file.sha256), session.jail)
+    session.contents.put(key, str(found).encode())
+    return found
 
 
 def provide_image(session: Session, job: Job) -> ProvidedImage:
