@@ -53,8 +53,6 @@ class _Cabinet:
     """Of the file."""
     cabinet: int
     """What it says of its size, without the signature."""
-    files: int
-    reserved: int
     folders: int
     reserve: bytes
     """The fields that a signature adds."""
@@ -67,7 +65,7 @@ def _cabinet(file: BinaryIO, whose: str) -> _Cabinet:
     file.seek(0)
     head = file.read(_HEADER.size + _RESERVE.size)
     try:
-        magic, reserved, cabinet, _, files, _, minor, major, folders, _, flags, _, _ = (
+        magic, reserved, cabinet, _, _, _, minor, major, folders, _, flags, _, _ = (
             _HEADER.unpack_from(head)
         )
     except struct.error as error:
@@ -80,15 +78,13 @@ def _cabinet(file: BinaryIO, whose: str) -> _Cabinet:
     if not 1 <= folders <= _MAX_FOLDERS:
         what = f"the {whose} cabinet has {folders} folders, expected 1 to {_MAX_FOLDERS}"
         raise BadSignatureError(SignatureFault.LAYOUT, what)
-    reserve = head[_HEADER.size :] if flags & _SHOWN else b""
+    reserve = head[_HEADER.size :] if flags else b""
     first = _HEADER.size + len(reserve)
-    if not first + folders * _FOLDER <= files <= cabinet <= size:
-        raise unreadable(f"the {whose} cabinet has entries outside of it")
+    if not first + folders * _FOLDER < cabinet <= size:
+        raise unreadable(f"the {whose} cabinet ends before its folders, or after its file")
     return _Cabinet(
         size=size,
         cabinet=cabinet,
-        files=files,
-        reserved=reserved,
         folders=folders,
         reserve=reserve,
         first=first,
@@ -100,10 +96,7 @@ def _signed_cabinet(file: BinaryIO) -> _Cabinet:
     found = _cabinet(file, "shipped")
     if not found.reserve:
         raise BadSignatureError(SignatureFault.MISSING, "the shipped cabinet has no signature")
-    try:
-        sizes, kind, at, length, rest = _RESERVE.unpack(found.reserve)
-    except struct.error as error:
-        raise unreadable("a header that ends early") from error
+    sizes, kind, at, length, rest = _RESERVE.unpack(found.reserve)
     if (sizes, kind) != (_RESERVE_SIZE, _RESERVE_KIND):
         what = f"reserved fields of sizes {sizes:#x} and kind {kind:#x} are no signature"
         raise BadSignatureError(SignatureFault.LAYOUT, what)
@@ -111,7 +104,7 @@ def _signed_cabinet(file: BinaryIO) -> _Cabinet:
         raise BadSignatureError(SignatureFault.MISSING, "the shipped cabinet has no signature")
     if any(rest):
         raise BadSignatureError(SignatureFault.SLACK, "data in the reserved fields of the header")
-    if at != found.cabinet or at + length > found.size or length > _MAX_SIGNATURE:
+    if at != found.cabinet or at + length > found.size:
         what = f"a signature of {length} bytes at {at}, the cabinet ends at {found.cabinet}"
         raise unreadable(what)
     if at + length < found.size:
@@ -149,21 +142,19 @@ def _derived(rebuilt: BinaryIO, own: _Cabinet, length: int) -> Iterator[Piece]:
     reserve = _RESERVE.pack(
         _RESERVE_SIZE, _RESERVE_KIND, own.cabinet + _RESERVE.size, length, bytes(8)
     )
-    grown = {at: struct.unpack_from("<I", head, at)[0] for at in (_SIZE, _FILES, *folders)}
-    if max(grown.values()) + _RESERVE.size > 0xFFFFFFFF:
-        raise BadSignatureError(SignatureFault.LAYOUT, "a cabinet with offsets of 4 GiB")
-    fields = {at: struct.pack("<I", value + _RESERVE.size) for at, value in grown.items()}
-    fields[_FLAGS] = struct.pack("<H", _SHOWN)
+    fields = {_FLAGS: (2, struct.pack("<H", _SHOWN))}
+    try:
+        for at in (_SIZE, _FILES, *folders):
+            (value,) = struct.unpack_from("<I", head, at)
+            fields[at] = 4, struct.pack("<I", value + _RESERVE.size)
+    except struct.error as error:
+        raise BadSignatureError(SignatureFault.LAYOUT, "a cabinet with offsets of 4 GiB") from error
+    fields[own.first] = 4, reserve + fields[own.first][1]
     done = 0
-    for at, data in sorted(fields.items()):
-        if done < own.first <= at:
-            yield Own(offset=done, length=own.first - done)
-            yield Derived(data=reserve.hex())
-            done = own.first
-        if at > done:
-            yield Own(offset=done, length=at - done)
+    for at, (replaced, data) in sorted(fields.items()):
+        yield Own(offset=done, length=at - done)
         yield Derived(data=data.hex())
-        done = at + len(data)
+        done = at + replaced
     yield Own(offset=done, length=own.size - done)
 
 

@@ -17,8 +17,7 @@ class PeChecksum:
     def add(self, data: bytes | bytearray) -> None:
         """Count the next bytes of the file, of which the checksum itself is zero."""
         self._size += len(data)
-        if self._odd:
-            data = self._odd + data
+        data = self._odd + data
         whole = len(data) & ~1
         # The sum of 16-bit words modulo 0xffff is that of the numbers that they make.
         numbers = (

@@ -77,6 +77,10 @@ _END = len(OURS) + GROWN
 _DER = signature_of(OURS, Signing(by=ADA, image_data=CAB_DATA))
 
 
+_BARE = OURS[:8] + struct.pack("<I", 52) + OURS[12 : HEADER + 16]
+_FAR = OURS[:HEADER] + b"\xf0\xff\xff\xff" + OURS[HEADER + 4 :]
+
+
 def altered(offset: int, data: bytes) -> Callable[[], bytes]:
     return lambda: _GOOD[:offset] + data + _GOOD[offset + len(data) :]
 
@@ -117,14 +121,17 @@ TRICKS: dict[str, Trick] = {
     "no cabinet": trick("signature-unreadable", altered(0, b"MSCE")),
     "a cabinet of another version": trick("signature-unreadable", altered(24, b"\x04\x01")),
     "a header that ends early": trick("signature-unreadable", lambda: _GOOD[:50]),
-    "entries beyond the end": trick("signature-unreadable", altered(16, b"\xff\xff\xff\x7f")),
-    "entries in the header": trick("signature-unreadable", altered(16, struct.pack("<I", 40))),
+    "entries beyond the end": trick("bytes-differ", altered(16, b"\xff\xff\xff\x7f")),
+    "entries in the header": trick("bytes-differ", altered(16, struct.pack("<I", 40))),
     "a cabinet longer than its file": trick("signature-unreadable", number(8, 1 << 20)),
     "one cabinet of a set": trick("layout", altered(30, b"\x05\x00")),
     "an unknown flag": trick("layout", altered(30, b"\x04\x01")),
     "no folder": trick("layout", altered(26, b"\0\0")),
+    "no folder in either": trick("layout", lambda: signed(cabinet()), ours=cabinet()),
+    "folders up to the end": trick("signature-unreadable", altered(26, struct.pack("<H", 13))),
+    "a signature at no place": trick("signature-unreadable", altered(44, bytes(4))),
     "a thousand folders": trick("layout", altered(26, struct.pack("<H", 1000))),
-    "a folder more": trick("signature-unreadable", altered(26, b"\x03\0")),
+    "a folder more": trick("layout", altered(26, b"\x03\0")),
     "a folder less": trick("layout", altered(26, b"\x01\0")),
     "reserved fields of another size": trick("layout", altered(36, b"\x18")),
     "reserved fields of folders": trick("layout", altered(38, b"\x08")),
@@ -183,7 +190,9 @@ TRICKS: dict[str, Trick] = {
     "ours is signed already": trick("rebuilt-is-signed", by(), ours=_GOOD),
     "ours is no cabinet": trick("signature-unreadable", by(), ours=b"#!/bin/sh\n" * 9),
     "ours is empty": trick("signature-unreadable", by(), ours=b""),
+    "ours ends with its folders": trick("signature-unreadable", by(), ours=_BARE),
     "ours goes on after its end": trick("layout", by(), ours=OURS + b"x"),
+    "ours has an offset of 4 GiB": trick("layout", by(), ours=_FAR),
     "ours is shorter": trick("layout", by(), ours=cabinet(b"first", b"second one\n")),
     "ours has another folder": trick("layout", by(), ours=cabinet(b"first content\n")),
     "ours is another cabinet": trick("bytes-differ", by(), ours=OTHER),

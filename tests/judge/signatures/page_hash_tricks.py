@@ -26,13 +26,15 @@ _PE_IMAGE_DATA = bytes.fromhex("060a2b06010401823702010f")
 OURS = program(bytes(range(256)) * 33)
 
 
-def pages(unsigned: bytes, algorithm: str = "sha256") -> list[bytes]:
+def pages(
+    unsigned: bytes, algorithm: str = "sha256", headers: int = HEADERS, first: int = HEADERS
+) -> list[bytes]:
     """Return the page hashes of a program with one section, each with its offset."""
-    head = unsigned[:CHECKSUM] + unsigned[CHECKSUM + 4 : ENTRY] + unsigned[ENTRY + 8 : HEADERS]
-    parts = [(0, head + bytes(PAGE - HEADERS))]
+    head = unsigned[:CHECKSUM] + unsigned[CHECKSUM + 4 : ENTRY] + unsigned[ENTRY + 8 : headers]
+    parts = [(0, head + bytes(max(0, PAGE - headers)))]
     parts += [
         (at, unsigned[at : at + PAGE].ljust(PAGE, b"\0"))
-        for at in range(HEADERS, len(unsigned), PAGE)
+        for at in range(first, len(unsigned), PAGE)
     ]
     found = [struct.pack("<I", at) + hashlib.new(algorithm, data).digest() for at, data in parts]
     return [*found, struct.pack("<I", len(unsigned)) + bytes(len(found[0]) - 4)]
@@ -79,20 +81,27 @@ def _edited(change: Callable[[list[bytes]], object]) -> bytes:
     return listed(b"".join(found))
 
 
-def _altered(at: int, data: bytes) -> bytes:
+def altered(at: int, data: bytes) -> bytes:
     return OURS[:at] + data + OURS[at + len(data) :]
 
 
 _ALL = b"".join(pages(OURS))
 _DIFFER, _UNREADABLE = "page-hashes-differ", "signature-unreadable"
-_ALIGNED = _altered(PE + 24 + 32, struct.pack("<I", 0x2000))
-_BEYOND = _altered(SECTION + 16, struct.pack("<I", len(OURS)))
-_LONG = _altered(PE + 24 + 60, struct.pack("<I", PAGE + 512))
-_SHORT = _altered(PE + 24 + 60, struct.pack("<I", 64))
-_EMPTY = _altered(SECTION + 16, bytes(4))
-_TWICE = (
-    _altered(PE + 6, b"\2\0")[: SECTION + 40] + OURS[SECTION : SECTION + 40] + OURS[SECTION + 80 :]
-)
+_ALIGNED = altered(PE + 24 + 32, struct.pack("<I", 0x2000))
+_LONG = altered(PE + 24 + 60, struct.pack("<I", PAGE + 512))
+_SHORT = altered(PE + 24 + 60, struct.pack("<I", SECTION - 1))
+_EMPTY = altered(SECTION + 16, bytes(4))
+_SECTION = OURS[SECTION : SECTION + 40]
+_TWICE = altered(PE + 6, b"\2\0")[:SECTION] + 2 * _SECTION + OURS[SECTION + 80 :]
+_FAR = _SECTION[:16] + struct.pack("<II", 1, 1 << 20) + bytes(16)
+_SMALLER = _SECTION[:16] + struct.pack("<I", len(OURS) - HEADERS - 1) + _SECTION[20:]
+_BEYOND = (altered(PE + 6, b"\2\0")[:SECTION] + _SMALLER + _FAR) + OURS[SECTION + 80 :]
+_PAGES_TWICE = [*pages(_TWICE)[:-1], *pages(_TWICE)[1:]]
+_WHOLE = _SECTION[:16] + struct.pack("<II", len(OURS) - SECTION, SECTION) + bytes(16)
+_SMALL = _SECTION[:16] + struct.pack("<II", 64, PAGE) + bytes(16)
+_PART = altered(PE + 6, b"\2\0")[:SECTION] + _WHOLE + _SMALL + OURS[SECTION + 80 :]
+_PART_PAGE = struct.pack("<I", PAGE) + hashlib.sha256(_PART[PAGE:][:64].ljust(PAGE, b"\0")).digest()
+_PART_END = struct.pack("<I", PAGE + 64) + bytes(32)
 TRICKS: dict[str, Trick] = {
     "the page of the headers": trick(
         _DIFFER, _edited(lambda p: p.__setitem__(0, bytes(4) + b"x" * 32))
@@ -130,10 +139,17 @@ TRICKS: dict[str, Trick] = {
     ),
     "a moniker outside of a link": trick(_UNREADABLE, about(moniker(attribute(_ALL)))),
     "an empty link": trick(_UNREADABLE, about(value(0xA0, b""))),
-    "sections aligned to two pages": trick(_DIFFER, listed(_ALL, SHA256), _ALIGNED),
-    "a section beyond the end": trick(_DIFFER, listed(_ALL), _BEYOND),
-    "headers of more than a page": trick(_DIFFER, listed(_ALL), _LONG),
-    "headers that end before they do": trick(_DIFFER, listed(_ALL), _SHORT),
-    "a section twice": trick(_DIFFER, listed(_ALL), _TWICE),
+    "sections aligned to two pages": trick(_DIFFER, listed(b"".join(pages(_ALIGNED))), _ALIGNED),
+    "a section beyond the end": trick(_UNREADABLE, listed(b"".join(pages(_BEYOND))), _BEYOND),
+    "headers of more than a page": trick(
+        _DIFFER, listed(b"".join(pages(_LONG, headers=PAGE + 512))), _LONG
+    ),
+    "headers that end before their sections": trick(
+        _DIFFER, listed(b"".join(pages(_SHORT, headers=SECTION - 1))), _SHORT
+    ),
+    "a section twice": trick(_DIFFER, listed(b"".join(_PAGES_TWICE)), _TWICE),
+    "a part of a section twice": trick(
+        _DIFFER, listed(b"".join([*pages(_PART, first=SECTION)[:-1], _PART_PAGE, _PART_END])), _PART
+    ),
     "no section has bytes": trick(_DIFFER, listed(_ALL), _EMPTY),
 }
