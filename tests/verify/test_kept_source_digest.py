@@ -36,7 +36,7 @@ def stored(session: Session, name: str, data: bytes) -> InputFile:
 def test_what_was_read_once_is_not_read_again(session: Session) -> None:
     file = stored(session, "a.tar", tar(HELLO))
     first = _source_digest(session, [file])
-    session.__dict__["jail"] = OpenJail(JailFailedError(JailEnd.CRASHED, "no answer"))
+    session.__dict__["jail"] = OpenJail(JailFailedError(JailEnd.CRASHED, "no answer", got="x"))
     assert _source_digest(session, [file]) == first
 
 
