@@ -16,6 +16,7 @@ _AHEAD = 4 << 10
 _WORK = 256 << 20
 """Bytes searched in all."""
 _MAX_BLOCKS = 20_000
+_PIECE = 1 << 20
 _MOST_MOVED = 64 << 10
 _SHORTEST_MOVED = 8
 _EQUAL = re.compile(rb"\0{%d}" % _PROBE)
@@ -38,9 +39,14 @@ class Hunk(NamedTuple):
 
 
 def differing_runs(one: bytes, other: bytes) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of the runs of bytes that differ; both have the same length."""
-    for match in _RUN.finditer(_xor(one, other)):
-        yield match.span()
+    """Yield begin and end of the runs of bytes that differ, of data of the same length.
+
+    One that goes on from one MiB into the next is two.
+    """
+    for start in range(0, len(one), _PIECE):
+        piece = _xor(one[start : start + _PIECE], other[start : start + _PIECE])
+        for match in _RUN.finditer(piece):
+            yield start + match.start(), start + match.end()
 
 
 def equal_blocks(one: bytes, other: bytes) -> list[Block]:

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from pipelines.explain.executables.embedded_strings import is_text
 
+_MOST_CUT = 64 << 10
+"""Bytes of what is cut; what that costs grows with their square."""
+
 
 class DataPartKind(Enum):
     """What a part is."""
@@ -38,6 +41,9 @@ def cut(
 ) -> Iterator[DataPart]:
     """Yield the parts of two ranges that differ."""
     (begin, end), (start, stop) = at, there
+    if max(end - begin, stop - start) > _MOST_CUT:
+        yield DataPart(DataPartKind.REST, at, there)
+        return
     while end - begin != stop - start:
         first, second = _string_end(one, begin, end), _string_end(other, start, stop)
         if (first, second) != (begin, start) and is_text(one[begin:first] + other[start:second]):

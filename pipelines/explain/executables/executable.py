@@ -8,8 +8,8 @@ from typing import BinaryIO, NamedTuple
 
 from builders.core.digest import CHUNK
 
-MAX_SECTION = 64 << 20
-"""Bytes of a section whose content is looked at; larger ones are only compared."""
+MAX_CONTENT = 40 << 20
+"""Bytes of all sections of a file whose content is looked at; others are only compared."""
 
 _MAX_GAPS = 4 << 20
 
@@ -66,8 +66,6 @@ class Image:
 
     def read(self, section: ImageSection) -> bytes:
         """Return the bytes of a section; raises `UnreadableError`."""
-        if section.size > MAX_SECTION:
-            raise UnreadableError(f"a section of {section.size} bytes")
         return read_at(self.file, section.offset, section.size)
 
     def gaps(self) -> bytes:

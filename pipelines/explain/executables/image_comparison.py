@@ -17,10 +17,11 @@ from pipelines.explain.executables.alignment import Block, Hunk, equal_blocks, h
 from pipelines.explain.executables.data_parts import DataPart, DataPartKind, cut
 from pipelines.explain.executables.embedded_strings import string_pair
 from pipelines.explain.executables.executable import (
-    MAX_SECTION,
+    MAX_CONTENT,
     Image,
     ImageSection,
     Symbol,
+    UnreadableError,
     read_at,
     same_bytes,
 )
@@ -34,7 +35,7 @@ from pipelines.explain.executables.symbol_pairs import (
     without_padding,
 )
 from pipelines.explain.executables.tally import Label, Tally, told
-from pipelines.explain.format_fields import Told
+from pipelines.explain.format_fields import Content, Told
 from pipelines.judge.finding import FieldKind
 
 _ROOM = 8
@@ -81,6 +82,9 @@ class ImageComparison:
         """Pair the sections."""
         self._sides = shipped, rebuilt
         self._tick = tick
+        for side in self._sides:
+            if sum(section.size for section in side.sections) > 2 * side.size:
+                raise UnreadableError("sections that lie over each other")
         one, other = shipped.named(), rebuilt.named()
         self.pairs = [SectionPair(one[key], other[key]) for key in one if key in other]
         self.only_shipped = [section for key, section in one.items() if key not in other]
@@ -108,11 +112,14 @@ class ImageComparison:
         """
         self._labels = labels
         left = [pair for pair in self.differing if pair.shipped.name not in set(but)]
-        for pair in left:
-            if pair.size > MAX_SECTION:
-                yield told(pair.shipped.name, FieldKind.CONTENT, pair.size)
-        contents = [self._contents(pair) for pair in left if pair.size <= MAX_SECTION]
-        moves = Moves(*self._sides, self._fine(contents), self._coarse())
+        contents, room = [], MAX_CONTENT
+        for pair in sorted(left, key=lambda one: one.size):
+            room -= pair.size
+            if room >= 0:
+                contents.append(self._contents(pair))
+            else:
+                yield told(pair.shipped.name, FieldKind.CONTENT, self._count(pair))
+        moves = Moves(self._sides, self._fine(contents), self._coarse(), self._tick)
         for section in contents:
             if section.symbols:
                 self._by_symbols(section, moves)
@@ -138,6 +145,14 @@ class ImageComparison:
             if not any(gap.strip(b"\0") for gap in gaps):
                 name, kind = "padding between sections", FieldKind.DERIVED
             yield told(name, kind, count_of(*gaps))
+
+    def _count(self, pair: SectionPair) -> int:
+        """Return how many bytes of a section differ, without reading all of it."""
+        one, other = (
+            Content(side.file, section.offset, section.size)
+            for side, section in zip(self._sides, pair, strict=True)
+        )
+        return count_differing(one, other, self._tick)
 
     def _is_same(self, pair: SectionPair) -> bool:
         self._tick()
@@ -271,10 +286,13 @@ class ImageComparison:
 
     def _moved(self, section: _Contents, place: Place, moves: Moves) -> list[tuple[int, int]]:
         """Count the addresses among bytes that differ, and return the others."""
-        moved, left = moves.split(place)
-        if moved:
-            self._found.addresses[section.name] += moved
-        return left
+        split = moves.split(place)
+        if split.moved:
+            self._found.addresses[section.name] += split.moved
+        if split.rest:
+            what = "code" if place.code else "data"
+            self._found.data(what, section.name, split.left[-1][1], split.rest)
+        return split.left
 
 
 def _in_order(one: bytes, other: bytes) -> tuple[list[Block], list[Hunk]]:
@@ -294,4 +312,4 @@ def count_of(one: bytes, other: bytes) -> int:
 
 
 def _no_limit() -> None:
-    """Let sections of at most `MAX_SECTION` bytes be read to their end."""
+    """Let bytes that are in memory be compared to their end."""

@@ -7,7 +7,7 @@ points to the same thing on both sides; one that points to another thing is not.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from pipelines.explain.executables.alignment import differing_runs
@@ -15,6 +15,7 @@ from pipelines.explain.executables.executable import Image
 
 _ENDS = (4, 5, 8, 6, 0)
 """Where an instruction ends after the distance in it begins; unwind tables count from there."""
+_MAX_RUNS, _OFTEN = 100_000, 4096
 _TRIED, _FEW = 400, 4
 """After so many numbers, of which fewer than one in `_FEW` is explained, none is tried any more."""
 
@@ -39,13 +40,33 @@ class Place(NamedTuple):
     code: bool
 
 
+class Split(NamedTuple):
+    """Bytes that differ."""
+
+    moved: int
+    """How many are addresses of what moved."""
+    left: list[tuple[int, int]]
+    """Ranges of others."""
+    rest: int
+    """How many were not looked at, as there are too many."""
+
+
 class Moves:
     """Where things went."""
 
     def __init__(
-        self, shipped: Image, rebuilt: Image, fine: Iterable[Piece], coarse: Iterable[Piece]
+        self,
+        sides: tuple[Image, Image],
+        fine: Iterable[Piece],
+        coarse: Iterable[Piece],
+        tick: Callable[[], None],
     ) -> None:
-        """Look at `fine` pieces first, functions and data, then at `coarse` ones, sections."""
+        """Look at `fine` pieces first, functions and data, then at `coarse` ones, sections.
+
+        `tick` raises when the time is used up.
+        """
+        shipped, rebuilt = sides
+        self._tick = tick
         self._fine, self._coarse = sorted(fine), sorted(coarse)
         self._starts = [[p.shipped for p in pieces] for pieces in (self._fine, self._coarse)]
         self._word = shipped.word
@@ -75,11 +96,16 @@ class Moves:
                 return True
         return False
 
-    def split(self, place: Place) -> tuple[int, list[tuple[int, int]]]:
-        """Return how many differing bytes are moved addresses, and the ranges of the others."""
-        moved, left, known = 0, list[tuple[int, int]](), 0
-        for start, end in differing_runs(place.one, place.other):
+    def split(self, place: Place) -> Split:
+        """Tell moved addresses from other bytes that differ."""
+        moved, left, known, rest = 0, list[tuple[int, int]](), 0, 0
+        for number, (start, end) in enumerate(differing_runs(place.one, place.other)):
             begin = start
+            if not number % _OFTEN:
+                self._tick()
+            if len(left) >= _MAX_RUNS:
+                rest += end - begin
+                continue
             while begin < end:
                 if known <= begin:
                     known = self._reference(place, begin)
@@ -88,7 +114,7 @@ class Moves:
                     break
                 moved += min(known, end) - begin
                 begin = known
-        return moved, left
+        return Split(moved, left, rest)
 
     def _reference(self, place: Place, at: int) -> int:
         """Return where a number that holds the byte at `at` ends, if it only moved; else 0."""

@@ -12,6 +12,7 @@ from pipelines.explain.texts import named_text
 from pipelines.judge.finding import FieldKind
 
 _SHOWN = 3
+_MAX_TEXTS = 10_000
 
 
 class Label(NamedTuple):
@@ -60,6 +61,9 @@ class Tally:
 
     def text(self, section: str, shipped: str | None, rebuilt: str | None, count: int) -> None:
         """Count bytes of strings."""
+        if len(self._texts) >= _MAX_TEXTS:
+            self.data("strings", section, 0, count)
+            return
         self._last = _Text(section, shipped, rebuilt)
         self._texts[self._last] += count
 

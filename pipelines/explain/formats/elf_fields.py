@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pipelines.explain.executables.elf_file import MAGIC, ElfFile, ElfNote, ElfSection
-from pipelines.explain.executables.executable import MAX_SECTION, ImageSection
+from pipelines.explain.executables.executable import MAX_CONTENT, ImageSection
 from pipelines.explain.executables.go_build import go_lines
 from pipelines.explain.executables.image_comparison import ImageComparison, SectionPair, count_of
 from pipelines.explain.executables.named_lines import Line, compare_lines
@@ -135,7 +135,7 @@ class _Pair:
         if one.kind not in _NAMES or one.kind != other.kind:
             return
         tables = (self.differing.get(name) for name in (one.name, *_NAMES[one.kind]))
-        changed = [pair for pair in tables if pair and pair.size <= MAX_SECTION]
+        changed = [pair for pair in tables if pair and pair.size <= MAX_CONTENT]
         if not changed:
             return
         self._known += [pair.shipped.name for pair in changed]

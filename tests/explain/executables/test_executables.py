@@ -15,7 +15,7 @@ DERIVED = FieldKind.DERIVED
 UNNAMED = ("data in", "code in", "bytes outside")
 """What is told of bytes of which only the place is known."""
 CAUSES: dict[str, tuple[str, str | None, str | None]] = {
-    "base": ("addresses in .rela.dyn", None, None),
+    "base": ("addresses in", None, None),
     "build-id": ("build ID", "0123456789", "fedcba9876"),
     "build-id-none": ("section .note.gnu.build-id", ".note.gnu.build-id", None),
     "code": ("code of work", None, None),
