@@ -8,8 +8,9 @@ import pytest
 
 from infra.bench.planted import PlantedPair, planted_pairs
 from pipelines.explain.quickdiff import quick_diff
+from tests.explain.executables.planted_binaries import planted_binaries
 
-PAIRS = planted_pairs()
+PAIRS = [*planted_pairs(), *planted_binaries()]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=[pair.cause for pair in PAIRS])

@@ -19,6 +19,8 @@ from pipelines.explain.executables.executable import (
 )
 
 MAGIC = b"\x7fELF"
+MODULE_SIGNATURE = "module signature"
+_SIGNED, _TRAILER = b"~Module signature appended~\n", 12
 _MAX_SECTIONS = 20_000
 _MAX_NAMES = 8 << 20
 _MAX_NAME = 256
@@ -99,13 +101,21 @@ class ElfFile:
         return Image(
             file=self.file,
             size=self.size,
-            sections=self.sections,
+            sections=(*self.sections, *self._signature()),
             symbols=tuple(self.symbols()),
             headers=tables,
             word=8 if self.wide else 4,
             little=self.order == "<",
             relative=head.machine in _X86,
         )
+
+    def _signature(self) -> Iterator[ImageSection]:
+        """Yield the signature at the end of a signed kernel module, with what frames it."""
+        frame = _TRAILER + len(_SIGNED)
+        end = read_at(self.file, max(0, self.size - frame), min(frame, self.size))
+        size = frame + int.from_bytes(end[_TRAILER - 4 : _TRAILER])
+        if end.endswith(_SIGNED) and size < self.size:
+            yield ImageSection(name=MODULE_SIGNATURE, offset=self.size - size, size=size)
 
     def section(self, name: str) -> ElfSection | None:
         """Return the first section of a name."""

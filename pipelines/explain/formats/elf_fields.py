@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from pipelines.explain.executables.elf_file import MAGIC, ElfFile, ElfNote, ElfSection
+from pipelines.explain.executables.elf_file import (
+    MAGIC,
+    MODULE_SIGNATURE,
+    ElfFile,
+    ElfNote,
+    ElfSection,
+)
 from pipelines.explain.executables.executable import MAX_CONTENT, ImageSection
 from pipelines.explain.executables.go_build import go_lines
 from pipelines.explain.executables.image_comparison import ImageComparison, SectionPair, count_of
@@ -48,12 +54,28 @@ class _Pair:
         images = [file.image() for file in self.files]
         self.images = ImageComparison(images[0], images[1], comparison.tick)
         self.differing = {pair.shipped.name: pair for pair in self.images.differing}
+        self._changed = set(self.images.differing)
         self._known: list[str] = []
         """Sections that were told of."""
 
     def told(self) -> Iterator[Told]:
+        yield from self._producers()
+        yield from self._headers()
+        yield from self._dynamic()
+        for index, sections in enumerate((self.images.only_shipped, self.images.only_rebuilt)):
+            yield from _one_sided(sections, index)
+        for pair in self.images.pairs:
+            one_section, other_section = pair
+            if isinstance(one_section, ElfSection) and isinstance(other_section, ElfSection):
+                yield from self._notes(one_section, other_section, pair)
+                yield from self._symbols(one_section, other_section)
+        yield from self.images.content(but=self._known, tables=_TABLES)
+        yield from self.images.around()
+
+    def _producers(self) -> Iterator[Told]:
+        """Tell what the file says of those who made it."""
         for one, other in self._take(".comment"):
-            values = [_producers(one), _producers(other)]
+            values = [_compilers(one), _compilers(other)]
             yield told(".comment", FieldKind.PRODUCER, count_of(one, other), values)
         for one, other in self._take(".go.buildinfo"):
             lines = go_lines(one), go_lines(other)
@@ -61,25 +83,15 @@ class _Pair:
         for one, other in self._take(".modinfo"):
             lines = _module_lines(one), _module_lines(other)
             yield from compare_lines(lines, count_of(one, other), FieldKind.SETTING)
-        yield from self._headers()
-        yield from self._dynamic()
-        for index, sections in enumerate((self.images.only_shipped, self.images.only_rebuilt)):
-            yield from _one_sided(sections, index)
-        for pair in self.images.differing:
-            one_section, other_section = pair
-            if isinstance(one_section, ElfSection) and isinstance(other_section, ElfSection):
-                yield from self._notes(one_section, other_section, pair)
+        for one, other in self._take(MODULE_SIGNATURE):
+            values = [f"{len(side)} bytes" for side in (one, other)]
+            yield told(MODULE_SIGNATURE, FieldKind.PRODUCER, count_of(one, other), values)
         for one, other in self._take(".gnu_debuglink"):
             values = [
                 side.partition(b"\0")[0].decode("utf-8", "backslashreplace")
                 for side in (one, other)
             ]
             yield told("debug link", FieldKind.DERIVED, count_of(one, other), values)
-        for one_section, other_section in self.images.pairs:
-            if isinstance(one_section, ElfSection) and isinstance(other_section, ElfSection):
-                yield from self._symbols(one_section, other_section)
-        yield from self.images.content(but=self._known, tables=_TABLES)
-        yield from self.images.around()
 
     def _take(self, name: str) -> Iterator[tuple[bytes, bytes]]:
         """Yield the content of the section of a name, if both have it and it differs."""
@@ -110,7 +122,9 @@ class _Pair:
             yield told("places in .dynamic", FieldKind.DERIVED, count_of(one, other))
 
     def _notes(self, one: ElfSection, other: ElfSection, pair: SectionPair) -> Iterator[Told]:
-        if one.kind != _NOTE or other.kind != _NOTE or pair.size > _MAX_TEXT:
+        if pair not in self._changed or pair.size > _MAX_TEXT:
+            return
+        if one.kind != _NOTE or other.kind != _NOTE:
             return
         self._known.append(one.name)
         left = count_of(*self.images.read(pair))
@@ -157,7 +171,14 @@ class _Pair:
 def _one_sided(sections: list[ImageSection], index: int) -> Iterator[Told]:
     """Tell of sections that the other side lacks: together, if those are what `strip` removes."""
     debug = [one for one in sections if one.name.startswith(_STRIPPED)]
-    groups = {f"section {one.name}": [one] for one in sections if one not in debug}
+    signature = [one for one in sections if one.name == MODULE_SIGNATURE]
+    if signature:
+        size = sum(one.size for one in signature)
+        values: tuple[str | None, str | None] = (f"{size} bytes", "not signed")
+        values = values[::-1] if index else values
+        yield told(MODULE_SIGNATURE, FieldKind.PRODUCER, size, values)
+    left = [one for one in sections if one not in debug and one not in signature]
+    groups = {f"section {one.name}": [one] for one in left}
     for name, found in {"symbols and debug information": debug, **groups}.items():
         if found:
             names = ", ".join(one.name for one in found)
@@ -165,7 +186,7 @@ def _one_sided(sections: list[ImageSection], index: int) -> Iterator[Told]:
             yield told(name, FieldKind.SETTING, sum(one.size for one in found), values)
 
 
-def _producers(data: bytes) -> str:
+def _compilers(data: bytes) -> str:
     texts = dict.fromkeys(text for text in data.split(b"\0") if text)
     return ", ".join(text.decode("utf-8", "backslashreplace") for text in texts)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes pairs.tar.xz: executables that differ for known reasons, as NAME/shipped and NAME/rebuilt.
-# In an empty folder, with GCC 12, GCC 14 and GCC 14 of MinGW-w64:
+# In an empty folder, with GCC 12, GCC 14, GCC 14 of MinGW-w64 and Go:
 #
 #   GCC=gcc-12 GCC14=gcc-14 MINGW=x86_64-w64-mingw32-gcc make-pairs.sh
 set -eu
@@ -149,4 +149,10 @@ for i in 1 2 3; do printf 'sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/
 cp build/pe/s1 $out/pe-sbat/shipped; cp build/pe/s2 $out/pe-sbat/rebuilt
 cp build/pe/s1 $out/pe-sbat-longer/shipped; cp build/pe/s3 $out/pe-sbat-longer/rebuilt
 
+# only the build information of a program by Go, and the id beside it
+mkdir -p build/go; (cd build/go; printf 'module example.com/tool\n\ngo 1.21\n' > go.mod
+printf 'package main\n\nfunc main() { println("hello") }\n' > main.go
+go build -o s -trimpath -ldflags "-s -w" .; go build -o r -ldflags "-s -w -X main.v=1" .
+for i in s r; do objcopy -j .go.buildinfo -j .note.go.buildid $i $i.small; done)
+pair go; cp build/go/s.small "$(s go)"; cp build/go/r.small "$(r go)"
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=644 -C pairs -cf - . | xz -9e > pairs.tar.xz

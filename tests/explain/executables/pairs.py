@@ -1,33 +1,19 @@
 """Pairs of executables that compilers made, each of which differs for a known reason.
 
-`tests/data/executables/make-pairs.sh` made them: GCC 12 and 14, and GCC 14 of MinGW-w64.
+`tests/data/executables/make-pairs.sh` made them: GCC 12 and 14, that of MinGW-w64, and Go.
 """
 
 from __future__ import annotations
 
 import io
-import tarfile
 from functools import cache
-from pathlib import Path
 
 from pipelines.explain.format_fields import Content, FieldComparison, Told
 from pipelines.explain.formats.elf_fields import ELF
 from pipelines.explain.formats.pe_fields import PE
+from tests.explain.executables.planted_binaries import recorded_pairs
 
-DATA = Path(__file__).parents[2] / "data" / "executables"
-
-
-@cache
-def pairs() -> dict[str, tuple[bytes, bytes]]:
-    """Return the shipped and the rebuilt file by the name of the reason."""
-    with tarfile.open(DATA / "pairs.tar.xz") as archive:
-        files = {
-            member.name.removeprefix("./"): file.read()
-            for member in archive
-            if (file := archive.extractfile(member))
-        }
-    names = sorted({name.partition("/")[0] for name in files})
-    return {name: (files[f"{name}/shipped"], files[f"{name}/rebuilt"]) for name in names}
+pairs = cache(recorded_pairs)
 
 
 def compared(shipped: bytes, rebuilt: bytes) -> list[Told]:

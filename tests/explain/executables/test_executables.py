@@ -28,6 +28,7 @@ CAUSES: dict[str, tuple[str, str | None, str | None]] = {
     "debug-path": ("path in .debug_line_str", "build/vendor", "build/rebuild"),
     "debug-path-longer": ("path in .debug_line_str", "build/vendor", "build/a-much-longer-folder"),
     "epoch": ("time in .rodata", "1764280000", "1764361817"),
+    "go": ("Go setting -trimpath", "true", None),
     "hash-style": ("section .hash", None, ".hash"),
     "module": ("modinfo vermagic", "6.12.57 SMP", "6.12.63 SMP"),
     "needed": ("needed libraries", "libc.so.6", "libm.so.6, libc.so.6"),
