@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from builders.recipe.signature import PinnedSignature, SignedFormat
-from tests.judge.signatures import cab_tricks
+from tests.judge.signatures import cab_tricks, rauc_tricks, rpm_tricks
 from tests.judge.signatures.apk_tricks import BY_ANN, FULL
 from tests.judge.signatures.page_hash_tricks import listed, pages, with_pages
 from tests.judge.signatures.pe_tricks import ADA, BOB, BY_ADA, pinned
+from tests.judge.signatures.rauc_signing import BLOCK, Verity, squashfs
+from tests.judge.signatures.rpm_signing import Rpm
 from tests.judge.signatures.signing import Signing, program, signed
 from tests.judge.signatures.zips import Item, archive
 
@@ -49,9 +51,23 @@ def _apk(size: int) -> Pair:
     return replace(FULL, first=(), stated=True).made(items), archive(items), BY_ANN
 
 
+def _rauc(size: int) -> Pair:
+    blocks = -(-size // BLOCK)
+    image = squashfs(b"", blocks)[:96] + _content(blocks * BLOCK - 96)
+    shipped = Verity(image=image).by(ADA)
+    return shipped, Verity(image=image, salt=bytes(32)).by(BOB), rauc_tricks.BY_ADA
+
+
+def _rpm(size: int) -> Pair:
+    made = Rpm(payload=_content(size))
+    return made.signed(made.by(rpm_tricks.ADA)), made.file(), rpm_tricks.BY_ADA
+
+
 LARGE: dict[str, Callable[[int], Pair]] = {
     SignedFormat.APK: _apk,
     SignedFormat.CAB: _cab,
     SignedFormat.PE: _pe,
     "pe, page hashes": _pe_with_pages,
+    SignedFormat.RAUC: _rauc,
+    SignedFormat.RPM: _rpm,
 }

@@ -13,6 +13,7 @@ from pipelines.judge.signatures.openpgp_packets import dearmored
 from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
 from tests.judge.signatures import rauc_tricks, rpm_tricks, test_openpgp, test_rauc, test_rpm
 from tests.judge.signatures.pe_tricks import ADA, BOB, ROOT
+from tests.judge.signatures.pgp_signing import Signature
 
 pytestmark = pytest.mark.host
 
@@ -83,9 +84,9 @@ def test_what_we_take_of_openpgp_another_tool_takes_too(tool: str, tmp_path: Pat
     (tmp_path / "keys").write_bytes(b"".join(dearmored(one.armored.encode()) for one in keys))
     (tmp_path / "data").write_bytes(test_openpgp.DATA)
     good = {
-        "Ed25519": test_openpgp.Signature(by=keys[0]).packet(test_openpgp.DATA),
-        "RSA": test_openpgp.Signature(by=keys[1]).packet(test_openpgp.DATA),
-        "RSA of version 3": test_openpgp.Signature(by=keys[1]).former(test_openpgp.DATA),
+        "Ed25519": Signature(by=keys[0]).packet(test_openpgp.DATA),
+        "RSA": Signature(by=keys[1]).packet(test_openpgp.DATA),
+        "RSA of version 3": Signature(by=keys[1]).former(test_openpgp.DATA),
     }
     theirs, ours = set(), set()
     for name, made in {**good, **{n: m() for n, (_, m) in test_openpgp.TRICKS.items()}}.items():

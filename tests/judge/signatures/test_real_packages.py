@@ -130,7 +130,7 @@ def rebuilt(shipped: bytes) -> bytes:
     """Return a bundle as we would build it: its squashfs, or with a manifest of our own."""
     size = int.from_bytes(shipped[40:48], "little")
     image = shipped[: size + -size % 4096]
-    manifest = re.search(rb"\[update\]\n.*?\n(?=\xa0\x82)", shipped[len(image) :], re.S)
+    manifest = re.search(rb"\[update\]\n.*?\n(?=\xa0\x82)", shipped[len(image) :], re.DOTALL)
     if not manifest:
         return image
     own = re.sub(rb"(verity-(?:hash|salt)=)[0-9a-f]{64}", rb"\g<1>" + b"0" * 64, manifest[0])
