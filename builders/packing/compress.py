@@ -14,13 +14,13 @@ import deflate
 from zlib_ng import zlib_ng
 from zopfli import zopfli
 
-from builders.archives.limits import CHUNK
 from builders.core.errors import SamebitsError
 from builders.packing.parameters import DeflateEncoder, GzipPacking, Library, XzPacking
 from builders.packing.xz import xz_pieces
 
 MAX_WHOLE = 64 << 20
 """Bytes of content for encoders that take it at once."""
+_PIECE = 1 << 16
 _RAW = -15
 _STRATEGIES = {"default": 0, "filtered": 1, "huffman": 2, "rle": 3, "fixed": 4}
 _GZIP = b"\x1f\x8b\x08"
@@ -120,9 +120,9 @@ def deflated(pieces: Iterable[bytes], encoder: DeflateEncoder) -> Iterator[bytes
     stream, held = _started(encoder), bytearray()
     for piece in pieces:
         held += piece
-        while len(held) >= CHUNK:
-            yield stream.compress(bytes(held[:CHUNK]))
-            del held[:CHUNK]
+        while len(held) >= _PIECE:
+            yield stream.compress(bytes(held[:_PIECE]))
+            del held[:_PIECE]
     yield stream.compress(bytes(held))
     yield stream.flush()
 

@@ -15,6 +15,7 @@ from builders.core.frozen_model import FrozenModel, duplicate
 Library = Literal["zlib", "zlib-ng", "libdeflate", "zopfli"]
 Strategy = Literal["default", "filtered", "huffman", "rle", "fixed"]
 Check = Literal["none", "crc32", "crc64", "sha256"]
+Rest = Literal["kept", "sorted", "reversed", "walked"]
 LEVELS: dict[Library, range] = {
     "zlib": range(10),
     "zlib-ng": range(10),
@@ -78,17 +79,27 @@ class MemberOrder(FrozenModel):
         AfterValidator(_distinct),
     ] = ()
     rest: Annotated[
-        Literal["kept", "sorted", "reversed"],
+        Rest,
         Field(
-            description="The others: as the build left them, by the bytes of their paths, or the "
-            "other way round."
+            description="The others: kept as the build left them; sorted by the bytes of their "
+            "paths; reversed; or walked, the files of each folder before the folders in it."
         ),
     ] = "kept"
+    last: Annotated[
+        tuple[MemberName, ...],
+        Field(
+            max_length=MAX_NAMES,
+            description="Members and folders that stand last; members of a folder in the order of "
+            "the rest.",
+        ),
+        AfterValidator(_distinct),
+    ] = ()
 
     def __str__(self) -> str:
         """Return the order in words."""
         named = f"{', '.join(self.first)} first, " if self.first else ""
-        return f"{named}{'the rest' if named else 'members'} {self.rest}"
+        last = f", {', '.join(self.last)} last" if self.last else ""
+        return f"{named}{'the rest' if named else 'members'} {self.rest}{last}"
 
 
 Order = Annotated[MemberOrder | None, Field(description="The order of its members.")]

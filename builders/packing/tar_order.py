@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator, Sequence
-from typing import IO, BinaryIO, NamedTuple
+from typing import IO, BinaryIO, NamedTuple, assert_never
 
 from builders.archives.limits import CHUNK, ArchiveError
-from builders.packing.parameters import MemberOrder
+from builders.packing.parameters import MemberOrder, Rest
 
 MAX_MEMBERS = 100_000
 
@@ -64,10 +64,36 @@ def ordered(paths: Sequence[str], order: MemberOrder) -> list[int]:
     if missing := [path for path in order.first if path not in places]:
         raise ArchiveError("a member that is to stand first is not there", got=missing[0])
     first = [places[path] for path in order.first]
-    rest = sorted(set(range(len(paths))) - set(first))
-    if order.rest != "kept":
-        rest.sort(key=lambda place: paths[place].encode(), reverse=order.rest == "reversed")
+    rest = sorted(set(range(len(paths))) - set(first), key=rest_keys(paths, order).__getitem__)
     return first + rest
+
+
+def rest_keys(paths: Sequence[str], order: MemberOrder) -> list[tuple[object, ...]]:
+    """Return by what the members that do not stand first are sorted, each by its place."""
+
+    def late(path: str) -> int:
+        return max((n for n, last in enumerate(order.last, 1) if _is_in(path, last)), default=0)
+
+    return [(late(path), *_key(path, place, order.rest)) for place, path in enumerate(paths)]
+
+
+def _is_in(path: str, last: str) -> bool:
+    return path == last or path.startswith(f"{last.rstrip('/')}/")
+
+
+def _key(path: str, place: int, rest: Rest) -> tuple[object, ...]:
+    match rest:
+        case "kept":
+            return (place,)
+        case "sorted":
+            return (path.encode(),)
+        case "reversed":
+            return (tuple(-byte for byte in path.encode()), -len(path), -place)
+        case "walked":
+            *folders, name = path.encode().rstrip(b"/").split(b"/")
+            return (*((1, folder) for folder in folders), (0, name))
+        case other:
+            assert_never(other)
 
 
 def piece(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from itertools import product
+from typing import Any, BinaryIO, get_args
 
 from builders.packing.parameters import (
     MAX_NAMES,
     DeflateEncoder,
     MemberOrder,
+    Rest,
     ZipAlignment,
     ZipPacking,
 )
-from builders.packing.tar_order import piece
+from builders.packing.tar_order import piece, rest_keys
 from builders.packing.zip_layout import DEFLATED, ZipFile, ZipMember, content, read_zip
 from pipelines.judge.packing.compressed_files import UNKNOWN, Deadline, UnknownPackingError, reading
 from pipelines.judge.packing.encoders import encoders, gives, is_affordable
@@ -30,30 +32,33 @@ def member_order(theirs: Sequence[str], ours: Sequence[str]) -> MemberOrder | No
         return None
     if len(set(ours)) < len(ours) or sorted(theirs) != sorted(ours):
         raise UnknownPackingError("not the same members, or one that is there twice")
-    now = {path: place for place, path in enumerate(ours)}
-    by_bytes = {path: n for n, path in enumerate(sorted(ours, key=str.encode))}
-    keys = {
-        "kept": now,
-        "sorted": by_bytes,
-        "reversed": {path: -n for path, n in by_bytes.items()},
-    }
-    first, rest = min(
-        ((_led_by(theirs, key), rest) for rest, key in keys.items()), key=lambda pair: pair[0]
-    )
-    if first > MAX_NAMES:
+    folder, inside, _ = theirs[-1].partition("/")
+    places = {path: place for place, path in enumerate(ours)}
+    tried = []
+    for last, rest in product(((), (folder,)) if folder and inside else ((),), get_args(Rest)):
+        try:
+            keys = rest_keys(ours, MemberOrder.model_validate({"rest": rest, "last": last}))
+        except ValueError:  # a folder with an odd name
+            continue
+        begin, end = _longest_run([keys[places[path]] for path in theirs])
+        tried.append({"first": tuple(theirs[:begin]), "rest": rest, "last": (*last, *theirs[end:])})
+    fewest = min(tried, key=lambda order: len(order["first"]) + len(order["last"]))
+    if max(len(fewest["first"]), len(fewest["last"])) > MAX_NAMES:
         raise UnknownPackingError("its members are in an order without a rule")
     try:
-        return MemberOrder.model_validate({"first": tuple(theirs[:first]), "rest": rest})
+        return MemberOrder.model_validate(fewest)
     except ValueError as error:
-        raise UnknownPackingError("a member that stands first has an odd name") from error
+        raise UnknownPackingError("a member that stands first or last has an odd name") from error
 
 
-def _led_by(paths: Sequence[str], key: dict[str, int]) -> int:
-    """Return how many paths stand before the longest end of `paths` that is in order."""
-    at = len(paths) - 1
-    while at > 0 and key[paths[at - 1]] < key[paths[at]]:
-        at -= 1
-    return max(at, 0)
+def _longest_run(keys: Sequence[Any]) -> tuple[int, int]:
+    """Return where the longest run of keys that are in order begins and ends."""
+    best, begin = (0, 0), 0
+    for end in range(1, len(keys) + 1):
+        if end == len(keys) or not keys[end - 1] < keys[end]:
+            best = max(best, (begin, end), key=lambda run: run[1] - run[0])
+            begin = end
+    return best
 
 
 def zip_packings(theirs: BinaryIO, ours: BinaryIO, deadline: Deadline) -> Iterator[ZipPacking]:

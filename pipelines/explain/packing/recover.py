@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from typing import Annotated, BinaryIO, cast
+from typing import Annotated, BinaryIO, cast, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -25,6 +25,7 @@ from builders.packing.parameters import (
     GzipPacking,
     MemberOrder,
     Packing,
+    Rest,
     TarPacking,
     XzPacking,
     ZipPacking,
@@ -45,8 +46,6 @@ from pipelines.judge.packing.compressed_files import (
 SECONDS = 60.0
 """Of a search, at most."""
 _HEAD = 512
-_OF_CONTENT = 4
-"""Fields of a member that are its content: path, kind, digest, target."""
 TIME_BITS = 32
 _CHARACTER = 7.0
 """Bits of one character of a name."""
@@ -54,6 +53,8 @@ _CHARACTER = 7.0
 
 class PackingFinding(FrozenModel):
     """Whether two files have the same contents, and how each of them is packed.
+
+    Contents are members with their modes, times and owners, in any order.
 
     - `packing`: that of the shipped file, if it makes the rebuilt file into it exactly.
     - `bits`: how much of the shipped file these parameters carry at most.
@@ -100,14 +101,8 @@ def _recover(files: Sequence[BinaryIO], given: Search, scratch: Scratch) -> Pack
     theirs, ours = files
     deadline = Deadline(given.seconds)
     listed = [_contents(file, scratch) for file in files]
-    if not listed[0] or len(listed[0]) != len(listed[1]):
+    if not listed[0] or listed[0] != listed[1]:
         return PackingFinding(same_contents=False)
-    differing = [pair for pair in zip(*listed, strict=True) if pair[0] != pair[1]]
-    if any(a[:_OF_CONTENT] != b[:_OF_CONTENT] for a, b in differing):
-        return PackingFinding(same_contents=False)
-    if differing:
-        why_not = f"{differing[0][0][0]} has another time, mode or owner"
-        return PackingFinding(same_contents=True, why_not=why_not)
     why_not = "packed again by what was found, the rebuilt file is not the shipped one"
     try:
         for packing in _packings(theirs, ours, deadline, scratch):
@@ -290,7 +285,8 @@ def _encoder_bits(encoder: DeflateEncoder) -> float:
 
 
 def _order_bits(order: MemberOrder, members: int) -> float:
-    return math.log2(3) + len(order.first) * math.log2(members)
+    named = len(order.first) + len(order.last)
+    return math.log2(len(get_args(Rest))) + named * math.log2(members)
 
 
 PACKING = Reader(

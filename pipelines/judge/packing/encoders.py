@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
-from typing import get_args
 
 from builders.packing.compress import MAX_WHOLE, PackingError, deflated
 from builders.packing.parameters import LEVELS, DeflateEncoder, Strategy
 
 _ITERATIONS = (15, 5, 10, 30, 50)
 """Of zopfli: its default, and what other programs use."""
-_SLOW, _SLOWEST = 4 << 20, 256 << 10
+_SLOW, _SLOWEST = 4 << 20, 64 << 10
 """Bytes of content that the slow levels of libdeflate, and zopfli, are tried on."""
 _USUAL = (6, 9, 1, 5, 8, 7, 4, 3, 2, 0)
+_MEMORY = (8, 9, *range(7, 0, -1))
+_RARE: tuple[Strategy, ...] = ("rle", "huffman", "fixed")
 
 
 def encoders() -> Iterator[DeflateEncoder]:
@@ -29,12 +30,16 @@ def _all() -> Iterator[DeflateEncoder]:
     for library, memory in (("zlib", 8), ("zlib", 9), ("zlib-ng", 8)):
         for level in _USUAL:
             yield _encoder(library, level, memory)
+    for memory, level in product((8, 9), _USUAL):
+        yield _encoder("zlib", level, memory, "filtered")
     for level in LEVELS["libdeflate"]:
         yield _encoder("libdeflate", level)
-    for memory, strategy, level in product((8, 9, *range(7, 0, -1)), get_args(Strategy), _USUAL):
+    for memory, level in product(_MEMORY, _USUAL):
+        yield _encoder("zlib", level, memory)
+    for strategy, memory, level in product(_RARE, (8, 9), (6, 9, 1)):
         yield _encoder("zlib", level, memory, strategy)
-    for strategy, level in product(get_args(Strategy), _USUAL):
-        yield _encoder("zlib-ng", level, 8, strategy)
+    for level in _USUAL:
+        yield _encoder("zlib-ng", level, 9)
     for level in _ITERATIONS:
         yield _encoder("zopfli", level)
 
@@ -51,7 +56,7 @@ def is_affordable(encoder: DeflateEncoder, size: int) -> bool:
     """Say whether it is tried on a content of `size` bytes."""
     match encoder.library:
         case "zopfli":
-            return size <= (_SLOWEST if encoder.level <= 15 else _SLOWEST // 16)
+            return size <= (_SLOWEST if encoder.level <= 15 else _SLOWEST // 8)
         case "libdeflate":
             return size <= (_SLOW if encoder.level > 9 else MAX_WHOLE)
         case _:

@@ -109,6 +109,20 @@ def test_a_reversed_order_and_no_encoder_keep_what_is_packed() -> None:
     assert packed(zip_of("abc"), packing) == zip_of("cba")
 
 
+@pytest.mark.parametrize(
+    ("order", "names"),
+    [
+        (MemberOrder(rest="walked"), ["b", "d", "a/c", "a/b/x", "c/x"]),
+        (MemberOrder(rest="walked", last=("a",)), ["b", "d", "c/x", "a/c", "a/b/x"]),
+        (MemberOrder(rest="reversed", first=("b",)), ["b", "d", "c/x", "a/c", "a/b/x"]),
+        (MemberOrder(rest="reversed", last=("a/c", "c/")), ["d", "b", "a/b/x", "a/c", "c/x"]),
+    ],
+)
+def test_orders_have_rules(order: MemberOrder, names: list[str]) -> None:
+    packing = TarPacking(format="tar", order=order)
+    assert packed(tar_of(["a/b/x", "a/c", "b", "c/x", "d"]), packing) == tar_of(names)
+
+
 @pytest.mark.parametrize("padding", ["zeros", "d935"])
 def test_stored_members_are_aligned_and_others_are_not(padding: str) -> None:
     alignment = ZipAlignment.model_validate({"bytes": 4, "libraries": 4096, "padding": padding})
