@@ -1,10 +1,10 @@
 """Compression and archive layouts by declared parameters, bit for bit as the vendor's tools write.
 
 The parameters are typed scalars of a recipe. Nothing here sees a shipped file: bytes go in, and the
-same bytes in the declared packing come out. Imports `archives`, `jail` and `core`.
+same bytes in the declared packing come out. The encoders are in `compress`, which a run without a
+packing does not load. Imports `archives`, `jail` and `core`.
 """
 
-from builders.packing.compress import PackingError, compressed
 from builders.packing.parameters import (
     ArPacking,
     DeflateEncoder,
@@ -24,11 +24,9 @@ __all__ = [
     "GzipPacking",
     "MemberOrder",
     "Packing",
-    "PackingError",
     "TarPacking",
     "XzPacking",
     "ZipAlignment",
     "ZipPacking",
-    "compressed",
     "declared",
 ]

@@ -12,8 +12,6 @@ from builders.archives import ArchiveError
 from builders.core.digest import digest_file
 from builders.core.errors import BuildFailedError
 from builders.jail import Jail, JailFailedError
-from builders.packing import PackingError
-from builders.packing.repack import REPACK, Repacking
 from builders.rebuild.rebuild_result import Output
 from builders.recipe.recipe import Recipe
 
@@ -29,6 +27,12 @@ def pack_outputs(
     be packed as declared within the recipe's limit of scratch space, and `JailUnavailableError`.
     """
     packings = {a.name: a.packing for a in recipe.artefacts if a.packing}
+    if not packings:
+        return tuple(outputs)
+    # The encoders are loaded where something is packed.
+    from builders.packing.compress import PackingError  # noqa: PLC0415
+    from builders.packing.repack import REPACK, Repacking  # noqa: PLC0415
+
     found, room = [], recipe.limits.scratch - sum(output.size for output in outputs)
     for output in outputs:
         packing = packings.get(output.name)

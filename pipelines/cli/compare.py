@@ -19,6 +19,9 @@ from pipelines.cli.terminal import VERDICT_COLORS, show, warn
 if TYPE_CHECKING:
     from pipelines.judge.finding import QuickDiff
 
+_PACKING = 20.0
+"""Seconds for the search of the packing: it packs the whole content again."""
+
 
 @click.command()
 @click.argument("shipped", type=options.PATH)
@@ -64,7 +67,7 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
                 seen = look_at(jail, theirs, ours)
                 causes = named_causes(seen)
                 if any(cause.name is CauseName.CONTAINER_ONLY for cause in causes):
-                    packing = recover_packing(jail, theirs, ours)
+                    packing = recover_packing(jail, theirs, ours, seconds=_PACKING)
     except (JailFailedError, JailUnavailableError) as error:
         warn(f"they were not compared{' whole' if seen else ''}: {error}")
     except OSError as error:

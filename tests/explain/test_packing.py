@@ -200,8 +200,12 @@ def test_an_order_without_a_rule_is_none() -> None:
     with pytest.raises(UnknownPackingError, match="without a rule"):
         member_order(mixed, names)
     assert member_order(["c", "a", "b"], ["a", "b", "c"]) == MemberOrder(first=("c",))
-    names = ("METADATA", "WHEEL", "RECORD")
-    wheel = ["b.py", "z.py", "n/x", *(f"m.dist-info/{name}" for name in names)]
+    wheel = [
+        "b.py",
+        "z.py",
+        "n/x",
+        *(f"m.dist-info/{name}" for name in ("METADATA", "WHEEL", "RECORD")),
+    ]
     last = ("m.dist-info", "m.dist-info/RECORD")
     assert member_order(wheel, sorted(wheel)) == MemberOrder(rest="walked", last=last)
     assert member_order(["x", "a", "b"], ["b", "a", "x"]) == MemberOrder(

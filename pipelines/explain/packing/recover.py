@@ -41,10 +41,13 @@ from pipelines.judge.packing.compressed_files import (
     read_content,
     read_gzip,
     read_xz,
+    xz_packings,
 )
 
 SECONDS = 60.0
 """Of a search, at most."""
+_SECONDS_OURS = 3.0
+"""Of saying how the rebuilt file is packed."""
 _HEAD = 512
 TIME_BITS = 32
 _CHARACTER = 7.0
@@ -80,7 +83,7 @@ class PackingFinding(FrozenModel):
             return "other contents"
         if self.packing is None:
             return f"the same contents; no packing gives the shipped file: {self.why_not}"
-        ours = self.ours or "packed in a way that is not known"
+        ours = self.ours or "packed otherwise"
         return f"the same contents, {self.theirs} shipped, {ours} rebuilt"
 
 
@@ -103,16 +106,17 @@ def _recover(files: Sequence[BinaryIO], given: Search, scratch: Scratch) -> Pack
     listed = [_contents(file, scratch) for file in files]
     if not listed[0] or listed[0] != listed[1]:
         return PackingFinding(same_contents=False)
-    why_not = "packed again by what was found, the rebuilt file is not the shipped one"
+    why_not = "no parameters that are tried make the rebuilt file into it"
     try:
         for packing in _packings(theirs, ours, deadline, scratch):
-            if _makes(ours, packing, theirs, scratch):
+            made = deadline.watched(repacked(ours, packing, scratch))
+            if _digest(made) == _digest(piece(theirs, 0, theirs.seek(0, 2))):
                 return PackingFinding(
                     same_contents=True,
                     packing=packing,
                     bits=packing_bits(packing, len(listed[0])),
                     theirs=str(packing),
-                    ours=_alone(ours, packing, deadline, scratch),
+                    ours=_alone(ours, packing, Deadline(_SECONDS_OURS), scratch),
                 )
     except UnknownPackingError as error:
         why_not = str(error)
@@ -144,7 +148,7 @@ def _packings(
     """Yield what may make a rebuilt file into the shipped one; raises `UnknownPackingError`."""
     match _format(theirs), _format(ours):
         case (("gzip" | "xz"), _):
-            yield _stream_packing(theirs, ours, deadline, scratch)
+            yield from _stream_packings(theirs, ours, deadline, scratch)
         case "zip", "zip":
             yield from zip_packings(theirs, ours, deadline)
         case "tar", "tar":
@@ -156,17 +160,21 @@ def _packings(
             raise UnknownPackingError(f"{shipped} shipped and {rebuilt} rebuilt are not searched")
 
 
-def _stream_packing(
+def _stream_packings(
     theirs: BinaryIO, ours: BinaryIO, deadline: Deadline, scratch: Scratch
-) -> GzipPacking | XzPacking:
+) -> Iterator[GzipPacking | XzPacking]:
     with scratch() as shipped, scratch() as rebuilt:
         content = cast("BinaryIO", shipped)
         read_content(unpacked(theirs), content)
-        packing = _stream_alone(theirs, content, deadline)
         read_content(unpacked(ours), cast("BinaryIO", rebuilt))
+        inside = None
         if _format(content) == "tar" and (order := _tar_order(content, cast("BinaryIO", rebuilt))):
-            return packing.model_copy(update={"content": TarPacking(format="tar", order=order)})
-        return packing
+            inside = TarPacking(format="tar", order=order)
+        if _format(theirs) == "xz":
+            for packing in xz_packings(theirs, content, deadline):
+                yield packing.model_copy(update={"content": inside})
+        else:
+            yield read_gzip(theirs, content, deadline).model_copy(update={"content": inside})
 
 
 def _stream_alone(file: BinaryIO, content: BinaryIO, deadline: Deadline) -> GzipPacking | XzPacking:
@@ -196,9 +204,12 @@ def _ar_packing(
             if _format(both[0]) not in {"gzip", "xz"}:
                 raise UnknownPackingError(f"its member {pair[0].name} is not compressed")
             try:
-                found[pair[0].name] = _stream_packing(both[0], both[1], deadline, scratch)
+                likely = next(_stream_packings(both[0], both[1], deadline, scratch), None)
             except UnknownPackingError as error:
                 raise UnknownPackingError(f"{pair[0].name}: {error}") from error
+            if likely is None:
+                raise UnknownPackingError(f"{pair[0].name}: no preset of xz gives it")
+            found[pair[0].name] = likely
     if not found:
         raise UnknownPackingError("its members are equal, and their headers are not")
     return ArPacking(members=found)
@@ -230,12 +241,6 @@ def _alone(file: BinaryIO, like: Packing, deadline: Deadline, scratch: Scratch) 
                 return "another order or alignment"
     except (UnknownPackingError, ArchiveError, PackingError):
         return None
-
-
-def _makes(ours: BinaryIO, packing: Packing, theirs: BinaryIO, scratch: Scratch) -> bool:
-    """Say whether a rebuilt file, packed again, is the shipped one: every byte is compared."""
-    size = theirs.seek(0, 2)
-    return _digest(repacked(ours, packing, scratch)) == _digest(piece(theirs, 0, size))
 
 
 def _digest(pieces: Iterator[bytes]) -> bytes:

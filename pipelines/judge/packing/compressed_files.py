@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -26,6 +26,7 @@ _PROBE = 4 << 20
 """Bytes of content on which a preset of xz is tried first."""
 _LAST = 1 << 17
 """Bytes at the end of a probe that say nothing: more content would change them."""
+_NO_PRESET = "no preset of xz gives it"
 UNKNOWN = "no encoder that is known here (zlib, zlib-ng, libdeflate, zopfli) gives its deflate"
 """GNU gzip, Info-ZIP, 7-Zip, Go, Rust's miniz and Chromium's zlib have encoders of their own."""
 
@@ -45,6 +46,12 @@ class Deadline:
         """Raise `UnknownPackingError` after it."""
         if time.monotonic() > self._end:
             raise UnknownPackingError("the time for the search of its parameters is used up")
+
+    def watched(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the pieces; raises `UnknownPackingError` after it."""
+        for data in pieces:
+            self.check()
+            yield data
 
 
 def reading(file: BinaryIO, start: int, end: int) -> Callable[[int], bytes]:
@@ -171,27 +178,39 @@ def _numbers(data: bytes) -> Iterator[int]:
 
 def read_xz(file: BinaryIO, content: BinaryIO, deadline: Deadline) -> XzPacking:
     """Return how the xz file of a content is packed; raises `UnknownPackingError`."""
+    for packing in xz_packings(file, content, deadline):
+        if _gives(file, content, packing, deadline):
+            return packing
+    raise UnknownPackingError(_NO_PRESET)
+
+
+def xz_packings(file: BinaryIO, content: BinaryIO, deadline: Deadline) -> Iterator[XzPacking]:
+    """Yield the packings by which the xz file of a content begins as it does, the usual ones first.
+
+    Of a content of up to 4 MiB, those that give it whole. Raises `UnknownPackingError`.
+    """
     try:
         layout = _xz_layout(file)
     except (IndexError, StopIteration, struct.error) as error:
         raise UnknownPackingError("its xz headers are cut off") from error
     if not 4096 <= layout.dictionary <= 64 << 20:
         raise UnknownPackingError(f"a dictionary of {layout.dictionary} bytes")
-    size, length = file.seek(0, 2), content.seek(0, 2)
+    small = content.seek(0, 2) <= _PROBE
     for packing in _presets(layout):
         deadline.check()
-        if not _begins(file, layout, content, packing):
-            continue
-        read = reading(file, 0, size)
-        made = compressed(piece(content, 0, length), packing)
-        if all(read(len(data)) == data for data in made if _ticked(deadline)) and not read(1):
-            return packing
-    raise UnknownPackingError("no preset of xz gives it")
+        if (
+            _gives(file, content, packing, deadline)
+            if small
+            else _begins(file, layout, content, packing)
+        ):
+            yield packing
 
 
-def _ticked(deadline: Deadline) -> bool:
-    deadline.check()
-    return True
+def _gives(file: BinaryIO, content: BinaryIO, packing: XzPacking, deadline: Deadline) -> bool:
+    size, length = file.seek(0, 2), content.seek(0, 2)
+    read = reading(file, 0, size)
+    made = deadline.watched(compressed(piece(content, 0, length), packing))
+    return all(read(len(data)) == data for data in made) and not read(1)
 
 
 def _presets(layout: _XzLayout) -> Iterator[XzPacking]:

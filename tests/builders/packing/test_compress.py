@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from zlib_ng import zlib_ng
 
 from builders.core.digest import Digest
-from builders.packing import DeflateEncoder, GzipPacking, PackingError, XzPacking, compressed
+from builders.packing import DeflateEncoder, GzipPacking, XzPacking
 from builders.packing import compress as compress_module
-from builders.packing.compress import deflated
+from builders.packing.compress import PackingError, compressed, deflated
 
 TEXT = " ".join(map(str, range(4000))).encode()
 
