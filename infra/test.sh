@@ -50,7 +50,7 @@ bash infra/bootstrap.sh
 missing=()
 for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze=systemd \
     sbverify=sbsigntool osslsigncode=osslsigncode apksigner=apksigner \
-    javac=default-jdk-headless \
+    javac=default-jdk-headless sigtool=clamav \
     rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpgv=gpgv sqv=sqv; do
     command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
 done

@@ -64,10 +64,13 @@ IN_JAIL = {
     "pipelines.judge.signatures.apk_signer",
     "pipelines.judge.signatures.authenticode",
     "pipelines.judge.signatures.cab",
+    "pipelines.judge.signatures.clearsigned",
+    "pipelines.judge.signatures.cvd",
     "pipelines.judge.signatures.der",
     "pipelines.judge.signatures.graft",
     "pipelines.judge.signatures.jar",
     "pipelines.judge.signatures.jar_signature",
+    "pipelines.judge.signatures.kernel_module",
     "pipelines.judge.signatures.manifest",
     "pipelines.judge.signatures.msi",
     "pipelines.judge.signatures.openpgp",
@@ -84,6 +87,7 @@ IN_JAIL = {
     "pipelines.judge.signatures.rpm_header",
     "pipelines.judge.signatures.shown",
     "pipelines.judge.signatures.signed_data",
+    "pipelines.judge.signatures.unpacked",
     "pipelines.judge.signatures.zip_plan",
 }
 OUTSIDE = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -22,16 +24,24 @@ class SignedFormat(StrEnum):
 
     APK = "apk"
     CAB = "cab"
+    CLEARSIGNED = "clearsigned"
+    CVD = "cvd"
     JAR = "jar"
+    KERNEL_MODULE = "kernel-module"
     MSI = "msi"
     PE = "pe"
     RAUC = "rauc"
     RPM = "rpm"
 
 
-WITH_KEYS = frozenset({SignedFormat.RPM})
+_PEM = re.compile(
+    r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY)-----\n([A-Za-z0-9+/=\n]+)-----END [A-Z ]+-----\n?"
+)
+WITH_PEM = frozenset({SignedFormat.CVD, SignedFormat.KERNEL_MODULE})
+"""Formats whose keys are certificates or public keys in PEM."""
+WITH_KEYS = WITH_PEM | {SignedFormat.CLEARSIGNED, SignedFormat.RPM}
 """Formats whose signatures do not bring the keys that they are verified with."""
-WITH_FINGERPRINTS = frozenset({SignedFormat.RPM})
+WITH_FINGERPRINTS = frozenset({SignedFormat.CLEARSIGNED, SignedFormat.RPM})
 """Formats whose signers are named by fingerprints of OpenPGP keys."""
 
 
@@ -78,4 +88,13 @@ class PinnedSignature(FrozenModel):
             )
         if self.format not in WITH_FINGERPRINTS and any(isinstance(s, str) for s in self.signers):
             raise ValueError("expected SHA-256 digests as signers: 64 lower-case hex digits")
+        if self.format in WITH_PEM and {*map(Digest.of, self.pem_keys())} != {*self.signers}:
+            raise ValueError("expected the certificate or the public key of each signer, in PEM")
         return self
+
+    def pem_keys(self) -> list[bytes]:
+        """Return the DER of each key in PEM; raises ValueError for other text."""
+        found = [_PEM.fullmatch(key) for key in self.keys]
+        if not all(found):
+            raise ValueError("expected a certificate or a public key in PEM")
+        return [base64.b64decode(one[1]) for one in found if one]

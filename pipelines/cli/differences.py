@@ -81,8 +81,11 @@ def signature_lines(finding: Finding) -> Iterator[str]:
         return
     for one in graft.signers:
         stamp = f", time stamp {one.stamped_on:%Y-%m-%dT%H:%M:%SZ}" if one.stamped_on else ""
+        weak = f", over {one.weak_digest}, which proves little" if one.weak_digest else ""
         what = "key" if isinstance(one.certificate, str) else "certificate sha256"
-        yield f"- signed by {escaped(one.subject)}, {what} {one.certificate}{stamp}"
+        yield f"- signed by {escaped(one.subject)}, {what} {one.certificate}{stamp}{weak}"
+    if graft.packing:
+        yield f"- our content was compressed again: {escaped(graft.packing)}"
     sizes = Counter[str]()
     for part in graft.carried:
         sizes[part.why] += part.length

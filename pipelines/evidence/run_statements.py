@@ -185,7 +185,7 @@ def _signature(found: Graft | Refused | None) -> VendorSignature | None:
             SignatureBy(
                 certificate=None if isinstance(by, str) else DigestSet(sha256=by),
                 key=by if isinstance(by, str) else None,
-                stamped_on=s.stamped_on,
+                **s.only("stamped_on", "weak_digest"),
             )
             for s in found.signers
             for by in (s.certificate,)
@@ -194,10 +194,12 @@ def _signature(found: Graft | Refused | None) -> VendorSignature | None:
         taken=found.taken,
         carried=tuple(
             CarriedBytes(
-                **part.only("offset", "length", "why"), digest=DigestSet(sha256=part.sha256)
+                **part.only("offset", "length", "why", "inside"),
+                digest=DigestSet(sha256=part.sha256),
             )
             for part in found.carried
         ),
+        packing=found.packing,
     )
 
 

@@ -19,11 +19,13 @@ from typing import Any
 from builders.archives import SoughtFile
 from builders.core.digest import Digest
 from builders.jail import Reader
+from builders.packing import GzipPacking
 from builders.recipe.normalizers import NormalizerName
 from infra.bench.attacks import ATTACKS
 from tests.explain.executables.pairs import pairs
 from tests.judge.encodings import HIDDEN
 from tests.judge.normalizers.made_files import PAIRS
+from tests.judge.signatures import modules
 from tests.judge.signatures.signing import Signing, Vendor, program, signed
 
 SECONDS = 20.0
@@ -34,6 +36,9 @@ _DATA = Path(__file__).parents[1] / "data" / "archives"
 _BOMB = "one-gib-of-zeros.bz2"
 """Within the limits of most readers, and slow: fuzzing would find it again and again."""
 _PINNED = {"format": "pe", "signers": [Digest.of(b"")]}
+_KERNEL = modules.named("kernel")
+_MODULE = modules.pinned(_KERNEL).model_dump()
+_DATABASE = {**_MODULE, "format": "cvd"}
 _DSC = b"Source: a\nChecksums-Sha256:\n " + b"0" * 64 + b" 3 a_1.tar.xz\n"
 
 
@@ -55,6 +60,8 @@ class Target:
     """Makes a sound file, which is read beside the other one."""
     seeds: Callable[[], list[bytes]] = archives
     """Makes the files to begin with."""
+    writes: bool = False
+    """Whether it writes to an output."""
 
     def load(self) -> tuple[Reader[Any, Any], Any]:
         """Return the reader and its parameters."""
@@ -71,7 +78,8 @@ class Target:
         """Read in this process; an error that the reader declares is none."""
         reader, parameters = self.load()
         with suppress(*reader.errors):
-            reader.read(list(self.files(content)), parameters, tempfile.TemporaryFile)
+            files = [*self.files(content), *([io.BytesIO()] if self.writes else [])]
+            reader.read(files, parameters, tempfile.TemporaryFile)
 
 
 def made_wheel() -> bytes:
@@ -102,6 +110,19 @@ def signed_files() -> list[bytes]:
 def normalized_files() -> list[bytes]:
     """Return a file of each format that normalizers know."""
     return [pair.make(pair.shipped) for pair in PAIRS.values()]
+
+
+def signed_modules() -> list[bytes]:
+    """Return a module as it is shipped, compressed and not, and as somebody rebuilt it."""
+    made = modules.signed(modules.module(), _KERNEL)
+    return [made, modules.packed(made), modules.packed(made, GzipPacking()), modules.module()]
+
+
+def signed_databases() -> list[bytes]:
+    """Return a database of ClamAV as it is shipped, and as somebody rebuilt it."""
+    from tests.judge.signatures.databases import OURS, SIGNED  # makes keys
+
+    return [SIGNED.whole(), OURS.whole(), SIGNED.around(SIGNED.tar(SIGNED.info)[:900])]
 
 
 def damaged(content: bytes, other: bytes, chance: random.Random) -> bytes:
@@ -142,6 +163,23 @@ TARGETS = {
         parameters={"name": "a.whl"},
         beside=made_wheel,
     ),
+    "content": Target(
+        reader="pipelines.judge.signatures.graft:UNPACK",
+        parameters=_MODULE,
+        seeds=signed_modules,
+        writes=True,
+    ),
+    "database": Target(
+        reader="pipelines.judge.signatures.graft:VERIFY",
+        parameters=_DATABASE,
+        seeds=signed_databases,
+    ),
+    "database-splice": Target(
+        reader="pipelines.judge.signatures.graft:PLAN",
+        parameters=_DATABASE,
+        beside=lambda: signed_databases()[1],
+        seeds=signed_databases,
+    ),
     "deb": Target(reader="pipelines.infer.debian.deb_content:DEB"),
     "dsc": Target(reader="builders.locators.dsc:COMPANIONS", parameters={"name": "a.dsc"}),
     "elf": Target(
@@ -161,6 +199,21 @@ TARGETS = {
     ),
     "member": Target(
         reader="builders.inputs.archive_member:MEMBER", parameters={"path": "a.py"}, beside=bytes
+    ),
+    "module": Target(
+        reader="pipelines.judge.signatures.graft:VERIFY", parameters=_MODULE, seeds=signed_modules
+    ),
+    "module-splice": Target(
+        reader="pipelines.judge.signatures.graft:PLAN",
+        parameters=_MODULE,
+        beside=modules.module,
+        seeds=signed_modules,
+    ),
+    "pack": Target(
+        reader="pipelines.judge.signatures.graft:PACK",
+        parameters={"pieces": [], "packing": GzipPacking()},
+        beside=bytes,
+        writes=True,
     ),
     "parts": Target(reader="pipelines.infer.script.parts:PARTS"),
     "pe": Target(

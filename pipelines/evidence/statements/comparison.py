@@ -116,6 +116,8 @@ class SignatureBy(StatementPart):
     key: KeyFingerprint | None = None
     stamped_on: Time | None = None
     """When a pinned authority of time stamps saw it."""
+    weak_digest: Word | None = None
+    """The digest that it signs, where two files can share one, so that it proves little."""
 
     @model_validator(mode="after")
     def _one_name(self) -> Self:
@@ -131,6 +133,8 @@ class CarriedBytes(StatementPart):
     length: Count
     digest: DigestSet
     why: Word
+    inside: bool = False
+    """Whether they are of what is compressed in the file, and the offset is in that."""
 
 
 class VendorSignature(StatementPart):
@@ -144,6 +148,8 @@ class VendorSignature(StatementPart):
     taken: Count = 0
     """How many bytes of it come from the shipped file."""
     carried: Annotated[tuple[CarriedBytes, ...], Field(max_length=10_000)] = ()
+    packing: Line | None = None
+    """How our bytes were compressed again around the signature."""
 
     @model_validator(mode="after")
     def _one_answer(self) -> Self:

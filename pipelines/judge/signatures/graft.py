@@ -9,6 +9,7 @@ hashing and verifying go on side by side, as neither needs what the others find.
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,13 +18,17 @@ from typing import BinaryIO, TypeVar
 
 from pydantic import TypeAdapter
 
-from builders.core.digest import CHUNK, Digest, digest_file
+from builders.core.digest import CHUNK, Digest, chunks, digest_file
 from builders.jail.errors import JailFailedError
-from builders.jail.file_reader import Jail, JailLimits, Reader, Scratch
+from builders.jail.file_reader import Jail, JailLimits, Nothing, Reader, Scratch
+from builders.packing.compress import PackingError, compressed
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.apk import APK
 from pipelines.judge.signatures.cab import CAB
+from pipelines.judge.signatures.clearsigned import CLEARSIGNED
+from pipelines.judge.signatures.cvd import CVD
 from pipelines.judge.signatures.jar import JAR
+from pipelines.judge.signatures.kernel_module import KERNEL_MODULE
 from pipelines.judge.signatures.msi import MSI
 from pipelines.judge.signatures.pe import PE
 from pipelines.judge.signatures.rauc import RAUC
@@ -40,6 +45,8 @@ from pipelines.judge.signatures.signature_format import (
     VerifiedSignatures,
 )
 from pipelines.judge.signatures.splice import (
+    Own,
+    PackedPlan,
     SpliceError,
     SplicePlan,
     Taken,
@@ -49,7 +56,10 @@ from pipelines.judge.signatures.splice import (
 FORMATS: dict[SignedFormat, SignatureFormat] = {
     SignedFormat.APK: APK,
     SignedFormat.CAB: CAB,
+    SignedFormat.CLEARSIGNED: CLEARSIGNED,
+    SignedFormat.CVD: CVD,
     SignedFormat.JAR: JAR,
+    SignedFormat.KERNEL_MODULE: KERNEL_MODULE,
     SignedFormat.MSI: MSI,
     SignedFormat.PE: PE,
     SignedFormat.RAUC: RAUC,
@@ -77,6 +87,29 @@ def _verify(
         return error.refused
 
 
+def _unpack(files: Sequence[BinaryIO], pinned: PinnedSignature, _: Scratch) -> Nothing | Refused:
+    file, out = files
+    unpack = FORMATS[pinned.format].unpack
+    try:
+        if unpack is not None:
+            unpack(file, out)
+            out.flush()
+    except BadSignatureError as error:
+        return error.refused
+    return Nothing()
+
+
+def _pack(files: Sequence[BinaryIO], plan: PackedPlan, _: Scratch) -> Nothing:
+    content, rebuilt, out = files
+    for file in (content, rebuilt):
+        file.seek(0)
+    out.write(rebuilt.read(plan.begin))
+    for piece in compressed(chunks(content), plan.packing):
+        out.write(piece)
+    out.flush()
+    return Nothing()
+
+
 PLAN = Reader(
     name="pipelines.judge.signatures.graft:PLAN",
     read=_plan,
@@ -93,6 +126,23 @@ VERIFY = Reader(
     limits=_LIMITS,
 )
 """Verifies the signatures of a file."""
+UNPACK = Reader(
+    name="pipelines.judge.signatures.graft:UNPACK",
+    read=_unpack,
+    parameters=PinnedSignature,
+    result=TypeAdapter[Nothing | Refused](Nothing | Refused),
+    limits=_LIMITS,
+)
+"""Writes what is compressed in a file to an output."""
+PACK = Reader(
+    name="pipelines.judge.signatures.graft:PACK",
+    read=_pack,
+    parameters=PackedPlan,
+    result=TypeAdapter[Nothing](Nothing),
+    limits=_LIMITS,
+    errors=(PackingError,),
+)
+"""Compresses content in place of the stream of a rebuilt file; is never given a shipped one."""
 
 
 def graft(
@@ -104,7 +154,9 @@ def graft(
     """
     try:
         return _graft(jail, shipped, rebuilt, pinned, out)
-    except JailFailedError as error:
+    except BadSignatureError as error:
+        return error.refused
+    except (JailFailedError, PackingError) as error:
         return Refused(fault=SignatureFault.UNREADABLE, detail=str(error)[:MAX_DETAIL])
     except SpliceError as error:
         return Refused(fault=SignatureFault.UNREADABLE, detail=f"a plan that does not fit: {error}")
@@ -112,31 +164,78 @@ def graft(
 
 def _graft(
     jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, pinned: PinnedSignature, out: BinaryIO
-) -> Graft | Refused:
-    with _side_by_side(shipped) as started:
+) -> Graft:
+    with (
+        tempfile.TemporaryFile() as content,
+        tempfile.TemporaryFile() as packed,
+        _side_by_side(shipped) as started,
+    ):
         verifying = started(lambda: jail.run(VERIFY, [shipped], pinned))
         hashing = started(lambda: _digest(shipped))
-        plan = jail.run(PLAN, [shipped, rebuilt], pinned)
-        if isinstance(plan, Refused):
-            return plan
+        plan = _read(jail.run(PLAN, [shipped, rebuilt], pinned))
+        inside: tuple[Taken, ...] = ()
+        if plan.inside is not None:
+            inside = _packed(jail, shipped, rebuilt, plan.inside, pinned, content, packed)
+            own = [p.offset + p.length for p in plan.pieces if isinstance(p, Own)]
+            if packed.seek(0, 2) != max(own, default=0):
+                raise _unlike()
+            rebuilt = packed
         made = splice(plan, rebuilt, shipped, out, FORMATS[pinned.format].limits)
         if made.sha256 != hashing():
-            detail = "our bytes with the signature of the shipped file are not the shipped file"
-            return Refused(fault=SignatureFault.UNLIKE, detail=detail)
-        verified = verifying()
-    if isinstance(verified, Refused):
-        return verified
-    if {signer.certificate for signer in verified.signers} != set(pinned.signers):
-        detail = "the signatures are not by exactly the pinned signers"
-        return Refused(fault=SignatureFault.UNEXPECTED_SIGNER, detail=detail)
-    return Graft(
-        format=pinned.format,
-        sha256=made.sha256,
-        size=made.size,
-        signers=verified.signers,
-        taken=sum(piece.length for piece in made.taken),
-        carried=tuple(_carried(verified.uncovered, made.taken, out)),
-    )
+            raise _unlike()
+        verified = _read(verifying())
+        if {signer.certificate for signer in verified.signers} != set(pinned.signers):
+            detail = "the signatures are not by exactly the pinned signers"
+            raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, detail)
+        return Graft(
+            format=pinned.format,
+            sha256=made.sha256,
+            size=made.size,
+            signers=verified.signers,
+            taken=sum(piece.length for piece in (*made.taken, *inside)),
+            carried=(
+                *_carried(verified.uncovered, made.taken, out),
+                *_carried(verified.uncovered, inside, content, inside=True),
+            ),
+            packing=str(plan.inside.packing)[:MAX_DETAIL] if plan.inside else None,
+        )
+
+
+def _packed(
+    jail: Jail,
+    shipped: BinaryIO,
+    rebuilt: BinaryIO,
+    plan: PackedPlan,
+    pinned: PinnedSignature,
+    content: BinaryIO,
+    packed: BinaryIO,
+) -> tuple[Taken, ...]:
+    """Write what is compressed in the file to `content`, and the file with it to `packed`.
+
+    Our file is unpacked, and the content packed again, by processes that are never given the
+    shipped file: they know no more of it than the plan takes, and cannot answer with a copy of it.
+    """
+    limits = FORMATS[pinned.format].limits.inside
+    if limits is None:
+        raise SpliceError("a plan for what is compressed, of a format that compresses nothing")
+    with tempfile.TemporaryFile() as ours, tempfile.TemporaryFile() as theirs:
+        for file, unpacked in ((rebuilt, ours), (shipped, theirs)):
+            _read(jail.run(UNPACK, [file], pinned, outputs=[unpacked]))
+        made = splice(SplicePlan(pieces=plan.pieces), ours, theirs, content, limits)
+    jail.run(PACK, [content, rebuilt], plan, outputs=[packed])
+    return made.taken
+
+
+def _read(answer: T | Refused) -> T:
+    """Return what a reader said; raises `BadSignatureError` if it refused the file."""
+    if isinstance(answer, Refused):
+        raise BadSignatureError(answer.fault, answer.detail)
+    return answer
+
+
+def _unlike() -> BadSignatureError:
+    detail = "our bytes with the signature of the shipped file are not the shipped file"
+    return BadSignatureError(SignatureFault.UNLIKE, detail)
 
 
 @contextmanager
@@ -163,16 +262,22 @@ def _digest(file: BinaryIO) -> Digest:
 
 
 def _carried(
-    uncovered: Iterable[Uncovered], taken: Sequence[Taken], out: BinaryIO
+    uncovered: Iterable[Uncovered],
+    taken: Sequence[Taken],
+    out: BinaryIO,
+    *,
+    inside: bool = False,
 ) -> Iterator[CarriedRange]:
     """Yield what was taken from the shipped file and no signature covers."""
     for bare in uncovered:
-        for piece in taken:
+        for piece in taken if bare.inside is inside else ():
             begin = max(bare.offset, piece.offset)
             length = min(bare.offset + bare.length, piece.offset + piece.length) - begin
             if length > 0:
                 sha256 = Digest(_sha256(out, begin, length))
-                yield CarriedRange(offset=begin, length=length, sha256=sha256, why=bare.why)
+                yield CarriedRange(
+                    offset=begin, length=length, sha256=sha256, why=bare.why, inside=inside
+                )
 
 
 def _sha256(file: BinaryIO, offset: int = 0, length: int | None = None) -> str:

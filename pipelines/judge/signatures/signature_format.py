@@ -69,6 +69,7 @@ class SignatureFault(StrEnum):
     UNSIGNED_ENTRY = "unsigned-entry"
     ZIP64 = "zip64"
     ZIP_COMMENT = "zip-comment"
+    OUTSIDE_FRAME = "text-outside-frame"
 
 
 class Refused(FrozenModel):
@@ -93,11 +94,14 @@ class Signer(FrozenModel):
     certificate: SignerPin
     """SHA-256 of its DER; of OpenPGP, the fingerprint of the key."""
     subject: Annotated[str, Field(max_length=512)]
-    not_before: AwareDatetime
-    not_after: AwareDatetime | None
-    """None for an OpenPGP key that does not expire."""
+    not_before: AwareDatetime | None = None
+    """None for a key that has no certificate."""
+    not_after: AwareDatetime | None = None
+    """None for one that does not expire, or has no certificate."""
     stamped_on: AwareDatetime | None = None
     """When a pinned time-stamp authority saw it."""
+    weak_digest: Annotated[str, Field(pattern="^[a-z0-9]{1,16}$")] | None = None
+    """The digest that it signs, if others can make two files of one: it proves little then."""
 
 
 def check_signers(signers: Sequence[Signer], pinned: PinnedSignature) -> None:
@@ -117,6 +121,8 @@ class Uncovered(FrozenModel):
     offset: Offset
     length: Length
     why: Why
+    inside: bool = False
+    """Whether they are of what is compressed in the file."""
 
 
 class VerifiedSignatures(FrozenModel):
@@ -141,6 +147,8 @@ class CarriedRange(FrozenModel):
     length: Length
     sha256: Digest
     why: Why
+    inside: bool = False
+    """Whether they are of what is compressed in the file, and the offset is in that."""
 
 
 class Graft(FrozenModel):
@@ -155,6 +163,8 @@ class Graft(FrozenModel):
     """How many bytes come from the shipped file."""
     carried: tuple[CarriedRange, ...]
     """Those of them that no signature covers."""
+    packing: Annotated[str, Field(max_length=MAX_DETAIL)] | None = None
+    """How our unpacked bytes were compressed again, if the signature is inside."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,3 +178,5 @@ class SignatureFormat:
     limits: SpliceLimits
     pins: Callable[[BinaryIO], FoundPins] | None = None
     """What a recipe would pin for a file as it is; raises `BadSignatureError`."""
+    unpack: Callable[[BinaryIO, BinaryIO], None] | None = None
+    """Writes what is compressed in a file, where a plan can be inside; raises the same."""

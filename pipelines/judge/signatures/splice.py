@@ -16,6 +16,7 @@ from pydantic import Field
 
 from builders.core.digest import CHUNK, Digest
 from builders.core.frozen_model import FrozenModel
+from builders.packing import GzipPacking, XzPacking
 from pipelines.judge.signatures.verity import hash_tree
 from pipelines.judge.signatures.zip_pieces import (
     Aligned,
@@ -72,10 +73,24 @@ Piece = Annotated[
 ]
 
 
+Pieces = Annotated[tuple[Piece, ...], Field(max_length=100_000)]
+
+
+class PackedPlan(FrozenModel):
+    """What is compressed in a file: pieces of the unpacked files, and how they are packed again."""
+
+    begin: Annotated[int, Field(ge=0, le=4096)] = 0
+    """Where the compressed stream begins in the rebuilt file, which it ends."""
+    pieces: Pieces
+    packing: Annotated[GzipPacking | XzPacking, Field(discriminator="format")]
+
+
 class SplicePlan(FrozenModel):
     """The pieces of a file, from its first byte to its last."""
 
-    pieces: Annotated[tuple[Piece, ...], Field(max_length=100_000)]
+    pieces: Pieces
+    inside: PackedPlan | None = None
+    """Where this is given, our bytes are the rebuilt file with this in place of its stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +105,8 @@ class SpliceLimits:
     """Where in our file bytes may be left out; anywhere without it."""
     zip: ZipLimits | None = None
     """Of a zip archive; the pieces of one are refused in other files."""
+    inside: SpliceLimits | None = None
+    """Of what is compressed in the file; None if nothing is."""
 
 
 class Spliced(FrozenModel):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from builders.recipe.signature import PinnedSignature, SignedFormat
-from tests.judge.signatures import cab_tricks, rauc_tricks, rpm_tricks
+from tests.judge.signatures import cab_tricks, module_tricks, modules, rauc_tricks, rpm_tricks
 from tests.judge.signatures.apk_tricks import BY_ANN, FULL
 from tests.judge.signatures.page_hash_tricks import listed, pages, with_pages
 from tests.judge.signatures.pe_tricks import ADA, BOB, BY_ADA, pinned
@@ -29,6 +29,11 @@ def _cab(size: int) -> Pair:
     content = _content(size)
     ours = cab_tricks.cabinet(*(content[at : at + _FOLDER] for at in range(0, size, _FOLDER)))
     return cab_tricks.signed(ours), ours, cab_tricks.BY_ADA
+
+
+def _kernel_module(size: int) -> Pair:
+    ours = modules.module() + _content(size)
+    return modules.signed(ours, module_tricks.ADA), ours, module_tricks.BY_ADA
 
 
 def _pe(size: int) -> Pair:
@@ -66,6 +71,7 @@ def _rpm(size: int) -> Pair:
 LARGE: dict[str, Callable[[int], Pair]] = {
     SignedFormat.APK: _apk,
     SignedFormat.CAB: _cab,
+    SignedFormat.KERNEL_MODULE: _kernel_module,
     SignedFormat.PE: _pe,
     "pe, page hashes": _pe_with_pages,
     SignedFormat.RAUC: _rauc,

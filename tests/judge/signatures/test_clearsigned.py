@@ -1,0 +1,79 @@
+"""Clear-signed texts: our text in the vendor's frame, and each way in which that must not pass."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders.core.digest import Digest
+from pipelines.judge.signatures.signature_format import Graft
+from tests.judge.signatures.planted import check, grafted
+from tests.judge.signatures.text_tricks import BY_ADA, TRICKS
+from tests.judge.signatures.texts import ADA, BOB, DSC, GOOD, ClearSigned, pinned
+
+SIGNED = {
+    "one signer": (GOOD, DSC),
+    "two signers": (GOOD.but(by=(ADA, BOB)), DSC),
+    "SHA-256": (GOOD.but(digest=8), DSC),
+    "long lines in the armor": (GOOD.but(width=76), DSC),
+    "a text without a line feed at its end": (GOOD, DSC[:-1]),
+    "an empty line that debsign adds": (GOOD.but(text=DSC + b"\n"), DSC),
+    "a text that ends with blanks": (GOOD.but(text=DSC + b" \t\n"), DSC + b" \t\n"),
+    "a text with CR LF": (ClearSigned(text=b"a\r\n-b\r\n"), b"a\r\n-b\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_our_text_with_the_signature_is_the_shipped_file(name: str) -> None:
+    signed, ours = SIGNED[name]
+    shipped, pins = signed.whole(), pinned(*signed.by)
+    found = grafted(shipped, pins, ours)
+    assert isinstance(found, Graft), found
+    assert found.sha256 == Digest.of(shipped)
+    assert {one.certificate for one in found.signers} == set(pins.signers)
+    letters = base64.b64encode(signed.data)
+    assert found.taken == 1 + len(letters) + -(-len(letters) // signed.width)
+
+
+def test_what_the_signature_does_not_cover_is_listed_by_its_place_in_the_text() -> None:
+    shipped = GOOD.whole()
+    found = grafted(shipped, BY_ADA, DSC)
+    assert isinstance(found, Graft)
+    packet = GOOD.data
+    loose = packet.index(ADA.key_id) - 2
+    begin = shipped.index(base64.b64encode(packet)[:64])
+    one, two = found.carried
+    assert (one.offset, one.length) == (begin, 4)
+    listed = shipped[two.offset :][: two.length]
+    text = listed.replace(b"\n", b"")
+    assert base64.b64encode(packet)[loose // 3 * 4 :].startswith(text)
+    held = base64.b64decode(text)
+    assert ADA.key_id in held
+    assert len(held) <= len(ADA.key_id) + 2 + 4
+
+
+@settings(max_examples=25)
+@given(st.lists(st.sampled_from([b"", b"-", b"- ", b"--", b"From a", b"a ", b"\t", b"a\r", b"x"])))
+def test_any_text_clear_signed_comes_back(lines: list[bytes]) -> None:
+    ours = b"".join(line + b"\n" for line in lines)
+    found = grafted(ClearSigned(text=ours or b"\n").whole(), BY_ADA, ours)
+    assert isinstance(found, Graft), found
+
+
+@pytest.mark.parametrize("name", TRICKS)
+def test_a_trick_is_refused_by_its_own_name(name: str) -> None:
+    check(TRICKS[name])
+
+
+def test_every_altered_byte_but_those_that_are_listed_is_refused() -> None:
+    shipped = GOOD.whole()
+    good = grafted(shipped, BY_ADA, DSC)
+    assert isinstance(good, Graft)
+    listed = {at for one in good.carried for at in range(one.offset, one.offset + one.length)}
+    for at in sorted(set(range(len(shipped))) - listed):
+        made = bytearray(shipped)
+        made[at] ^= 0x01
+        assert not isinstance(grafted(bytes(made), BY_ADA, DSC), Graft), at

@@ -1,0 +1,72 @@
+"""ClamAV databases: ours with both signatures, and each way in which that must not pass."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders.core.digest import Digest
+from builders.recipe.signature import PinnedSignature, SignedFormat
+from pipelines.judge.signatures.signature_format import Graft
+from tests.judge.signatures.database_tricks import INFO, OWN, PINS, TRICKS
+from tests.judge.signatures.databases import EVE, MEMBERS, OURS, SIGNED, STRONG, WEAK
+from tests.judge.signatures.planted import check, grafted
+
+
+def test_our_database_with_both_signatures_is_the_shipped_file() -> None:
+    shipped = SIGNED.whole()
+    found = grafted(shipped, PINS, OWN)
+    assert isinstance(found, Graft), found
+    assert (found.sha256, found.size) == (Digest.of(shipped), len(shipped))
+    assert [(one.certificate, one.weak_digest) for one in found.signers] == [
+        (STRONG.pin, None),
+        (WEAK.pin, "md5"),
+    ]
+    carried = {one.why: shipped[one.offset :][: one.length] for one in found.carried}
+    assert carried == {
+        "header-time": b"28 Nov 2026 02-00 +0000",
+        "header-builder": b"root",
+        "header-clock": b"1795831200",
+    }
+    assert all(one.sha256 == Digest.of(carried[one.why]) for one in found.carried)
+    assert found.packing == "gzip level 9 strategy filtered OS 3"
+
+
+def test_what_our_machine_claims_alike_is_not_carried() -> None:
+    found = grafted(SIGNED.whole(), PINS, SIGNED.but(strong=None, weak=None).whole())
+    assert isinstance(found, Graft), found
+    assert found.carried == ()
+
+
+@settings(max_examples=15)
+@given(st.dictionaries(st.sampled_from([b"a.hdb", b"b.ndb", b"c.cbc"]), st.binary(max_size=1200)))
+def test_any_database_signed_comes_back(members: dict[bytes, bytes]) -> None:
+    held = {b"COPYING": MEMBERS[b"COPYING"], **members}
+    shipped = SIGNED.but(members=held).whole()
+    found = grafted(shipped, PINS, OURS.but(members=held).whole())
+    assert isinstance(found, Graft), found
+
+
+@pytest.mark.parametrize("name", TRICKS)
+def test_a_trick_is_refused_by_its_own_name(name: str) -> None:
+    check(TRICKS[name])
+
+
+def test_every_altered_byte_of_header_and_info_is_refused() -> None:
+    shipped = SIGNED.whole()
+    for at in (*range(0, 160, 3), 300, 511):
+        made = bytearray(shipped)
+        made[at] ^= 0x01
+        assert not isinstance(grafted(bytes(made), PINS, OWN), Graft), at
+    for at in range(0, len(INFO), 17):
+        info = bytearray(INFO)
+        info[at] ^= 0x01
+        whole = SIGNED.around(SIGNED.tar(bytes(info)))
+        assert not isinstance(grafted(whole, PINS, OWN), Graft), at
+
+
+def test_a_recipe_without_the_key_of_a_signer_is_refused() -> None:
+    for keys in ((), (WEAK.pem,), (WEAK.pem, STRONG.pem, EVE.pem), (WEAK.pem, "STRONG")):
+        with pytest.raises(ValueError, match=r"expected keys|public key"):
+            PinnedSignature(format=SignedFormat.CVD, signers=(WEAK.pin, STRONG.pin), keys=keys)

@@ -1,0 +1,75 @@
+"""Kernel modules: ours with the appended signature, and each way in which that must not pass."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders.core.digest import Digest
+from builders.packing import DeflateEncoder, GzipPacking, XzPacking
+from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.signature_format import Graft
+from tests.judge.signatures.module_tricks import ADA, BOB, BY_ADA, OURS, TRICKS
+from tests.judge.signatures.modules import named, packed, pinned, signed
+from tests.judge.signatures.planted import check, grafted
+
+PLAIN = signed(OURS, ADA)
+GOOD: dict[str, tuple[bytes, PinnedSignature]] = {
+    "an elliptic key": (PLAIN, BY_ADA),
+    "RSA": (signed(OURS, BOB), pinned(BOB)),
+    "SHA-512": (signed(OURS, ADA, algorithm="sha512"), BY_ADA),
+    "a signer that is named by its issuer": (signed(OURS, ADA, issuer=True), BY_ADA),
+    "xz with threads": (packed(PLAIN), BY_ADA),
+    "xz without threads": (packed(PLAIN, XzPacking(preset=6, check="crc32")), BY_ADA),
+    "xz of another preset": (packed(PLAIN, XzPacking(preset=2, extreme=True)), BY_ADA),
+    "gzip": (packed(PLAIN, GzipPacking(encoder=DeflateEncoder(level=9))), BY_ADA),
+    "gzip of another level": (packed(PLAIN, GzipPacking(mtime=77, os=255)), BY_ADA),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        *((name, OURS) for name in GOOD),
+        *((name, packed(OURS)) for name in GOOD if name.startswith(("xz", "gzip"))),
+    ],
+)
+def test_our_module_with_the_signature_is_the_shipped_file(name: str, ours: bytes) -> None:
+    shipped, pins = GOOD[name]
+    found = grafted(shipped, pins, ours)
+    assert isinstance(found, Graft), found
+    assert (found.sha256, found.size) == (Digest.of(shipped), len(shipped))
+    assert [one.certificate for one in found.signers] == list(pins.signers)
+    assert found.carried == ()
+    assert 0 < found.taken < 600
+    assert bool(found.packing) is not shipped.startswith(b"\x7fELF")
+
+
+def test_a_certificate_without_a_key_identifier_is_named_by_its_issuer() -> None:
+    bare = named("bare", key_id=False)
+    found = grafted(signed(OURS, bare, issuer=True), pinned(bare), OURS)
+    assert isinstance(found, Graft), found
+
+
+@settings(max_examples=15)
+@given(st.binary(max_size=300), st.booleans())
+def test_any_module_signed_and_compressed_comes_back(content: bytes, threads: bool) -> None:
+    ours = OURS[:16] + content
+    packing = XzPacking(preset=0, check="none", threads=threads)
+    shipped = packed(signed(ours, ADA), packing)
+    found = grafted(shipped, BY_ADA, packed(ours, packing))
+    assert isinstance(found, Graft), found
+
+
+@pytest.mark.parametrize("name", TRICKS)
+def test_a_trick_is_refused_by_its_own_name(name: str) -> None:
+    check(TRICKS[name])
+
+
+def test_every_altered_byte_is_refused() -> None:
+    """None of them is listed as carried: each follows from the module, or is the signature."""
+    for at in (*range(0, len(OURS), 9), *range(len(OURS), len(PLAIN))):
+        made = bytearray(PLAIN)
+        made[at] ^= 0x41
+        assert not isinstance(grafted(bytes(made), BY_ADA, OURS), Graft), at

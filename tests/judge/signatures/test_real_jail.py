@@ -1,0 +1,53 @@
+"""Grafts in the real jail, which has no files to import from when a file is read."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from builders.jail import ParserJail
+from builders.packing import GzipPacking
+from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.graft import graft
+from pipelines.judge.signatures.signature_format import Graft
+from pipelines.verify.readers import READERS
+from tests.judge.signatures import database_tricks, module_tricks, pe_tricks, text_tricks, texts
+from tests.judge.signatures.modules import packed, signed
+from tests.judge.signatures.signing import Signing
+from tests.judge.signatures.signing import signed as signed_program
+
+_MODULE = signed(module_tricks.OURS, module_tricks.ADA)
+FILES: dict[str, tuple[bytes, bytes, PinnedSignature]] = {
+    "clear-signed text": (text_tricks.WHOLE, texts.DSC, text_tricks.BY_ADA),
+    "CVD": (database_tricks.WHOLE, database_tricks.OWN, database_tricks.PINS),
+    "kernel module": (_MODULE, module_tricks.OURS, module_tricks.BY_ADA),
+    "kernel module in xz": (packed(_MODULE), module_tricks.OURS, module_tricks.BY_ADA),
+    "kernel module in gzip": (
+        packed(_MODULE, GzipPacking()), packed(module_tricks.OURS), module_tricks.BY_ADA
+    ),
+    "PE by an elliptic key": (
+        signed_program(pe_tricks.OURS, Signing(by=pe_tricks.BOB)),
+        pe_tricks.OURS,
+        pe_tricks.pinned(pe_tricks.BOB),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def jail() -> Iterator[ParserJail]:
+    jail = ParserJail(READERS)
+    yield jail
+    jail.close()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_grafted_in_the_real_jail(jail: ParserJail, name: str) -> None:
+    shipped, ours, pins = FILES[name]
+    with tempfile.TemporaryFile() as out:
+        found = graft(jail, io.BytesIO(shipped), io.BytesIO(ours), pins, out)
+        assert isinstance(found, Graft), found
+        out.seek(0)
+        assert out.read() == shipped
