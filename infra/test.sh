@@ -79,4 +79,4 @@ run_tests_without_services
 services_scratch=$(mktemp -d /tmp/sb-XXXX)
 trap 'rm -rf "$scratch" "$services_scratch"' EXIT
 .venv/bin/pytest -m "$services" --numprocesses "$(nproc)" --dist loadfile \
-    --basetemp "$services_scratch/t"
+    --no-loadscope-reorder --basetemp "$services_scratch/t"

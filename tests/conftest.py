@@ -35,8 +35,16 @@ MARKERS = {
 """What a test needs beside this process, by marker: known from the fixtures that it uses."""
 
 
+LONG = {"walks", "flows"}
+"""Folders whose modules take minutes."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with what its fixtures need, so that `-m` can leave it out."""
+    """Mark each test with what its fixtures need, so that `-m` can leave it out.
+
+    Modules of long tests come first: two processes share the modules, and end together.
+    """
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
     for item in items:
         given = _parameters(item)
         used = set(getattr(item, "fixturenames", ())) - given.keys()
