@@ -265,6 +265,13 @@ class Recipe(FrozenModel):
         ReviewRequirement | None,
         Field(description="Required reviews; counts only if it is more than the policy requires."),
     ] = None
+    explain: Annotated[
+        Literal["readers", "diffoscope"],
+        Field(
+            description="What looks into files that differ: the readers of formats, in seconds, or "
+            "diffoscope too, in a container of its own."
+        ),
+    ] = "readers"
     expect: Annotated[
         Expectation | None, Field(description="The expected result; an alarm, never a verdict.")
     ] = None

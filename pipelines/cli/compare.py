@@ -82,10 +82,10 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
         "first_look": None if seen is None else seen.model_dump(mode="json"),
     }
     if page is not None:
-        from pipelines.explain.page import write_page
+        from pipelines.explain.page import difference_page
 
         files = ((str(shipped), digests[0]), (str(rebuilt), digests[1]))
-        write_page(page, verdict, files, seen, causes)
+        _write_page(page, difference_page(verdict, files, seen, causes))
     lines = [f"  {cause.name}: {cause.detail}" for cause in causes]
     show(
         document,
@@ -97,6 +97,13 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
         f"{digests[1]}  {rebuilt}",
     )
     sys.exit(0 if same else 1)
+
+
+def _write_page(path: Path, page: bytes) -> None:
+    try:
+        path.write_bytes(page)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written", got=error.strerror) from error
 
 
 def _look_lines(seen: QuickDiff | None) -> Iterator[str]:

@@ -39,6 +39,7 @@ _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores a
     "--candidate", metavar="DIR", help="Judge the files in DIR, by name, before they ship."
 )
 @click.option("--dry-run", is_flag=True, help="Judge what was shipped, and sign and log nothing.")
+@click.option("--diffoscope", is_flag=True, help="Have diffoscope look into what differs, too.")
 @click.option(
     "--format",
     "form",
@@ -57,6 +58,7 @@ def verify(
     flow: bool,
     candidate: Path | None,
     dry_run: bool,
+    diffoscope: bool,
     form: str | None,
 ) -> None:
     """Rebuild releases from source, in containers without network, and judge them bit for bit.
@@ -71,8 +73,10 @@ def verify(
 
     Each verdict is published before anything is explained. What explains a difference stands below
     it, and with --json in `explanations`, beside `reports`: each names the run, and the comparisons
-    that it explains. Where a file differs, or a Debian package or a wheel was not built, further
-    causes are named as by `samebits recipe new`, with --json as `causes`.
+    that it explains. The fields that differ are named within seconds; diffoscope, which takes
+    minutes, runs with --diffoscope, or where the recipe says `explain: diffoscope`. Where a file
+    differs, or a Debian package or a wheel was not built, further causes are named as by
+    `samebits recipe new`, with --json as `causes`.
 
     \b
     Examples:
@@ -94,7 +98,10 @@ def verify(
 
     form = chosen_format(form)
     unpublished = dry_run or candidate is not None
-    _require_possible(session, flow=flow, fresh=fresh, unpublished=unpublished)
+    _require_possible(
+        session, flow=flow, fresh=fresh, unpublished=unpublished, diffoscope=diffoscope
+    )
+    session.diffoscope = diffoscope
     loaded = check_recipes(recipes, session.images, unshipped=candidate is not None)
     if candidate is not None and (others := require_candidates(loaded, candidate)):
         warn(f"not judged, since no artefact has the name: {', '.join(others[:5])}")
@@ -130,8 +137,16 @@ def verify(
     sys.exit(exit_code(results))
 
 
-def _require_possible(session: Session, *, flow: bool, fresh: bool, unpublished: bool) -> None:
+def _require_possible(
+    session: Session, *, flow: bool, fresh: bool, unpublished: bool, diffoscope: bool
+) -> None:
     """Raise `UsageError` for options that contradict each other."""
+    if diffoscope and (unpublished or flow):
+        raise UsageError(
+            "--diffoscope was given with --flow, --candidate or --dry-run",
+            expected="one of them: its report is evidence, which this process keeps",
+            todo="For flows, let the recipe say `explain: diffoscope`",
+        )
     if flow and unpublished:
         raise UsageError(
             "--flow was given with --candidate or --dry-run",

@@ -85,13 +85,15 @@ def _told(pair: Pair, tick: Callable[[], None]) -> Iterator[tuple[str, Told]]:
     """Yield what differs in a pair, with the name of its format."""
     both = FieldComparison(pair.shipped, pair.rebuilt, pair.is_same, tick)
     form = _format(pair)
+    told: list[Told] = []
     try:
-        told = list(both.told(form))
+        told.extend(both.told(form))
     except ArchiveLimitError:
+        yield from (("" if form is None else form.name, one) for one in told)
         raise
     except Exception:  # noqa: BLE001  # hostile bytes may end a reader in any way
         form, told = None, list(both.told(None))
-    yield from ((form.name if form else "", one) for one in told)
+    yield from (("" if form is None else form.name, one) for one in told)
 
 
 def _format(pair: Pair) -> Format | None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from builders.core.digest import Digest
-from builders.core.errors import UsageError
 from builders.core.escaping import escaped
 from pipelines.explain.sentences import differences, sentences
 from pipelines.judge.finding import Cause, QuickDiff
@@ -26,24 +25,20 @@ def pages(folder: Path) -> Environment:
     )
 
 
-def write_page(
-    path: Path,
-    verdict: str,
-    files: Iterable[tuple[str, Digest]],
+def difference_page(
+    title: str,
+    files: Iterable[tuple[str, Digest | None]],
     look: QuickDiff | None,
     causes: Iterable[Cause],
-) -> None:
-    """Write the page of two files with names and digests; raises `UsageError`."""
+) -> bytes:
+    """Return the page of two files, with their names and digests."""
     page = pages(Path(__file__).parent / "templates").get_template("difference.html.j2")
     text = page.render(
-        verdict=verdict,
+        title=title,
         files=list(files),
         look=look,
         first=next(sentences(look), None) if look else None,
         fields=differences(look) if look else (),
         causes=list(causes),
     )
-    try:
-        path.write_bytes(text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written", got=error.strerror) from error
+    return text.encode("utf-8", "backslashreplace")

@@ -100,8 +100,8 @@ def explain_run(
 ) -> RunExplanation | None:
     """Return what explains a run; None where there is nothing to explain.
 
-    `comparisons` are the digests of its statements by artefact. Of a run that leaves no evidence no
-    diffoscope report is made.
+    `comparisons` are the digests of its statements by artefact. A diffoscope report is made where
+    the recipe or the user wants one, of a run that leaves evidence.
     """
     attempt, image = run.attempt, run.image
     if attempt is None or image is None or report.outcome is not Outcome.BUILT:
@@ -119,7 +119,8 @@ def explain_run(
                 _confirmed(one, different[one.name], again) if one.name in different else one
                 for one in found
             ]
-    if different and run.published:
+    wanted = run.session.diffoscope or run.job.recipe.explain == "diffoscope"
+    if different and run.published and wanted:
         with run.timed("explain"):
             found = [
                 _explained(run, one, different[one.name], attempt) if one.name in different else one

@@ -24,7 +24,7 @@ from builders.inputs.source_files import SourceFiles
 from builders.recipe.recipe import Input
 from pipelines.evidence.report import Purpose, Report, SourceFact
 from pipelines.evidence.run_explanation import RunExplanation
-from pipelines.explain.page import pages
+from pipelines.explain.page import difference_page, pages
 from pipelines.signer.byte_source import ByteSource
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.store import DamagedError
@@ -161,6 +161,12 @@ class _Writer:
                 told.explanation.html_diff,
                 told.explanation.json_diff,
             )
+            look = told.explanation.first_look
+            if look is not None and finding.shipped and finding.rebuilt:
+                files = (("shipped", finding.shipped.sha256), ("rebuilt", finding.rebuilt.sha256))
+                page = difference_page(f"{finding.verdict}: {about}", files, look, told.causes)
+                name = f"difference-{number}.html"
+                self._keep(name, f"the fields that differ in {about}", page)
             what = f"what differs in {about}"
             self._object(f"explained-{number}.html", what, html, framed=True)
             self._object(f"explained-{number}.json", f"{what}, for programs", data)

@@ -142,6 +142,8 @@ class Session:
         self.center = center
         self.offline = offline
         self.progress = progress or LogSink()
+        self.diffoscope = False
+        """Whether diffoscope explains what differs, whatever the recipe says."""
         self.jail: Jail = jail or ParserJail(READERS)
         self.cancelled = threading.Event()
         self._runs: dict[str, RunCancellation] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -35,13 +36,36 @@ SAME = [["sh", "-c", "echo other > /out/out.bin"]]
 def cut(session: Session, build_image: ProvidedImage, tmp_path: Path) -> Cut:
     """A center whose one release differs from what was shipped."""
     made = own_center(session, tmp_path)
-    made.recipe = write_recipe(tmp_path / "cut2", SAME, shipped=SHIPPED, product="cut")
+    made.recipe = write_recipe(
+        tmp_path / "cut2", SAME, shipped=SHIPPED, product="cut", explain="diffoscope"
+    )
     return made
 
 
 def plain(*given: Any) -> Any:
     """Explain no further than the first look: what diffoscope does has tests of its own."""
     return given[-1]
+
+
+def test_diffoscope_runs_only_if_the_recipe_or_the_user_wants_it(cut: Cut) -> None:
+    unasked = json.loads(cut.recipe.read_bytes())
+    del unasked["explain"]
+    cut.recipe.write_text(json.dumps(unasked))
+    first = verified(cut.session, cut.recipe, explain=called)
+    cut.session.diffoscope = True
+    second = verified(cut.session, cut.recipe, explain=called)
+    notes = []
+    for report in (first, second):
+        told = cut.explanation(report.run)
+        assert told is not None
+        assert told.artefacts[0].explanation.first_look is not None
+        notes.append(told.artefacts[0].explanation.note)
+    assert notes[0] is None
+    assert "explaining it failed" in (notes[1] or "")
+
+
+def called(*_: Any, **__: Any) -> Any:
+    raise InfrastructureError("diffoscope was called")
 
 
 def stated(cut: Cut) -> AuditedRun:

@@ -235,7 +235,7 @@ def look_at_a_release_that_differs(ada: Reviewer, center: Center) -> None:
     recipe = center.release("0.9", BEFORE, shipped, *PACK)
     ada.approves(recipe)
     ada.sends_reviews_to(center)
-    judged = center.types("verify", recipe, code=1)
+    judged = center.types("verify", recipe, "--diffoscope", code=1)
     for line in (
         "`mtime` says 1970-01-01T00:00:00Z, the rebuild 1970-01-02T00:00:00Z (tar, README",
         "`owner` says 0, the rebuild 1000 (tar, README",
@@ -247,7 +247,7 @@ def look_at_a_release_that_differs(ada: Reviewer, center: Center) -> None:
     ada.types(*words)
     assert {path.name for path in folder.iterdir()} == {
         "index.html", "report.json", "explanation.json", "build.log.txt", "build-2.log.txt",
-        "explained-1.html", "explained-1.json", "source",
+        "difference-1.html", "explained-1.html", "explained-1.json", "source",
     }  # fmt: skip
     assert (folder / "source/limit.c").read_bytes() == BEFORE
     assert b"1970-01-02" in (folder / "explained-1.html").read_bytes()

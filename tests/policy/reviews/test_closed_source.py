@@ -181,8 +181,9 @@ def test_a_source_file_given_out_as_the_artefact_is_not_told_by_its_digest(
     closed: Center, tmp_path: Path
 ) -> None:
     recipe = write_private(
-        tmp_path / "acme", Session(closed).vault, [["cp", SECRET_FILE, "/out/out.bin"]]
-    )
+        tmp_path / "acme", Session(closed).vault, [["cp", SECRET_FILE, "/out/out.bin"]],
+        explain="diffoscope",
+    )  # fmt: skip
     report = run(recipe, closed)
     assert report.verdict == "DIFFERENT"
     (whole,) = explained(Session(closed), report).artefacts
