@@ -46,9 +46,10 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
     """
     from builders.core.digest import digest_file
     from builders.jail import JailFailedError, JailUnavailableError, ParserJail
-    from pipelines.explain.first_look import LOOK, look_at
+    from pipelines.explain.first_look import look_at
+    from pipelines.explain.named_causes import named_causes
     from pipelines.explain.packing import PACKING, recover_packing
-    from pipelines.explain.quickdiff import named_causes
+    from pipelines.explain.quickdiff import LOOK
     from pipelines.judge.finding import Cause, CauseName
 
     if page is not None:

@@ -7,17 +7,12 @@ come to its end raises, and decides nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import BinaryIO
 
-from pydantic import TypeAdapter
-
-from builders.archives import ArchiveError, MonotonicClock, Scratch
-from builders.core.frozen_model import FrozenModel
+from builders.archives import ArchiveError, MonotonicClock
 from builders.jail.errors import JailEnd, JailFailedError
-from builders.jail.file_reader import Jail, JailLimits, Nothing, Reader
-from pipelines.explain.quickdiff import MEMBER_LIMITS, quick_diff
-from pipelines.explain.spool import LEVELS, MOST
+from builders.jail.file_reader import Jail, Nothing
 from pipelines.judge.copied import FILES, CheckedInput, Contents, carried
 from pipelines.judge.finding import Carried, QuickDiff
 
@@ -30,36 +25,12 @@ _CARRIED = 30.0
 """Seconds for listing the files of one artefact."""
 
 
-class LookTime(FrozenModel):
-    """How long to look."""
-
-    seconds: float
-
-
-def _look(files: Sequence[BinaryIO], parameters: LookTime, scratch: Scratch) -> QuickDiff:
-    shipped, rebuilt = files
-    return quick_diff(shipped, rebuilt, seconds=parameters.seconds, scratch=scratch)
-
-
-LOOK = Reader(
-    name="pipelines.explain.first_look:LOOK",
-    read=_look,
-    parameters=LookTime,
-    result=TypeAdapter(QuickDiff),
-    limits=JailLimits(
-        seconds=DEADLINE,
-        answer=32 << 20,
-        scratch_files=MEMBER_LIMITS.depth + 2 * LEVELS,
-        scratch=MOST,
-    ),
-)
-"""Compares a shipped and a rebuilt file."""
-
-
 def look_at(
     jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, *, seconds: float = DIFFERENCE
 ) -> QuickDiff:
     """Compare two files within `seconds`; raises as `Jail.run` does."""
+    from pipelines.explain.quickdiff import LOOK, LookTime  # noqa: PLC0415  # readers of formats
+
     given = LookTime(seconds=seconds)
     return jail.run(LOOK, [shipped, rebuilt], given, seconds=seconds + _GRACE)
 

@@ -1,4 +1,4 @@
-"""What two files that differ show in seconds and bounded memory, in stages, and the causes of it.
+"""What two files that differ show in seconds and bounded memory, in stages.
 
 Bytes are compared piece by piece; then, when both are archives, their members, by digest. Then the
 formats of all that differs are read, which says what the differences mean. What does not fit into
@@ -10,11 +10,13 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import BinaryIO, get_args
+
+from pydantic import TypeAdapter
 
 from builders.archives import (
     ArchiveError,
@@ -26,13 +28,13 @@ from builders.archives import (
 )
 from builders.archives.compressed import unpacked_name
 from builders.archives.limits import Budget
+from builders.core.frozen_model import FrozenModel
+from builders.jail.file_reader import JailLimits, Reader
 from pipelines.explain.differing import common_tail, read_front
 from pipelines.explain.format_fields import Content
 from pipelines.explain.meaning import Meaning, Pair
-from pipelines.explain.spool import Spool
+from pipelines.explain.spool import LEVELS, MOST, Spool
 from pipelines.judge.finding import (
-    Cause,
-    CauseName,
     ChangedMember,
     ChangedMetadata,
     MemberDiff,
@@ -41,6 +43,7 @@ from pipelines.judge.finding import (
     QuickDiff,
 )
 
+MOST_SECONDS = 60.0
 MEMBER_LIMITS = ArchiveLimits(members=50_000, text=16 << 20, set_aside=64 << 20)
 SHOWN = 50
 """Entries of each list; the rest is only counted."""
@@ -48,14 +51,12 @@ _FIELDS: tuple[MetadataField, ...] = get_args(MetadataField)
 
 _Key = tuple[str, int]
 """Path, and how many members of the same path came before."""
-_NAMED = 3
-"""Members that a cause names; the rest is only counted."""
-_LISTS = {
-    CauseName.MEMBER_ADDED: "added",
-    CauseName.MEMBER_REMOVED: "removed",
-    CauseName.MEMBER_CHANGED: "changed",
-}
-"""The list of members that is evidence of a cause."""
+
+
+class LookTime(FrozenModel):
+    """How long to look."""
+
+    seconds: float
 
 
 @dataclass
@@ -263,37 +264,21 @@ def _inner(container: str) -> str:
     return "" if container in {"", unpacked_name("")} else f"{container}/"
 
 
-def named_causes(diff: QuickDiff) -> tuple[Cause, ...]:
-    """Return every cause that `diff` shows: of archives by their members, else by their bytes."""
-    members = diff.members
-    if members is None:
-        where = "" if diff.first_offset is None else f" from offset {diff.first_offset} on"
-        return (Cause(name=CauseName.CONTENT, detail=f"the bytes differ{where}"),)
-    found = []
-    for name, listed in _LISTS.items():
-        if count := members.counts.get(listed, 0):
-            paths = (member.path for member in getattr(members, listed))
-            found.append(Cause(name=name, detail=_paths(count, paths)))
-    if not found and members.complete:
-        found.append(_same_contents(members))
-    return tuple(found)
+def _look(files: Sequence[BinaryIO], parameters: LookTime, scratch: Scratch) -> QuickDiff:
+    shipped, rebuilt = files
+    return quick_diff(shipped, rebuilt, seconds=parameters.seconds, scratch=scratch)
 
 
-def _same_contents(members: MemberDiff) -> Cause:
-    """Return the cause where all members have the same content on both sides."""
-    changes = [change for change in members.metadata if change.field != "packing"]
-    if changes:
-        fields = ", ".join(sorted({change.field for change in changes}))
-        paths = dict.fromkeys(change.path for change in changes)
-        detail = f"{fields} of {_paths(len(paths), paths)}"
-        return Cause(name=CauseName.METADATA_ONLY, detail=detail)
-    how = (
-        "same members in another order" if members.reordered else "same members, packed differently"
-    )
-    return Cause(name=CauseName.CONTAINER_ONLY, detail=how)
-
-
-def _paths(count: int, paths: Iterable[str]) -> str:
-    shown = list(paths)[:_NAMED]
-    more = f" and {count - len(shown)} more" if count > len(shown) else ""
-    return ", ".join(shown) + more
+LOOK = Reader(
+    name="pipelines.explain.quickdiff:LOOK",
+    read=_look,
+    parameters=LookTime,
+    result=TypeAdapter(QuickDiff),
+    limits=JailLimits(
+        seconds=MOST_SECONDS,
+        answer=32 << 20,
+        scratch_files=MEMBER_LIMITS.depth + 2 * LEVELS,
+        scratch=MOST,
+    ),
+)
+"""Compares a shipped and a rebuilt file."""

@@ -25,7 +25,7 @@ from pipelines.evidence.report import Attempt, Purpose, Report
 from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
 from pipelines.explain.differ import HTML, JSON, DifferLimits, explain, run_in_container
 from pipelines.explain.first_look import FirstLooks
-from pipelines.explain.quickdiff import named_causes
+from pipelines.explain.named_causes import named_causes
 from pipelines.judge.compare import confirm_difference
 from pipelines.judge.copied import CheckedInput, Contents
 from pipelines.judge.finding import (

@@ -5,7 +5,7 @@ READERS = (
     "builders.inputs.source_archive:ARCHIVE",
     "builders.locators.dsc:COMPANIONS",
     "builders.packing.repack:REPACK",
-    "pipelines.explain.first_look:LOOK",
+    "pipelines.explain.quickdiff:LOOK",
     "pipelines.explain.packing.recover:PACKING",
     "pipelines.infer.debian.deb_content:DEB",
     "pipelines.infer.script.parts:PARTS",

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.archives import ArchiveLimits
-from pipelines.explain.quickdiff import named_causes, quick_diff
+from pipelines.explain.named_causes import named_causes
+from pipelines.explain.quickdiff import quick_diff
 from pipelines.judge.finding import MemberDiff, QuickDiff
 
 Maker = Callable[..., bytes]

@@ -183,7 +183,7 @@ TARGETS = {
     "deb": Target(reader="pipelines.infer.debian.deb_content:DEB"),
     "dsc": Target(reader="builders.locators.dsc:COMPANIONS", parameters={"name": "a.dsc"}),
     "elf": Target(
-        reader="pipelines.explain.first_look:LOOK",
+        reader="pipelines.explain.quickdiff:LOOK",
         parameters={"seconds": 1.0},
         beside=lambda: pairs()["debug-path-longer"][0],
         seeds=lambda: [rebuilt for _, rebuilt in pairs().values() if rebuilt[:4] == b"\x7fELF"],
@@ -195,7 +195,7 @@ TARGETS = {
     ),
     "files": Target(reader="pipelines.judge.copied:FILES"),
     "look": Target(
-        reader="pipelines.explain.first_look:LOOK", parameters={"seconds": 1.0}, beside=made_wheel
+        reader="pipelines.explain.quickdiff:LOOK", parameters={"seconds": 1.0}, beside=made_wheel
     ),
     "member": Target(
         reader="builders.inputs.archive_member:MEMBER", parameters={"path": "a.py"}, beside=bytes
@@ -217,7 +217,7 @@ TARGETS = {
     ),
     "parts": Target(reader="pipelines.infer.script.parts:PARTS"),
     "pe": Target(
-        reader="pipelines.explain.first_look:LOOK",
+        reader="pipelines.explain.quickdiff:LOOK",
         parameters={"seconds": 1.0},
         beside=lambda: pairs()["pe-path"][0],
         seeds=lambda: [rebuilt for _, rebuilt in pairs().values() if rebuilt[:2] == b"MZ"],

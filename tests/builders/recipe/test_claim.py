@@ -124,6 +124,7 @@ SAME = {
     "processes": {"limits": {"pids": "100"}},
     "outputs": {"limits": {"outputs": "5"}},
     "expectation": {"expect": {"verdict": "DIFFERENT"}},
+    "diffoscope": {"explain": "diffoscope"},
     "published digest": {"artefacts": shipped(sha256="d" * 64)},
     "where the vendor's file is": {"artefacts": shipped(locator="file:elsewhere.deb")},
     "by-products": {"by_products": ["*.log"]},

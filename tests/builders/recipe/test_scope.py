@@ -13,7 +13,10 @@ from builders.recipe.scope import PATTERNS, Scope, scope_lines, scope_of
 from tests.lab import write_recipe
 
 CLAIMED = {"kind", "platform", "build", "inputs"}
-NEITHER = {"schema_", "vendor", "product", "version", "limits", "visibility", "reviews", "expect"}
+NEITHER = {
+    "schema_", "vendor", "product", "version", "limits", "visibility", "reviews", "explain",
+    "expect",
+}  # fmt: skip
 """Named by statements themselves, or without a say in what is judged."""
 
 
@@ -63,6 +66,7 @@ def test_an_opaque_input_and_its_reason_are_in_the_scope(tmp_path: Path) -> None
         {"artefacts": artefacts("out.bin", locator="file:elsewhere")},
         {"limits": {"outputs": 7}},
         {"expect": {"verdict": "DIFFERENT"}},
+        {"explain": "diffoscope"},
         {"visibility": "private"},
         {"by_products": ["*.dbg", "*.dbg"]},
     ],
