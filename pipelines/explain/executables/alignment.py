@@ -19,6 +19,7 @@ _MAX_BLOCKS = 20_000
 _PIECE = 1 << 20
 _MOST_MOVED = 64 << 10
 _SHORTEST_MOVED = 8
+_MOVED_WORK = 256 << 20
 _EQUAL = re.compile(rb"\0{%d}" % _PROBE)
 _RUN = re.compile(rb"[^\0]+")
 
@@ -86,17 +87,22 @@ def moved_blocks(one: bytes, other: bytes) -> tuple[list[Block], list[Hunk]]:
         blocks = equal_blocks(one, other)
         return blocks, list(hunks(blocks, (len(one), len(other))))
     found: list[Block] = []
-    free = bytearray(other)
-    at = 0
-    while at < len(one) - _SHORTEST_MOVED:
+    free, taken = bytearray(other), bytearray(len(other))
+    at, work = 0, _MOVED_WORK
+    while at < len(one) - _SHORTEST_MOVED and work > 0:
         probe = one[at : at + _SHORTEST_MOVED]
         there = free.find(probe) if probe.count(probe[:1]) < _SHORTEST_MOVED else -1
-        if there < 0:
+        length = _common(one, at, other, there) if there >= 0 else 0
+        # what was taken is zeros by now, which may be a part of what was found
+        end = taken.find(1, max(there, 0))
+        length = min(length, (len(other) if end < 0 else end) - there)
+        work -= there if there >= 0 else len(other)
+        if length < _SHORTEST_MOVED:
             at += 1
             continue
-        length = _common(one, at, other, there)
         found.append(Block(at, there, length))
         free[there : there + length] = bytes(length)
+        taken[there : there + length] = b"\1" * length
         at += length
     left = [
         _between(sorted((b[side], b[side] + b.length) for b in found), len(data))
