@@ -25,6 +25,7 @@ from builders.packing import DeflateEncoder, GzipPacking
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
+    FoundPins,
     SignatureFault,
     SignatureFormat,
     Signer,
@@ -336,6 +337,14 @@ def _md5(file: BinaryIO) -> bytes:
     return digest.digest()
 
 
+def pins(file: BinaryIO) -> FoundPins:
+    """Raise `BadSignatureError`, always: a database does not say which keys have signed it."""
+    if _header(file, "shipped")["signature"] == b"X":
+        raise BadSignatureError(SignatureFault.MISSING, "the database is not signed")
+    what = "signed by two keys of ClamAV; a recipe needs both, which its source code has"
+    raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, what)
+
+
 def _others(what: str) -> BadSignatureError:
     return BadSignatureError(SignatureFault.SIGNED_OTHER_BYTES, what)
 
@@ -360,4 +369,5 @@ CVD = SignatureFormat(
         ),
     ),
     unpack=unpack,
+    pins=pins,
 )

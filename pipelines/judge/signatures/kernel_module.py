@@ -8,8 +8,10 @@ kernel/module_signature.c of Linux.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
+import shutil
 import struct
 from collections.abc import Iterable
 from typing import BinaryIO
@@ -18,13 +20,15 @@ from asn1crypto import algos, cms, core, x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.x509 import load_der_x509_certificate
 
-from builders.core.digest import Digest
+from builders.core.digest import CHUNK, Digest
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.der import DerError, check_der
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
+    FoundPins,
     SignatureFault,
     SignatureFormat,
     Signer,
@@ -46,7 +50,9 @@ MAGIC = b"~Module signature appended~\n"
 _TRAILER = struct.Struct(">BBBBB3xI")
 _PKCS7 = 2
 _MAX_SIGNATURE = 8 << 10
+_MAX_END = _MAX_SIGNATURE + _TRAILER.size + 2 * len(MAGIC)
 _MAX_MODULE = 128 << 20
+"""Of a compressed one, which is unpacked in memory."""
 _DIGESTS = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 _BROKEN = (DerError, UnsupportedAlgorithm, ValueError, TypeError, KeyError, AttributeError)
 """What the libraries raise of bytes that are no signature."""
@@ -54,15 +60,17 @@ _BROKEN = (DerError, UnsupportedAlgorithm, ValueError, TypeError, KeyError, Attr
 
 def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
     """Return how the rebuilt module gets the signature of the shipped one."""
-    signed, own = _content(shipped), _content(rebuilt)
-    if own.endswith(MAGIC):
+    signed, own = _module(shipped), _module(rebuilt)
+    size = own.seek(0, 2)
+    if _tail(own, len(MAGIC)) == MAGIC:
         what = "the rebuilt module has a signature of its own"
         raise BadSignatureError(SignatureFault.REBUILT_IS_SIGNED, what)
     begin, signature = _signature(signed)
-    if not own.startswith(b"\x7fELF"):
+    own.seek(0)
+    if own.read(4) != b"\x7fELF":
         raise _unreadable("the rebuilt file is no module")
-    if begin != len(own):
-        what = f"the shipped module has {begin} bytes before its signature, the rebuilt {len(own)}"
+    if begin != size:
+        what = f"the shipped module has {begin} bytes before its signature, the rebuilt {size}"
         raise BadSignatureError(SignatureFault.LAYOUT, what)
     pieces: tuple[Piece, ...] = (
         Own(offset=0, length=begin),
@@ -71,48 +79,50 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
     )
     name = compressed_as(shipped)
     if name is None:
-        if compressed_as(rebuilt):
+        if own is not rebuilt:
             what = "the rebuilt module is compressed, and the shipped one is not"
             raise BadSignatureError(SignatureFault.LAYOUT, what)
         return SplicePlan(pieces=pieces)
-    packing = packing_of(shipped, name, io.BytesIO(signed))
+    packing = packing_of(shipped, name, signed)
     whole = Own(offset=0, length=shipped.seek(0, 2))
     return SplicePlan(pieces=(whole,), inside=PackedPlan(pieces=pieces, packing=packing))
 
 
 def unpack(file: BinaryIO, out: BinaryIO) -> None:
     """Write the module that a file holds."""
-    out.write(_content(file))
+    module = _module(file)
+    module.seek(0)
+    shutil.copyfileobj(module, out)
 
 
 def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     """Verify the signature of a module by one of the pinned certificates."""
-    module = _content(file)
+    module = _module(file)
     begin, der = _signature(module)
     try:
-        signer = _verified(memoryview(module)[:begin], der, pinned)
+        signer = _verified(module, begin, der, pinned)
     except _BROKEN as error:
         raise _unreadable(f"a PKCS #7 that cannot be read: {error!a:.200}") from error
     check_signers((signer,), pinned)
     return VerifiedSignatures(signers=(signer,), uncovered=())
 
 
-def _content(file: BinaryIO) -> bytes:
+def _module(file: BinaryIO) -> BinaryIO:
     """Return the module in a file, which may be compressed."""
     name = compressed_as(file)
     if name is None:
-        file.seek(0)
-        found = file.read(_MAX_MODULE + 1)
-    else:
-        made = bytearray()
-        for piece in unpacked(file, name):
-            made += piece
-            if len(made) > _MAX_MODULE:
-                break
-        found = bytes(made)
-    if len(found) > _MAX_MODULE:
-        raise _unreadable(f"a module of more than {_MAX_MODULE} bytes")
-    return found
+        return file
+    made = io.BytesIO()
+    for piece in unpacked(file, name):
+        made.write(piece)
+        if made.tell() > _MAX_MODULE:
+            raise _unreadable(f"a compressed module of more than {_MAX_MODULE} bytes")
+    return made
+
+
+def _tail(file: BinaryIO, size: int) -> bytes:
+    file.seek(max(0, file.seek(0, 2) - size))
+    return file.read()
 
 
 def _end(length: int) -> bytes:
@@ -120,27 +130,29 @@ def _end(length: int) -> bytes:
     return _TRAILER.pack(0, 0, _PKCS7, 0, 0, length) + MAGIC
 
 
-def _signature(module: bytes) -> tuple[int, bytes]:
+def _signature(module: BinaryIO) -> tuple[int, bytes]:
     """Return the offset of the PKCS #7 at the end of a module, and the PKCS #7."""
-    if not module.endswith(MAGIC):
-        if MAGIC in module[-_MAX_SIGNATURE:]:
+    size, tail = module.seek(0, 2), _tail(module, _MAX_END)
+    if not tail.endswith(MAGIC):
+        if MAGIC in tail:
             raise BadSignatureError(SignatureFault.TRAILING, "bytes after the signature")
         raise BadSignatureError(SignatureFault.MISSING, "the shipped module is not signed")
-    end = len(module) - len(MAGIC) - _TRAILER.size
+    end = len(tail) - len(MAGIC) - _TRAILER.size
     if end < 0:
         raise _unreadable("a module that is shorter than the trailer of its signature")
-    *_, kind, _, _, length = _TRAILER.unpack_from(module, end)
+    *_, kind, _, _, length = _TRAILER.unpack_from(tail, end)
     if kind != _PKCS7 or not 1 <= length <= min(end, _MAX_SIGNATURE):
         raise _unreadable(f"a signature of {length} bytes, kind {kind}")
-    if module[end:] != _end(length):
+    if tail[end:] != _end(length):
         raise BadSignatureError(SignatureFault.SLACK, "a trailer with fields that hold data")
     begin = end - length
-    if module.endswith(MAGIC, 0, begin):
+    if tail.endswith(MAGIC, 0, begin):
         raise BadSignatureError(SignatureFault.DUPLICATE, "a module that is signed twice")
-    return begin, module[begin:end]
+    return size - len(tail) + begin, tail[begin:end]
 
 
-def _verified(payload: memoryview, der: bytes, pinned: PinnedSignature) -> Signer:
+def _verified(module: BinaryIO, size: int, der: bytes, pinned: PinnedSignature) -> Signer:
+    """Verify a PKCS #7 over the first `size` bytes of a module."""
     try:
         check_der(der)
     except DerError as error:
@@ -164,11 +176,21 @@ def _verified(payload: memoryview, der: bytes, pinned: PinnedSignature) -> Signe
     for certificate in pinned.pem_keys():
         forms = list(_forms(x509.Certificate.load(certificate), algorithm, signature))
         if der in forms:
-            return _signed(payload, certificate, algorithm, signature)
+            digest = _digest(module, size, algorithm)
+            return _signed(digest, certificate, algorithm, signature)
         if any(named in form for form in forms):
             what = "a PKCS #7 that is other than a signature by this signer is encoded"
             raise BadSignatureError(SignatureFault.SLACK, what)
     raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, f"signed by {named.hex():.200}")
+
+
+def _digest(file: BinaryIO, size: int, algorithm: str) -> bytes:
+    digest = hashlib.new(algorithm)
+    file.seek(0)
+    while size and (piece := file.read(min(CHUNK, size))):
+        digest.update(piece)
+        size -= len(piece)
+    return digest.digest()
 
 
 def _forms(certificate: x509.Certificate, algorithm: str, signature: bytes) -> Iterable[bytes]:
@@ -208,14 +230,14 @@ def _forms(certificate: x509.Certificate, algorithm: str, signature: bytes) -> I
         yield bytes(made.dump())
 
 
-def _signed(payload: memoryview, der: bytes, algorithm: str, signature: bytes) -> Signer:
+def _signed(digest: bytes, der: bytes, algorithm: str, signature: bytes) -> Signer:
     certificate = load_der_x509_certificate(der)
-    key, hashed = certificate.public_key(), _DIGESTS[algorithm]
+    key, hashed = certificate.public_key(), Prehashed(_DIGESTS[algorithm])
     try:
         if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, bytes(payload), padding.PKCS1v15(), hashed)
+            key.verify(signature, digest, padding.PKCS1v15(), hashed)
         elif isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, payload, ec.ECDSA(hashed))
+            key.verify(signature, digest, ec.ECDSA(hashed))
         else:
             raise _unreadable("a signature by a key that is neither RSA nor elliptic")
     except InvalidSignature as error:
@@ -227,6 +249,27 @@ def _signed(payload: memoryview, der: bytes, algorithm: str, signature: bytes) -
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
     )
+
+
+def pins(file: BinaryIO) -> FoundPins:
+    """Raise `BadSignatureError`, always: it names the signer, whose certificate is not there."""
+    try:
+        _, der = _signature(_module(file))
+    except BadSignatureError as error:
+        raise _unreadable(error.refused.detail) from error
+    try:
+        (info,) = cms.ContentInfo.load(der, strict=True)["content"]["signer_infos"]
+        named = info["sid"].chosen
+        if info["sid"].name == "issuer_and_serial_number":
+            who = (
+                f"{named['issuer'].human_friendly!a:.200}, number {named['serial_number'].native:x}"
+            )
+        else:
+            who = f"the certificate with the key identifier {named.native.hex()}"
+    except _BROKEN as error:
+        raise _unreadable(f"a PKCS #7 that cannot be read: {error!a:.200}") from error
+    what = f"signed by {who}; a recipe needs the certificate, which a module does not bring"
+    raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, what)
 
 
 def _unreadable(detail: str) -> BadSignatureError:
@@ -243,4 +286,5 @@ KERNEL_MODULE = SignatureFormat(
         inside=SpliceLimits(replaced=0, derived=_TRAILER.size + len(MAGIC), taken=_MAX_SIGNATURE),
     ),
     unpack=unpack,
+    pins=pins,
 )

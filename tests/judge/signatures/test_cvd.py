@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature, SignedFormat
-from pipelines.judge.signatures.signature_format import Graft
+from pipelines.judge.signatures.cvd import pins
+from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
 from tests.judge.signatures.database_tricks import INFO, OWN, PINS, TRICKS
 from tests.judge.signatures.databases import EVE, MEMBERS, OURS, SIGNED, STRONG, WEAK
 from tests.judge.signatures.planted import check, grafted
@@ -70,3 +73,10 @@ def test_a_recipe_without_the_key_of_a_signer_is_refused() -> None:
     for keys in ((), (WEAK.pem,), (WEAK.pem, STRONG.pem, EVE.pem), (WEAK.pem, "STRONG")):
         with pytest.raises(ValueError, match=r"expected keys|public key"):
             PinnedSignature(format=SignedFormat.CVD, signers=(WEAK.pin, STRONG.pin), keys=keys)
+
+
+def test_keys_that_a_database_does_not_bring_are_asked_for() -> None:
+    for shipped, fault in ((SIGNED.whole(), "unexpected-signer"), (OWN, "signature-missing")):
+        with pytest.raises(BadSignatureError) as raised:
+            pins(io.BytesIO(shipped))
+        assert raised.value.refused.fault == fault

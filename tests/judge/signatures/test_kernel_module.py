@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,9 +11,10 @@ from hypothesis import strategies as st
 from builders.core.digest import Digest
 from builders.packing import DeflateEncoder, GzipPacking, XzPacking
 from builders.recipe.signature import PinnedSignature
-from pipelines.judge.signatures.signature_format import Graft
+from pipelines.judge.signatures.kernel_module import pins
+from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
 from tests.judge.signatures.module_tricks import ADA, BOB, BY_ADA, OURS, TRICKS
-from tests.judge.signatures.modules import named, packed, pinned, signed
+from tests.judge.signatures.modules import appended, named, packed, pinned, signed
 from tests.judge.signatures.planted import check, grafted
 
 PLAIN = signed(OURS, ADA)
@@ -73,3 +76,21 @@ def test_every_altered_byte_is_refused() -> None:
         made = bytearray(PLAIN)
         made[at] ^= 0x41
         assert not isinstance(grafted(bytes(made), BY_ADA, OURS), Graft), at
+
+
+@pytest.mark.parametrize(
+    ("shipped", "fault", "named"),
+    [
+        (packed(PLAIN), "unexpected-signer", "the key identifier "),
+        (signed(OURS, ADA, issuer=True), "unexpected-signer", "Common Name: ada', number 7"),
+        (OURS, "signature-unreadable", "not signed"),
+        (appended(OURS, b"0\0"), "signature-unreadable", "cannot be read"),
+    ],
+)
+def test_a_signer_is_named_to_whoever_looks_for_a_certificate(
+    shipped: bytes, fault: str, named: str
+) -> None:
+    with pytest.raises(BadSignatureError) as raised:
+        pins(io.BytesIO(shipped))
+    assert raised.value.refused.fault == fault
+    assert named in raised.value.refused.detail
