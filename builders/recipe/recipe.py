@@ -29,7 +29,7 @@ from builders.locators.locator import Locator, LocatorField, VaultLocator
 from builders.methods import BuildField
 from builders.packing import Packing
 from builders.recipe.normalizers import DeclaredNormalizer, Normalizers
-from builders.recipe.signature import PinnedSignature
+from builders.recipe.signature import PinnedSignature, SignedFormat
 
 ProductName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
 ProductVersion = Annotated[
@@ -146,9 +146,10 @@ class Artefact(FrozenModel):
     ] = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if self.signature and self.normalizers:
-            raise ValueError("expected `signature` or `normalizers`; both cannot be used together")
+    def _masked_beside_its_signature(self) -> Self:
+        """Refuse what would be masked in bytes that come from the shipped file with a signature."""
+        if self.normalizers and self.signature and self.signature.format is not SignedFormat.PE:
+            raise ValueError("expected `normalizers` without `signature`, or with one of format pe")
         return self
 
     @property

@@ -66,8 +66,9 @@ def _signature_fits(found: Comparison) -> bool:
     signature = found.signature
     if signature is None:
         return found.verdict is not Verdict.IDENTICAL_SIGNED
-    wanted = Verdict.DIFFERENT if signature.fault else Verdict.IDENTICAL_SIGNED
-    return found.verdict is wanted
+    if signature.fault:
+        return found.verdict is Verdict.DIFFERENT
+    return found.verdict in {Verdict.IDENTICAL_SIGNED, Verdict.EQUIVALENT}
 
 
 def _grounds(found: Comparison) -> list[Ground]:

@@ -152,7 +152,7 @@ def _ledger(
 
 
 def _signature(verdict: Verdict, found: Graft | Refused | Unread | None) -> Graft | Refused | None:
-    decides = verdict in {Verdict.IDENTICAL_SIGNED, Verdict.DIFFERENT}
+    decides = verdict in {Verdict.IDENTICAL_SIGNED, Verdict.EQUIVALENT, Verdict.DIFFERENT}
     return found if decides and not isinstance(found, Unread) else None
 
 

@@ -298,8 +298,11 @@ class Finding(FrozenModel):
         masked = {MaskLedger: Verdict.EQUIVALENT, NotMasked: Verdict.DIFFERENT}
         if self.ledger and self.verdict is not masked[type(self.ledger)]:
             raise ValueError(f"{self.verdict} is contradicted by the ledger of {self.name!r}")
-        kept = {Graft: Verdict.IDENTICAL_SIGNED, Refused: Verdict.DIFFERENT}
-        if self.signature and self.verdict is not kept[type(self.signature)]:
+        kept = {
+            Graft: {Verdict.IDENTICAL_SIGNED, Verdict.EQUIVALENT},
+            Refused: {Verdict.DIFFERENT},
+        }
+        if self.signature and self.verdict not in kept[type(self.signature)]:
             raise ValueError(f"{self.verdict} is contradicted by the signature of {self.name!r}")
         return self
 

@@ -34,7 +34,6 @@ from pipelines.judge.copied import (
 )
 from pipelines.judge.finding import FileFact, Finding
 from pipelines.judge.grafting import with_grafts
-from pipelines.judge.masking import with_masks
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.orders import Evidence
 
@@ -178,16 +177,19 @@ class OpenedEvidence:
             rebuilt=self.source.output_file,
             scanned=scanned,
         )
-        return compare(
-            with_masks(
+        if self.recipe.normalizers:
+            from pipelines.judge.masking import with_masks  # noqa: PLC0415  # few recipes need it
+
+            facts = with_masks(
                 facts,
                 self.recipe.normalizers,
+                self.recipe.signatures,
                 self.source.jail,
                 shipped=self.source.shipped_file,
                 rebuilt=self.source.output_file,
                 scanned=scanned,
             )
-        )
+        return compare(facts)
 
     def input_files(self, item: Input) -> tuple[InputFile, ...]:
         """Return the files of an input, which are listed once; see `ByteSource.input_files`."""

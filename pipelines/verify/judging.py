@@ -22,7 +22,6 @@ from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import CheckedInput, Contents, contents, input_fault
 from pipelines.judge.finding import FileFact, Finding, VaultFile
 from pipelines.judge.grafting import with_grafts
-from pipelines.judge.masking import with_masks
 from pipelines.storage.names import Visibility
 from pipelines.verify.fetched import fetch_time, note_fetch
 from pipelines.verify.session import Job, Session
@@ -141,10 +140,13 @@ def judge(
             scanned=scanned,
         )
     if declared := job.recipe.normalizers:
+        from pipelines.judge.masking import with_masks  # noqa: PLC0415  # few recipes need it
+
         session.progress.step(job.release, "looking at fields that may be masked")
         facts = with_masks(
             facts,
             declared,
+            pinned,
             session.jail,
             shipped=shipped_file,
             rebuilt=rebuilt_file,

@@ -221,7 +221,19 @@ def test_one_keyed_claim_is_enough_for_a_closed_source(bundle: Maker) -> None:
     assert message_of(altered.check(), "sealed").startswith("the source is closed")
 
 
-def test_a_file_that_is_equal_after_normalizers_may_be_called_so(bundle: Maker) -> None:
+SIGNATURE: Any = {
+    "format": "pe",
+    "signers": [{"certificate": {"sha256": "6" * 64}}],
+    "grafted": {"digest": {"sha256": "7" * 64}, "size": 9},
+    "taken": 8,
+    "carried": [],
+}
+
+
+@pytest.mark.parametrize("signature", [{}, {"signature": SIGNATURE}])
+def test_a_file_that_is_equal_after_normalizers_may_be_called_so(
+    bundle: Maker, signature: dict[str, Any]
+) -> None:
     altered = bundle("different")
     without("explanation-1")(altered, altered.key)
     equivalent: Any = {"verdict": "EQUIVALENT"}
@@ -230,7 +242,7 @@ def test_a_file_that_is_equal_after_normalizers_may_be_called_so(bundle: Maker) 
     altered.statement(
         "comparison-1",
         lambda d: d["predicate"].update(
-            **equivalent, ground="normalized", normalizers=named, maskLedger=ledger
+            **equivalent, **signature, ground="normalized", normalizers=named, maskLedger=ledger
         ),
     )
     result = altered.check()

@@ -382,6 +382,7 @@ class Scene:
             with_masks(
                 facts,
                 loaded.recipe.normalizers,
+                {},
                 OpenJail(),
                 shipped=lambda _, digest: Vault(self.store).open(digest),
                 rebuilt=lambda name, _: io.BytesIO(self.outputs[name]),

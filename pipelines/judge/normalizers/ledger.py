@@ -48,6 +48,8 @@ class MaskFault(StrEnum):
     NO_SUCH_FIELD = "no-such-field"
     """What was said to be a field is not what such a field looks like."""
     UNREADABLE = "fields-unreadable"
+    SIGNATURE = "signature"
+    """A signature is pinned, and does not count."""
     UNLIKE = "bytes-differ"
     """Bytes differ that no field covers."""
 

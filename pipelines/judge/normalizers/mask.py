@@ -16,7 +16,7 @@ from typing import BinaryIO
 from builders.core.digest import CHUNK, Digest, chunks
 from builders.jail.errors import JailFailedError
 from builders.jail.file_reader import Jail
-from builders.recipe.normalizers import MAX_MASKED, DeclaredNormalizer, NormalizerName
+from builders.recipe.normalizers import MAX_MASKED, DeclaredNormalizer
 from pipelines.judge.normalizers.field_rules import VERSIONS, is_such_a_field
 from pipelines.judge.normalizers.find_fields import FIELDS, AskedFields, FileField
 from pipelines.judge.normalizers.ledger import (
@@ -27,6 +27,7 @@ from pipelines.judge.normalizers.ledger import (
     NotMasked,
     replay,
 )
+from pipelines.judge.signatures.signature_format import Uncovered
 
 MAX_BYTES = 4 << 10
 SHARE = 1000
@@ -41,14 +42,20 @@ class _NotMaskedError(Exception):
 
 
 def mask(
-    jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, declared: Sequence[DeclaredNormalizer]
+    jail: Jail,
+    shipped: BinaryIO,
+    rebuilt: BinaryIO,
+    declared: Sequence[DeclaredNormalizer],
+    *,
+    unsigned: Sequence[Uncovered] | None = None,
 ) -> MaskLedger | NotMasked:
     """Return the ledger by which `rebuilt` becomes `shipped`, which is another file.
 
+    `unsigned` are the bytes that a verified signature does not cover; None where there is none.
     Raises `JailUnavailableError`; a jail that fails on one of the files is a `NotMasked`.
     """
     try:
-        return _mask(jail, shipped, rebuilt, declared)
+        return _mask(jail, shipped, rebuilt, declared, unsigned)
     except _NotMaskedError as error:
         return error.refused
     except JailFailedError as error:
@@ -56,7 +63,11 @@ def mask(
 
 
 def _mask(
-    jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, declared: Sequence[DeclaredNormalizer]
+    jail: Jail,
+    shipped: BinaryIO,
+    rebuilt: BinaryIO,
+    declared: Sequence[DeclaredNormalizer],
+    unsigned: Sequence[Uncovered] | None,
 ) -> MaskLedger | NotMasked:
     asked = AskedFields(
         normalizers=tuple(sorted(one.name for one in declared)), at=_differences(shipped, rebuilt)
@@ -73,7 +84,10 @@ def _mask(
     _check(ours, asked, shipped, rebuilt)
     _check_amount(ours, declared, shipped.seek(0, 2))
     reasons = {one.name: one.reason for one in declared}
-    lines = tuple(_line(field, shipped, rebuilt, reasons) for field in ours)
+    lines = tuple(
+        _line(field, shipped, rebuilt, reasons[field.normalizer], signed=_signed(field, unsigned))
+        for field in ours
+    )
     sha256, size = replay(lines, rebuilt)
     if sha256 != _sha256(shipped):
         what = "the rebuilt file with the masked bytes of the shipped one is not the shipped file"
@@ -145,8 +159,15 @@ def _check_amount(
             raise _NotMaskedError(MaskFault.TOO_MUCH, detail)
 
 
+def _signed(field: FileField, unsigned: Sequence[Uncovered] | None) -> bool:
+    end = field.offset + field.length
+    return unsigned is not None and not any(
+        part.offset < end and field.offset < part.offset + part.length for part in unsigned
+    )
+
+
 def _line(
-    field: FileField, shipped: BinaryIO, rebuilt: BinaryIO, reasons: dict[NormalizerName, str]
+    field: FileField, shipped: BinaryIO, rebuilt: BinaryIO, reason: str, *, signed: bool
 ) -> LedgerLine:
     theirs, ours = (_read(file, field) for file in (shipped, rebuilt))
     return LedgerLine(
@@ -155,8 +176,8 @@ def _line(
         shipped=Digest.of(theirs),
         rebuilt=Digest.of(ours),
         data=theirs.hex(),
-        reason=reasons[field.normalizer],
-        signed=False,
+        reason=reason,
+        signed=signed,
     )
 
 

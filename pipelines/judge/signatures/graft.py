@@ -68,6 +68,10 @@ FORMATS: dict[SignedFormat, SignatureFormat] = {
 T = TypeVar("T")
 _LIMITS = JailLimits(seconds=120, answer=16 << 20)
 
+Alike = Callable[[BinaryIO, Sequence[Uncovered]], bool]
+"""Says whether a file with a signature may stand for the shipped one, of which the signature does
+not cover some bytes."""
+
 
 def _plan(files: Sequence[BinaryIO], pinned: PinnedSignature, _: Scratch) -> SplicePlan | Refused:
     shipped, rebuilt = files
@@ -146,14 +150,21 @@ PACK = Reader(
 
 
 def graft(
-    jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, pinned: PinnedSignature, out: BinaryIO
+    jail: Jail,
+    shipped: BinaryIO,
+    rebuilt: BinaryIO,
+    pinned: PinnedSignature,
+    out: BinaryIO,
+    *,
+    alike: Alike | None = None,
 ) -> Graft | Refused:
     """Put the signature of `shipped` onto `rebuilt`, in `out`, an empty file.
 
-    Raises `JailUnavailableError`; a jail that fails on these files is a `Refused`.
+    `alike` may take a file that is not the shipped one, whose signatures have verified over the
+    shipped one. Raises `JailUnavailableError`; a jail that fails on these files is a `Refused`.
     """
     try:
-        return _graft(jail, shipped, rebuilt, pinned, out)
+        return _graft(jail, shipped, rebuilt, pinned, out, alike)
     except BadSignatureError as error:
         return error.refused
     except (JailFailedError, PackingError) as error:
@@ -163,7 +174,12 @@ def graft(
 
 
 def _graft(
-    jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, pinned: PinnedSignature, out: BinaryIO
+    jail: Jail,
+    shipped: BinaryIO,
+    rebuilt: BinaryIO,
+    pinned: PinnedSignature,
+    out: BinaryIO,
+    alike: Alike | None,
 ) -> Graft:
     with (
         tempfile.TemporaryFile() as content,
@@ -181,12 +197,15 @@ def _graft(
                 raise _unlike()
             rebuilt = packed
         made = splice(plan, rebuilt, shipped, out, FORMATS[pinned.format].limits)
-        if made.sha256 != hashing():
+        same = made.sha256 == hashing()
+        if not same and alike is None:
             raise _unlike()
         verified = _read(verifying())
         if {signer.certificate for signer in verified.signers} != set(pinned.signers):
             detail = "the signatures are not by exactly the pinned signers"
             raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, detail)
+        if not same and alike is not None and not alike(out, verified.uncovered):
+            raise _unlike()
         return Graft(
             format=pinned.format,
             sha256=made.sha256,

@@ -156,7 +156,7 @@ class Graft(FrozenModel):
 
     format: SignedFormat
     sha256: Digest
-    """Of our bytes with the signature, which is that of the shipped file."""
+    """Of our bytes with the signature: that of the shipped file, unless more is masked."""
     size: Annotated[int, Field(ge=0)]
     signers: tuple[Signer, ...]
     taken: Annotated[int, Field(ge=0)]
