@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
 from pathlib import Path
 
@@ -67,3 +68,12 @@ def test_declared_text_is_bounded_as_a_whole(tmp_path: Path) -> None:
     load_recipe(write_recipe(tmp_path / "x", steps))
     with pytest.raises(RecipeError, match=f"expected at most {MAX_TEXT}"):
         load_recipe(write_recipe(tmp_path / "y", [*steps, steps[0]]))
+
+
+def test_a_normalizer_is_said_to_be_no_match(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path / "x", [["true"]])
+    recipe = json.loads(path.read_text())
+    recipe["artefacts"][0]["normalizers"] = [{"name": "ar-times", "reason": "its clock"}]
+    path.write_text(json.dumps(recipe))
+    (note,) = [note for note in recipe_warnings(load_recipe(path)) if "masked" in note]
+    assert note.startswith("out.bin is masked by ar-times: at best it is EQUIVALENT, which no")

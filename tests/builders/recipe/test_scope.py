@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.errors import RecipeError
 from builders.recipe.recipe import Artefact, Input, Recipe, load_recipe
 from builders.recipe.scope import PATTERNS, Scope, scope_lines, scope_of
 from tests.lab import write_recipe
@@ -59,6 +60,46 @@ def test_an_opaque_input_and_its_reason_are_in_the_scope(tmp_path: Path) -> None
     assert len(digests) == 3
 
 
+def test_normalizers_their_limits_and_their_reasons_are_in_the_scope(tmp_path: Path) -> None:
+    def masked(**normalizer: Any) -> Recipe:
+        (artefact,) = artefacts("out.bin")
+        return recipe(tmp_path, artefacts=[{**artefact, "normalizers": [normalizer]}])
+
+    recipes = [
+        masked(name="ar-times", reason="its clock"),
+        masked(name="ar-times", reason="another clock"),
+        masked(name="tar-times", reason="its clock"),
+        masked(name="ar-times", reason="its clock", bytes=12),
+        recipe(tmp_path, artefacts=artefacts("out.bin")),
+    ]
+    assert len({scope_of(one).digest for one in recipes}) == len(recipes)
+    assert scope_lines(recipes[0])[0] == "judged, masked by ar-times (its clock): out.bin"
+    told = scope_lines(recipes[3])[0]
+    assert told == "judged, masked by ar-times up to 12 bytes (its clock): out.bin"
+    assert recipes[3].altered == {"out.bin"}
+    assert not recipes[4].altered
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [],
+        [{"name": "ar-times", "reason": " "}],
+        [{"name": "ar-times", "reason": ""}],
+        [{"name": "ar-times", "reason": "two\nlines"}],
+        [{"name": "ar-times"}],
+        [{"name": "modes", "reason": "they differ"}],
+        [{"name": "ar-times", "reason": "r", "bytes": 0}],
+        [{"name": "ar-times", "reason": "r", "bytes": 16385}],
+        [{"name": "ar-times", "reason": "r"}, {"name": "ar-times", "reason": "s"}],
+    ],
+)
+def test_normalizers_that_say_too_little_are_refused(tmp_path: Path, bad: Any) -> None:
+    (artefact,) = artefacts("out.bin")
+    with pytest.raises(RecipeError, match="normalizers"):
+        recipe(tmp_path, artefacts=[{**artefact, "normalizers": bad}])
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -99,7 +140,8 @@ def test_a_new_field_of_a_recipe_is_put_where_it_belongs() -> None:
     A new field of an artefact is part of the scope without being named.
     """
     assert set(Recipe.model_fields) == {*CLAIMED, *PATTERNS, "artefacts", *NEITHER}
-    assert set(Artefact.model_fields) == {"name", "shipped", "output", "signature", "packing"}
+    of_artefacts = {"name", "shipped", "output", "signature", "normalizers", "packing"}
+    assert set(Artefact.model_fields) == of_artefacts
     assert set(Input.model_fields) == {"role", "sha256", "opaque", "locator"}  # the last: neither
 
 
