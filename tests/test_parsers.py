@@ -73,6 +73,7 @@ IN_JAIL = {
     "pipelines.judge.signatures.kernel_module",
     "pipelines.judge.signatures.manifest",
     "pipelines.judge.signatures.msi",
+    "pipelines.judge.signatures.nuget",
     "pipelines.judge.signatures.openpgp",
     "pipelines.judge.signatures.openpgp_keys",
     "pipelines.judge.signatures.openpgp_packets",

@@ -29,6 +29,7 @@ class SignedFormat(StrEnum):
     JAR = "jar"
     KERNEL_MODULE = "kernel-module"
     MSI = "msi"
+    NUGET = "nuget"
     PE = "pe"
     RAUC = "rauc"
     RPM = "rpm"

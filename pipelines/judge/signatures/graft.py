@@ -30,6 +30,7 @@ from pipelines.judge.signatures.cvd import CVD
 from pipelines.judge.signatures.jar import JAR
 from pipelines.judge.signatures.kernel_module import KERNEL_MODULE
 from pipelines.judge.signatures.msi import MSI
+from pipelines.judge.signatures.nuget import NUGET
 from pipelines.judge.signatures.pe import PE
 from pipelines.judge.signatures.rauc import RAUC
 from pipelines.judge.signatures.rpm import RPM
@@ -61,6 +62,7 @@ FORMATS: dict[SignedFormat, SignatureFormat] = {
     SignedFormat.JAR: JAR,
     SignedFormat.KERNEL_MODULE: KERNEL_MODULE,
     SignedFormat.MSI: MSI,
+    SignedFormat.NUGET: NUGET,
     SignedFormat.PE: PE,
     SignedFormat.RAUC: RAUC,
     SignedFormat.RPM: RPM,

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from builders.recipe.signature import PinnedSignature, SignedFormat
-from tests.judge.signatures import cab_tricks, module_tricks, modules, rauc_tricks, rpm_tricks
+from tests.judge.signatures import (
+    cab_tricks,
+    module_tricks,
+    modules,
+    nuget_tricks,
+    rauc_tricks,
+    rpm_tricks,
+)
 from tests.judge.signatures.apk_tricks import BY_ANN, FULL
 from tests.judge.signatures.page_hash_tricks import listed, pages, with_pages
 from tests.judge.signatures.pe_tricks import ADA, BOB, BY_ADA, pinned
@@ -34,6 +41,11 @@ def _cab(size: int) -> Pair:
 def _kernel_module(size: int) -> Pair:
     ours = modules.module() + _content(size)
     return modules.signed(ours, module_tricks.ADA), ours, module_tricks.BY_ADA
+
+
+def _nuget(size: int) -> Pair:
+    ours = nuget_tricks.package(**{"lib/a.dll": _content(size)})
+    return nuget_tricks.signed(ours), ours, nuget_tricks.BY_ADA
 
 
 def _pe(size: int) -> Pair:
@@ -72,6 +84,7 @@ LARGE: dict[str, Callable[[int], Pair]] = {
     SignedFormat.APK: _apk,
     SignedFormat.CAB: _cab,
     SignedFormat.KERNEL_MODULE: _kernel_module,
+    SignedFormat.NUGET: _nuget,
     SignedFormat.PE: _pe,
     "pe, page hashes": _pe_with_pages,
     SignedFormat.RAUC: _rauc,
