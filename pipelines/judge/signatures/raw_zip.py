@@ -171,7 +171,7 @@ def _records(data: bytes, begin: int, count: int, whose: str) -> list[_Record]:
         crc, packed, size, name, extra, comment, disk = struct.unpack_from("<IIIHHHH", head, 16)
         (local,) = struct.unpack_from("<I", head, 42)
         after = at + CENTRAL_SIZE + name + extra + comment
-        named = data[at + CENTRAL_SIZE :][:name]
+        named = data[at + CENTRAL_SIZE : at + CENTRAL_SIZE + name]
         if after > len(data) or disk:
             raise _unreadable(f"a record of the {whose} file that ends after the directory")
         if 0xFFFFFFFF in (packed, size, local):

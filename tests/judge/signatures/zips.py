@@ -95,12 +95,18 @@ def laid_out(
     items: Iterable[Item], *, between: bytes = b"", after: bytes = b"", order: int = 1
 ) -> Layout:
     """Return the parts of an archive, with bytes before the second entry and after the last."""
-    items, entries, records = list(items), b"", []
+    locals_: list[bytes] = []
+    records: list[bytes] = []
+    at = 0
     for number, item in enumerate(items):
-        entries += between if number == 1 else b""
-        records.append(item.record(len(entries)))
-        entries += item.local()
-    return Layout(entries=entries + after, directory=b"".join(records[::order]), count=len(items))
+        locals_ += [between if number == 1 else b"", item.local()]
+        records.append(item.record(at + len(locals_[-2])))
+        at += len(locals_[-2]) + len(locals_[-1])
+    return Layout(
+        entries=b"".join(locals_) + after,
+        directory=b"".join(records[::order]),
+        count=len(records),
+    )
 
 
 def archive(items: Iterable[Item], **fields: bytes) -> bytes:
