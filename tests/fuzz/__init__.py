@@ -25,7 +25,7 @@ from infra.bench.attacks import ATTACKS
 from tests.explain.executables.pairs import pairs
 from tests.judge.encodings import HIDDEN
 from tests.judge.normalizers.made_files import PAIRS
-from tests.judge.signatures import modules
+from tests.judge.signatures import apk_tricks, jar_tricks, modules
 from tests.judge.signatures.signing import Signing, Vendor, program, signed
 
 SECONDS = 20.0
@@ -125,6 +125,12 @@ def signed_databases() -> list[bytes]:
     return [SIGNED.whole(), OURS.whole(), SIGNED.around(SIGNED.tar(SIGNED.info)[:900])]
 
 
+def signed_packages() -> list[bytes]:
+    """Return packages and an archive as their vendor signed them, and as somebody rebuilt them."""
+    jar = jar_tricks.GOOD_JAR.made(jar_tricks.without_manifest(jar_tricks.JAR_ITEMS))
+    return [apk_tricks.FULL.made(apk_tricks.ITEMS), apk_tricks.ROTATED.made(apk_tricks.ITEMS), jar]
+
+
 def damaged(content: bytes, other: bytes, chance: random.Random) -> bytes:
     """Return `content` with some bytes changed, cut out, said twice or taken from `other`."""
     found = bytearray(content)
@@ -147,6 +153,17 @@ def damaged(content: bytes, other: bytes, chance: random.Random) -> bytes:
 
 
 TARGETS = {
+    "apk": Target(
+        reader="pipelines.judge.signatures.graft:VERIFY",
+        parameters=apk_tricks.BY_ANN.model_dump(),
+        seeds=signed_packages,
+    ),
+    "apk-splice": Target(
+        reader="pipelines.judge.signatures.graft:PLAN",
+        parameters=apk_tricks.BY_ANN.model_dump(),
+        beside=lambda: apk_tricks.OURS,
+        seeds=signed_packages,
+    ),
     "archive": Target(
         reader="pipelines.judge.copied:CONTENTS", parameters={"digest": Digest.of(b"")}
     ),
@@ -194,6 +211,11 @@ TARGETS = {
         seeds=normalized_files,
     ),
     "files": Target(reader="pipelines.judge.copied:FILES"),
+    "jar": Target(
+        reader="pipelines.judge.signatures.graft:VERIFY",
+        parameters=jar_tricks.JAR_BY_ANN.model_dump(),
+        seeds=signed_packages,
+    ),
     "look": Target(
         reader="pipelines.explain.quickdiff:LOOK", parameters={"seconds": 1.0}, beside=made_wheel
     ),
