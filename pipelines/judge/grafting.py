@@ -56,10 +56,15 @@ def with_grafts(
             except JailUnavailableError as error:
                 found[name] = Unread(reason=str(error))
     signed = {
-        name: outputs[name]
+        name: one
         for name, one in found.items()
         if isinstance(one, Graft)
         and isinstance(served := facts.served[name], FileFact)
         and one.sha256 == served.sha256
     }
-    return replace(facts, grafts=found, input_fault=input_fault(scanned, signed))
+    sought = [
+        {name: outputs[name] for name in signed},
+        *({name: one} for name, graft in signed.items() for one in graft.contents),
+    ]
+    faults = [fault for names in sought if (fault := input_fault(scanned, names))]
+    return replace(facts, grafts=found, input_fault=faults[0] if faults else None)

@@ -192,8 +192,9 @@ def _graft(
         hashing = started(lambda: _digest(shipped))
         plan = _read(jail.run(PLAN, [shipped, rebuilt], pinned))
         inside: tuple[Taken, ...] = ()
+        contents: tuple[Digest, ...] = ()
         if plan.inside is not None:
-            inside = _packed(jail, shipped, rebuilt, plan.inside, pinned, content, packed)
+            inside, contents = _packed(jail, shipped, rebuilt, plan.inside, pinned, content, packed)
             own = [p.offset + p.length for p in plan.pieces if isinstance(p, Own)]
             if packed.seek(0, 2) != max(own, default=0):
                 raise _unlike()
@@ -218,6 +219,7 @@ def _graft(
                 *_carried(verified.uncovered, made.taken, out),
                 *_carried(verified.uncovered, inside, content, inside=True),
             ),
+            contents=contents,
             packing=str(plan.inside.packing)[:MAX_DETAIL] if plan.inside else None,
         )
 
@@ -230,8 +232,10 @@ def _packed(
     pinned: PinnedSignature,
     content: BinaryIO,
     packed: BinaryIO,
-) -> tuple[Taken, ...]:
+) -> tuple[tuple[Taken, ...], tuple[Digest, Digest]]:
     """Write what is compressed in the file to `content`, and the file with it to `packed`.
+
+    Returns what was taken, and the digests of our content without and with the signature.
 
     Our file is unpacked, and the content packed again, by processes that are never given the
     shipped file: they know no more of it than the plan takes, and cannot answer with a copy of it.
@@ -243,8 +247,9 @@ def _packed(
         for file, unpacked in ((rebuilt, ours), (shipped, theirs)):
             _read(jail.run(UNPACK, [file], pinned, outputs=[unpacked]))
         made = splice(SplicePlan(pieces=plan.pieces), ours, theirs, content, limits)
+        unsigned = Digest(_sha256(ours))
     jail.run(PACK, [content, rebuilt], plan, outputs=[packed])
-    return made.taken
+    return made.taken, (unsigned, made.sha256)
 
 
 def _read(answer: T | Refused) -> T:

@@ -165,6 +165,9 @@ class Graft(FrozenModel):
     """Those of them that no signature covers."""
     packing: Annotated[str, Field(max_length=MAX_DETAIL)] | None = None
     """How our unpacked bytes were compressed again, if the signature is inside."""
+    contents: tuple[Digest, ...] = ()
+    """SHA-256 of what is compressed in ours and in the shipped file: an input with one of them
+    could have been copied and compressed."""
 
 
 @dataclass(frozen=True, kw_only=True)
