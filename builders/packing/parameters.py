@@ -154,8 +154,8 @@ class GzipPacking(FrozenModel):
         words += [f"mtime {self.mtime}"] if self.mtime else []
         words += [] if self.xfl is None else [f"XFL {self.xfl}"]
         words += [] if self.name is None else [f"name {self.name}"]
-        words += [] if self.content is None else [str(self.content)]
-        return " ".join(words)
+        content = "" if self.content is None else f", {self.content}"
+        return " ".join(words) + content
 
 
 class XzPacking(FrozenModel):
@@ -195,8 +195,8 @@ class XzPacking(FrozenModel):
         words += [] if self.dictionary is None else [f"dictionary {self.dictionary}"]
         words += ["threads"] if self.threads else []
         words += [] if self.block_size is None else [f"blocks of {self.block_size}"]
-        words += [] if self.content is None else [str(self.content)]
-        return " ".join(words)
+        content = "" if self.content is None else f", {self.content}"
+        return " ".join(words) + content
 
 
 class ZipAlignment(FrozenModel):

@@ -8,11 +8,13 @@ import lzma
 import random
 import tempfile
 import zlib
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from builders.archives import ArchiveError
 from builders.packing import (
     ArPacking,
     DeflateEncoder,
@@ -29,10 +31,11 @@ from pipelines.explain.packing import PackingFinding, recover_packing
 from pipelines.explain.packing.layout_search import member_order
 from pipelines.judge.packing import UnknownPackingError
 from tests.builders.packing.test_repack import WORDS, ar_of, packed, tar_of, zip_of
+from tests.command import DATA
 from tests.fakes.jail import OpenJail
 
 NUMBERS = " ".join(random.Random(7).choices(WORDS, k=2500)).encode()  # noqa: S311
-slow = settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+slow = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
 def found(theirs: bytes, ours: bytes, seconds: float = 60) -> PackingFinding:
@@ -211,6 +214,59 @@ def test_an_order_without_a_rule_is_none() -> None:
     assert member_order(["x", "a", "b"], ["b", "a", "x"]) == MemberOrder(
         first=("x",), rest="sorted"
     )
+
+
+# Shipped by npm, and built from Debian's source package with npm 11 under Node 20.
+@pytest.mark.parametrize(
+    ("release", "text"),
+    [
+        ("ms-2.1.3", "gzip level 6 OS 19"),
+        (
+            "inherits-2.0.4",
+            "gzip level 6 OS 19, tar, members reversed, package/README.md last",
+        ),
+    ],
+)
+def test_real_packages_are_the_shipped_ones_by_what_is_found(release: str, text: str) -> None:
+    sides = (DATA / "packings" / f"{release}.{side}.tgz" for side in ("shipped", "rebuilt"))
+    theirs, ours = (path.read_bytes() for path in sides)
+    finding = found(theirs, ours)
+    assert str(finding) == f"the same contents, {text} shipped, another packing rebuilt"
+    assert proves(finding, theirs, ours)
+    assert finding.bits < 24
+
+
+FILES = {
+    "gzip": packed(tar_of("abc"), GzipPacking(encoder=DeflateEncoder(level=9))),
+    "xz": packed(tar_of("abc"), XzPacking(preset=0, threads=True, block_size=4096)),
+    "zip": zip_of(["stored", "a"], 9),
+    "ar": ar_of({"a.gz": gzip.compress(tar_of("abc"), 9, mtime=0)}),
+    "tar": tar_of("abc"),
+}
+
+
+@slow
+@given(
+    st.sampled_from(sorted(FILES)),
+    st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=4),
+    st.integers(0, 60),
+)
+def test_hostile_files_give_no_packing_that_is_not_proved(
+    name: str, changes: list[tuple[int, int]], cut: int
+) -> None:
+    file = FILES[name]
+    broken = bytearray(file[: len(file) - cut])
+    for at, value in changes:
+        broken[at % len(broken)] = value
+    for theirs, ours in ((bytes(broken), file), (file, bytes(broken))):
+        finding = found(theirs, ours, seconds=2)
+        assert finding.packing is None or proves(finding, theirs, ours)
+    tar = TarPacking(format="tar", order=MemberOrder(rest="reversed"))
+    members = ArPacking(members={"a.gz": GzipPacking(content=tar)})
+    zipped = ZipPacking(encoder=DeflateEncoder(), order=tar.order, alignment=ZipAlignment())
+    for packing in (GzipPacking(content=tar), XzPacking(preset=0), zipped, members, tar):
+        with suppress(ArchiveError):
+            packed(bytes(broken), packing)
 
 
 def test_a_rebuilt_file_may_be_packed_in_any_other_way() -> None:

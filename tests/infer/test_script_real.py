@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,25 @@ def test_a_build_that_leaves_no_traces_needs_nothing_declared(product: Product) 
     assert (len(journal.tries), journal.bits, journal.scalars) == (1, 0, ())
     (artefact,) = load_recipe(out).recipe.artefacts
     assert artefact.published.sha256 == digest_file(product.shipped), "it lies beside the recipe"
+
+
+def test_a_packing_that_no_build_here_has_is_found_and_declared(product: Product) -> None:
+    same = "echo same > engine.txt; touch -d @0 engine.txt; tar --sort=name -cf - engine.txt"
+    product.build(f"{same} --owner=0 --group=0 --mode=a=r | gzip -n > /out/{SHIPPED}\n")
+    content = gzip.decompress(product.shipped.read_bytes())
+    product.shipped.write_bytes(gzip.compress(content, 9, mtime=7))
+    out = product.folder / "4.2.yaml"
+    journal = inferred(product, out)
+    assert (journal.status, len(journal.tries)) == ("identical", 2)
+    (scalar,) = journal.scalars
+    assert (scalar.name, scalar.bits) == (f"packing of {SHIPPED}", journal.bits)
+    packing = load_recipe(out, unshipped=True).recipe.artefacts[0].packing
+    assert packing is not None
+    system = product.shipped.read_bytes()[9]
+    assert str(packing) == scalar.value == f"gzip level 9 OS {system} mtime 7"
+    assert f"# inferred packing of {SHIPPED} gzip level 9" in out.read_text()
+    gate = samebits("verify", "--candidate", product.dist, out, home=product.home)
+    assert gate.code == 0, gate.out
 
 
 def test_what_no_environment_explains_is_named(product: Product) -> None:

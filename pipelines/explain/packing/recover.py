@@ -83,7 +83,7 @@ class PackingFinding(FrozenModel):
             return "other contents"
         if self.packing is None:
             return f"the same contents; no packing gives the shipped file: {self.why_not}"
-        ours = self.ours or "packed otherwise"
+        ours = self.ours or "another packing"
         return f"the same contents, {self.theirs} shipped, {ours} rebuilt"
 
 
