@@ -66,10 +66,15 @@ def test_who_signed_and_what_a_signature_carries_are_shown_and_escaped() -> None
             carried=tuple(carried),
         ),
     )  # fmt: skip
+    assert isinstance(finding.signature, Graft)
     assert list(signature_lines(finding)) == [
         f"- signed by CN=\\x1b[2Jada, certificate sha256 {ours}, time stamp 2020-01-01T00:00:00Z",
         "- carries 6 bytes that no signature covers: structure 4, certificate 2",
     ]
+    by_key = signer.model_copy(update={"certificate": "c" * 40, "stamped_on": None})
+    graft = finding.signature.model_copy(update={"signers": (by_key,)})
+    first, _ = signature_lines(finding.model_copy(update={"signature": graft}))
+    assert first == f"- signed by CN=\\x1b[2Jada, key {'c' * 40}"
 
 
 def test_the_order_of_members_is_shown() -> None:

@@ -10,12 +10,12 @@ from functools import partial
 
 from pipelines.explain.format_fields import Content, Field, Format, time_text
 from pipelines.judge.finding import FieldKind
+from pipelines.judge.signatures.left_out import RPM_LEAD
 from pipelines.judge.signatures.rpm_header import (
     I18N_STRINGS,
     INT16,
     INT32,
     INT64,
-    LEAD,
     STRING,
     STRINGS,
     RpmEntry,
@@ -76,7 +76,7 @@ _TAGS = (
 def _fields(content: Content) -> Iterator[Field]:
     package = read_package(content, "compared")
     signature, main = package.signature, package.main
-    yield Field(name="lead", size=LEAD, kind=FieldKind.DERIVED)
+    yield Field(name="lead", size=RPM_LEAD, kind=FieldKind.DERIVED)
     yield from _header("signature header", signature, signature_end(signature.end))
     yield from _header("header", main, main.end)
     how = (_text(main, tag) or "" for tag in (1125, 1126))

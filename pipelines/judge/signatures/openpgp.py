@@ -69,6 +69,14 @@ def verify_openpgp(
         raise BadSignatureError(SignatureFault.UNREADABLE, detail) from error
 
 
+def signing_keys(data: bytes) -> Iterator[str]:
+    """Yield the fingerprint, or the key ID, that each signature names; raises `OpenPgpError`."""
+    for packet in packets(data):
+        signature = read_signature(data[packet.begin : packet.end])
+        whole = [one[1:] for one in signature.values(_ISSUER_FINGERPRINT)]
+        yield from (one.hex() for one in whole or signature.values(_ISSUER))
+
+
 def _signatures(data: bytes) -> list[Packet]:
     found = packets(data)
     if not found:

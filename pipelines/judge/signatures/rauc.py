@@ -18,6 +18,7 @@ from typing import BinaryIO
 from builders.core.digest import CHUNK
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.der import DerError, Value, children, der_header
+from pipelines.judge.signatures.left_out import after_squashfs
 from pipelines.judge.signatures.pins import pins_of
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
@@ -39,7 +40,7 @@ from pipelines.judge.signatures.splice import (
 )
 from pipelines.judge.signatures.verity import BLOCK, hash_tree, tree_size
 
-_SQUASHFS, _BYTES_USED = b"hsqs", 40
+_SQUASHFS = b"hsqs"
 _SIZE = 8
 _MAX_CMS = 256 << 10
 _SIGNED, _ENVELOPED = "1.2.840.113549.1.7.2", "1.2.840.113549.1.7.3"
@@ -82,20 +83,12 @@ class _Bundle:
         return self.cms - (self.verity.size if self.verity else 0)
 
 
-def own_trailer(file: BinaryIO) -> tuple[int, int]:
-    """Return what of a bundle of ours is no squashfs, from 8 bytes of it.
-
-    Used outside of the jail: nothing but these bytes of our file may be left out by a plan.
-    """
-    size = file.seek(0, 2)
-    file.seek(_BYTES_USED)
-    used = int.from_bytes(file.read(8), "little")
-    return min(used + -used % BLOCK, size), size
-
-
 def _bundle(
     file: BinaryIO, whose: str, missing: SignatureFault = SignatureFault.MISSING
 ) -> _Bundle:
+    file.seek(0)
+    if file.read(4) != _SQUASHFS:
+        raise unreadable(f"the {whose} file does not begin with a squashfs")
     size = file.seek(0, 2)
     file.seek(max(0, size - _SIZE))
     (length,) = struct.unpack(">Q", file.read(_SIZE).rjust(_SIZE, b"\0"))
@@ -115,9 +108,6 @@ def _bundle(
         raise unreadable(f"a signature that is no CMS: {error}") from error
     verity = _verity(manifest) if manifest is not None else None
     found = _Bundle(size=size, cms=cms, der=der, manifest=manifest, verity=verity)
-    file.seek(0)
-    if file.read(4) != _SQUASHFS:
-        raise unreadable(f"the payload of the {whose} file is no squashfs")
     if found.data < BLOCK or found.data % BLOCK:
         what = f"a squashfs of {found.data} bytes, which are no whole blocks"
         raise BadSignatureError(SignatureFault.LAYOUT, what)
@@ -198,7 +188,7 @@ def _section(manifest: bytes, wanted: str) -> dict[str, str]:
 def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
     """Return how our squashfs gets the hash tree and the signature of the shipped bundle."""
     theirs = _bundle(shipped, "shipped")
-    end, size = own_trailer(rebuilt)
+    end, size = after_squashfs(rebuilt)
     own = _bundle(rebuilt, "rebuilt", SignatureFault.LAYOUT) if end < size else None
     if own and own.der == theirs.der:
         what = "the rebuilt bundle has the signature of the shipped one"
@@ -267,5 +257,5 @@ RAUC = SignatureFormat(
     plan=plan,
     verify=verify,
     pins=lambda file: pins_of(SignedFormat.RAUC, [_bundle(file, "shipped").der]),
-    limits=SpliceLimits(replaced=1 << 62, derived=_SIZE, taken=_MAX_CMS, left_out=own_trailer),
+    limits=SpliceLimits(replaced=1 << 62, derived=_SIZE, taken=_MAX_CMS, left_out=after_squashfs),
 )

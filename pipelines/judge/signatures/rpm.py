@@ -17,12 +17,13 @@ from typing import Any, BinaryIO
 
 from builders.core.digest import CHUNK
 from builders.recipe.signature import PinnedSignature
-from pipelines.judge.signatures.openpgp import verify_openpgp
+from pipelines.judge.signatures.left_out import RPM_LEAD, signature_header
+from pipelines.judge.signatures.openpgp import signing_keys, verify_openpgp
+from pipelines.judge.signatures.openpgp_packets import OpenPgpError
 from pipelines.judge.signatures.rpm_header import (
     BINARY,
     INT32,
     INT64,
-    LEAD,
     MAX_SIGNATURE_DATA,
     SIGNATURES,
     STRING,
@@ -31,13 +32,13 @@ from pipelines.judge.signatures.rpm_header import (
     RpmHeader,
     RpmPackage,
     check_layout,
-    own_signature_header,
     read_package,
     region_trailer,
     signature_end,
 )
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
+    FoundPins,
     SignatureFault,
     SignatureFormat,
     Signer,
@@ -117,8 +118,8 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
         )
         raise BadSignatureError(SignatureFault.LAYOUT, what)
     pieces: list[Piece] = [
-        Own(offset=0, length=LEAD),
-        Taken(offset=LEAD, length=header.data - LEAD, why="signature-index"),
+        Own(offset=0, length=RPM_LEAD),
+        Taken(offset=RPM_LEAD, length=header.data - RPM_LEAD, why="signature-index"),
     ]
     at = header.data
     for one in sorted(header.entries, key=lambda entry: entry.start):
@@ -217,8 +218,8 @@ def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     signers: dict[str, Signer] = {}
     over_all: set[str] = set()
     uncovered = [
-        Uncovered(offset=0, length=LEAD, why="lead"),
-        Uncovered(offset=LEAD, length=header.data - LEAD, why="structure"),
+        Uncovered(offset=0, length=RPM_LEAD, why="lead"),
+        Uncovered(offset=RPM_LEAD, length=header.data - RPM_LEAD, why="structure"),
     ]
     for one in sorted(header.entries, key=lambda entry: entry.start):
         if one.tag not in _SIGNED:
@@ -291,13 +292,33 @@ def _unreadable(detail: str) -> BadSignatureError:
     return BadSignatureError(SignatureFault.UNREADABLE, detail)
 
 
+def pins(file: BinaryIO) -> FoundPins:
+    """Raise `BadSignatureError`, always: it names the keys, which a package does not bring."""
+    header = _package(file, "shipped").signature
+    try:
+        found = {
+            name
+            for one in header.entries
+            if one.tag in _SIGNED
+            for _, data, _ in _packets(one, header.value(one))
+            for name in signing_keys(data)
+        }
+    except OpenPgpError as error:
+        raise _unreadable(str(error)) from error
+    if not found:
+        raise BadSignatureError(SignatureFault.MISSING, "the package has no signature")
+    what = f"signed by OpenPGP key {', '.join(sorted(found))}; a recipe needs the public key"
+    raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, what)
+
+
 RPM = SignatureFormat(
+    pins=pins,
     plan=plan,
     verify=verify,
     limits=SpliceLimits(
         replaced=MAX_SIGNATURE_DATA,
         derived=MAX_SIGNATURE_DATA,
         taken=MAX_SIGNATURE_DATA,
-        left_out=own_signature_header,
+        left_out=signature_header,
     ),
 )

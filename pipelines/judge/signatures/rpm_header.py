@@ -11,9 +11,9 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from pipelines.judge.signatures.left_out import RPM_LEAD
 from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFault
 
-LEAD = 96
 PADDED = 8
 MAX_SIGNATURE_DATA = 256 << 10
 _MAX_DATA = 256 << 20
@@ -83,7 +83,7 @@ def read_package(file: BinaryIO, whose: str) -> RpmPackage:
     file.seek(0)
     if file.read(4) != _LEAD_MAGIC:
         raise _unreadable(f"the {whose} file is no RPM package")
-    signature = read_header(file, LEAD, SIGNATURES)
+    signature = read_header(file, RPM_LEAD, SIGNATURES)
     after = signature_end(signature.end)
     file.seek(signature.end)
     if any(file.read(after - signature.end)):
@@ -94,19 +94,6 @@ def read_package(file: BinaryIO, whose: str) -> RpmPackage:
 def signature_end(end: int) -> int:
     """Return where the main header begins, from where the data of the signature header ends."""
     return end + -end % PADDED
-
-
-def own_signature_header(file: BinaryIO) -> tuple[int, int]:
-    """Return where the signature header of a package of ours is, from 16 bytes of it.
-
-    Used outside of the jail: nothing but these bytes of our file may be left out by a plan.
-    """
-    file.seek(LEAD)
-    intro = file.read(_INTRO)
-    if len(intro) < _INTRO:
-        return LEAD, LEAD
-    entries, data = struct.unpack(">II", intro[8:])
-    return LEAD, signature_end(LEAD + _INTRO + entries * _ENTRY + data)
 
 
 def read_header(file: BinaryIO, start: int, region: int) -> RpmHeader:

@@ -76,7 +76,7 @@ def _with_attribute(signer: bytes) -> bytes:
 
 
 TRICKS: dict[str, Trick] = {
-    "an empty file": Trick(fault="signature-missing", shipped=lambda: b""),
+    "an empty file": Trick(fault="signature-unreadable", shipped=lambda: b""),
     "not signed": of_plain("signature-missing", lambda: IMAGE),
     "a signature of no size": of_plain("signature-missing", lambda: IMAGE + bytes(8)),
     "a signature larger than the file": of_plain(

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.graft import graft
-from pipelines.judge.signatures.signature_format import Graft, Refused
+from pipelines.judge.signatures.rpm import pins
+from pipelines.judge.signatures.signature_format import BadSignatureError, Graft, Refused
 from tests.fakes.jail import OpenJail
+from tests.judge.signatures.pgp_signing import Signature
 from tests.judge.signatures.rpm_signing import (
     MD5,
     OPENPGP,
@@ -66,6 +68,17 @@ def test_a_trick_is_a_difference_with_a_name(name: str) -> None:
     found = grafted(trick.shipped(), trick.pins, trick.ours)
     assert isinstance(found, Refused), "it passed"
     assert found.fault == trick.fault, found.detail
+
+
+def test_a_package_says_which_keys_a_recipe_needs() -> None:
+    for entry, name in (
+        (RPM.by(ADA), ADA.fingerprint),
+        (Entry.binary(RSA, Signature(by=ADA).former(RPM.main)), ADA.fingerprint[-16:]),
+    ):
+        with pytest.raises(BadSignatureError, match=f"signed by OpenPGP key {name}; "):
+            pins(io.BytesIO(RPM.signed(entry)))
+    with pytest.raises(BadSignatureError, match="no signature"):
+        pins(io.BytesIO(OURS))
 
 
 @given(
