@@ -51,7 +51,7 @@ missing=()
 for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze=systemd \
     sbverify=sbsigntool osslsigncode=osslsigncode apksigner=apksigner \
     javac=default-jdk-headless sigtool=clamav \
-    rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpgv=gpgv sqv=sqv; do
+    rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpg=gpg gpgv=gpgv sqv=sqv; do
     command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
 done
 if [ "${#missing[@]}" -gt 0 ]; then

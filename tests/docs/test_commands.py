@@ -70,6 +70,7 @@ OTHER_PROGRAMS = {
     "python3": "tests/bundle/test_cosign.py",
     "eval": "tests/cli/test_completion.py",
     "export": "infra/bootstrap.sh",
+    "gpg": "tests/judge/signatures/test_foreign_packages.py",
     "install": "tests/center/test_backup.py",
 }
 """What a page has beside our own commands, and the file that runs the same."""

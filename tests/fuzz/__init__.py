@@ -25,7 +25,7 @@ from infra.bench.attacks import ATTACKS
 from tests.explain.executables.pairs import pairs
 from tests.judge.encodings import HIDDEN
 from tests.judge.normalizers.made_files import PAIRS
-from tests.judge.signatures import apk_tricks, jar_tricks, modules
+from tests.judge.signatures import apk_tricks, jar_tricks, modules, rauc_tricks, rpm_tricks
 from tests.judge.signatures.signing import Signing, Vendor, program, signed
 
 SECONDS = 20.0
@@ -205,6 +205,12 @@ TARGETS = {
         beside=lambda: pairs()["debug-path-longer"][0],
         seeds=lambda: [rebuilt for _, rebuilt in pairs().values() if rebuilt[:4] == b"\x7fELF"],
     ),
+    "bundle": Target(
+        reader="pipelines.judge.signatures.graft:PLAN",
+        parameters=rauc_tricks.BY_ADA.model_dump(),
+        beside=lambda: rauc_tricks.OURS,
+        seeds=lambda: [rauc_tricks.GOOD],
+    ),
     "fields": Target(
         reader="pipelines.judge.normalizers.find_fields:FIELDS",
         parameters={"normalizers": tuple(NormalizerName), "at": tuple(range(0, 1000, 3))},
@@ -236,6 +242,17 @@ TARGETS = {
         parameters={"pieces": [], "packing": GzipPacking()},
         beside=bytes,
         writes=True,
+    ),
+    "package": Target(
+        reader="pipelines.judge.signatures.graft:VERIFY",
+        parameters=rpm_tricks.BY_ADA.model_dump(),
+        seeds=lambda: [rpm_tricks.GOOD],
+    ),
+    "package-splice": Target(
+        reader="pipelines.judge.signatures.graft:PLAN",
+        parameters=rpm_tricks.BY_ADA.model_dump(),
+        beside=lambda: rpm_tricks.OURS,
+        seeds=lambda: [rpm_tricks.GOOD],
     ),
     "parts": Target(reader="pipelines.infer.script.parts:PARTS"),
     "pe": Target(

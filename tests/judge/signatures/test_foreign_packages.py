@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.openpgp_packets import dearmored
 from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
 from tests.judge.signatures import rauc_tricks, rpm_tricks, test_openpgp, test_rauc, test_rpm
@@ -101,3 +102,25 @@ def test_what_we_take_of_openpgp_another_tool_takes_too(tool: str, tmp_path: Pat
     assert ours == good.keys()
     assert ours - theirs == {name for peer, name in OPENPGP if peer == tool}
     assert len(theirs - ours) > 5, "or it does not read these files"
+
+
+def test_what_gpg_signs_verifies_with_what_it_exports(tmp_path: Path) -> None:
+    home, user = tmp_path / "home", "release@example.com"
+    home.mkdir(0o700)
+    (tmp_path / "data").write_bytes(test_openpgp.DATA)
+    gpg = ("gpg", "--homedir", home, "--batch", "--passphrase", "", "--quiet")
+    try:
+        assert said(*gpg, "--quick-gen-key", user, "ed25519", "cert", "never")[0]
+        (primary,) = re.findall(r"fpr:+([0-9A-F]{40}):", said(*gpg, "--with-colons", "-k")[1])
+        assert said(*gpg, "--quick-add-key", primary, "rsa2048", "sign", "2y")[0]
+        assert said(*gpg, "--detach-sign", tmp_path / "data")[0]
+        listed = said(*gpg, "--list-keys", "--with-subkey-fingerprint", user)[1]
+        subkey = re.findall("[0-9A-F]{40}", listed)[-1].lower()
+        block = said(*gpg, "--armor", "--export", user)[1]
+    finally:
+        said("gpgconf", "--homedir", home, "--kill", "all")
+    pins = {"format": "rpm", "signers": [subkey], "keys": [block]}
+    made = (tmp_path / "data.sig").read_bytes()
+    (found,) = test_openpgp.verified(made, PinnedSignature.model_validate(pins))
+    assert (found.signer.certificate, found.signer.subject) == (subkey, user)
+    assert found.signer.not_after is not None

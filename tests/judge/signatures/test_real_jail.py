@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, rsa
 
 from builders.jail import ParserJail
 from builders.packing import GzipPacking
@@ -14,10 +15,35 @@ from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.signature_format import Graft
 from pipelines.verify.readers import READERS
-from tests.judge.signatures import database_tricks, module_tricks, pe_tricks, text_tricks, texts
+from tests.judge.signatures import (
+    database_tricks,
+    module_tricks,
+    pe_tricks,
+    rauc_tricks,
+    rpm_tricks,
+    text_tricks,
+    texts,
+)
 from tests.judge.signatures.modules import packed, signed
+from tests.judge.signatures.pgp_signing import PgpKey
+from tests.judge.signatures.rpm_signing import PGP
 from tests.judge.signatures.signing import Signing
 from tests.judge.signatures.signing import signed as signed_program
+
+KEYS = {
+    "DSA": PgpKey(dsa.generate_private_key(1024), 17),  # noqa: S505
+    "ECDSA": PgpKey(ec.generate_private_key(ec.SECP256R1()), 19),
+    "Ed25519": rpm_tricks.ADA,
+    "Ed448": PgpKey(ed448.Ed448PrivateKey.generate(), 28),
+    "RSA": PgpKey(rsa.generate_private_key(public_exponent=65537, key_size=2048), 1),
+}
+
+
+def by(key: PgpKey) -> tuple[bytes, bytes, PinnedSignature]:
+    """Return a signed package, ours, and who signed it."""
+    made = rpm_tricks.RPM
+    return made.signed(made.by(key), made.by(key, PGP)), rpm_tricks.OURS, rpm_tricks.pinned(key)
+
 
 _MODULE = signed(module_tricks.OURS, module_tricks.ADA)
 FILES: dict[str, tuple[bytes, bytes, PinnedSignature]] = {
@@ -33,6 +59,8 @@ FILES: dict[str, tuple[bytes, bytes, PinnedSignature]] = {
         pe_tricks.OURS,
         pe_tricks.pinned(pe_tricks.BOB),
     ),
+    "RAUC bundle": (rauc_tricks.GOOD, rauc_tricks.OURS, rauc_tricks.BY_ADA),
+    **{f"RPM package by {n}": by(k) for n, k in KEYS.items()},
 }  # fmt: skip
 
 
