@@ -128,6 +128,13 @@ TRICKS: dict[str, Trick] = {
     "a second link that is false": trick(
         _DIFFER, linked(moniker(attribute(_ALL)), moniker(attribute(b"")))
     ),
+    "a link to a file before one that is false": trick(
+        _DIFFER, linked(value(0xA2, b""), moniker(attribute(_ALL[:-36])))
+    ),
+    "a class that is text": trick(
+        _UNREADABLE,
+        linked(value(0xA1, value(0x0C, CLASS) + value(0x04, value(0x31, attribute(_ALL))))),
+    ),
     "another class": trick(_UNREADABLE, linked(moniker(attribute(_ALL), name=CLASS[::-1]))),
     "another kind of hashes": trick(_UNREADABLE, listed(_ALL, SHA256[:-1] + b"\x03")),
     "hashes that are text": trick(
