@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
@@ -16,7 +17,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from builders.core.digest import Digest
 from builders.core.frozen_model import FrozenModel, duplicate
-from builders.core.yamlfile import load_document, parse_model
+from builders.core.yamlfile import parse_document, parse_model, read_text
 from builders.images.definition import Suite
 from builders.locators.fetcher import FetchRequest, PoolLocator
 from builders.locators.locator import relative_path
@@ -145,7 +146,12 @@ class LockChange:
 
 def load_lock(path: Path) -> ImageLock:
     """Read one lock; raises `RecipeError` with file, line and field."""
-    return parse_model(load_document(path), ImageLock)
+    return _parsed(read_text(path), str(path))
+
+
+@lru_cache(maxsize=8)  # a run needs it six times, and it lists hundreds of packages
+def _parsed(text: str, file: str) -> ImageLock:
+    return parse_model(parse_document(text, file=file), ImageLock)
 
 
 def dump_lock(lock: ImageLock) -> str:

@@ -16,7 +16,6 @@ from builders.recipe.signature import PinnedSignature
 from pipelines.judge.compare import Facts, Unread
 from pipelines.judge.copied import CheckedInput, Contents, input_fault
 from pipelines.judge.finding import FileFact
-from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.signature_format import Graft, Refused
 
 Opener = Callable[[str, Digest], AbstractContextManager[BinaryIO]]
@@ -46,6 +45,8 @@ def with_grafts(
         served, built = facts.served.get(name), outputs.get(name)
         if not built or not isinstance(served, FileFact) or built == served.sha256:
             continue
+        from pipelines.judge.signatures.graft import graft  # noqa: PLC0415  # its formats are many
+
         with (
             shipped(name, served.sha256) as theirs,
             rebuilt(name, built) as ours,

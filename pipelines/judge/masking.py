@@ -17,8 +17,6 @@ from pipelines.judge.copied import CheckedInput, Contents, input_fault
 from pipelines.judge.finding import FileFact
 from pipelines.judge.grafting import Opener
 from pipelines.judge.normalizers.ledger import MaskFault, MaskLedger, NotMasked
-from pipelines.judge.normalizers.mask import mask
-from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.signature_format import Graft, Refused, SignatureFault, Uncovered
 
 
@@ -49,6 +47,8 @@ def with_masks(
             continue
         if (pin := pinned.get(name)) and not _unlike(grafts.get(name)):
             continue
+        from pipelines.judge.normalizers.mask import mask  # noqa: PLC0415  # its readers are many
+
         with shipped(name, served.sha256) as theirs, rebuilt(name, built.sha256) as ours:
             try:
                 if pin:
@@ -75,6 +75,9 @@ def _mask_signed(
     pinned: PinnedSignature,
 ) -> tuple[MaskLedger | NotMasked, Graft | Refused]:
     """Mask our bytes with the vendor's signature, which has verified over the shipped file."""
+    from pipelines.judge.normalizers.mask import mask  # noqa: PLC0415
+    from pipelines.judge.signatures.graft import graft  # noqa: PLC0415
+
     found: list[MaskLedger | NotMasked] = []
 
     def alike(made: BinaryIO, unsigned: Sequence[Uncovered]) -> bool:

@@ -30,7 +30,6 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report, RobustnessRebuild
 from pipelines.evidence.run_explanation import RunExplanation
 from pipelines.evidence.salt import Salt, release_salt
-from pipelines.evidence.sbom import sbom
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.reader import name_records, read_statement
 from pipelines.evidence.stored_runs import EXPLANATION, EXPLANATION_RECORD, ROBUSTNESS_RECORD
@@ -137,10 +136,7 @@ def sign_and_store(
 
 def _evidence(session: Session, job: Job, report: Report) -> Evidence:
     """Return what the signer needs, and store the SBOM."""
-    name = job.recipe.build.image
-    digest = claimed_digest(name, session.images)
-    lock = None if "@sha256:" in name else session.images.lock(name)
-    bill = sbom(job.recipe, image=digest, lock=lock)
+    digest, bill = bill_of_materials(session, job)
     session.store.put_cas(Visibility.PRIVATE, bill)
     try:
         with job.loaded.path.open("rb") as stream:
@@ -156,6 +152,19 @@ def _evidence(session: Session, job: Job, report: Report) -> Evidence:
         sbom=Digest.of(bill),
         report=report,
     )
+
+
+def bill_of_materials(session: Session, job: Job) -> tuple[Digest, bytes]:
+    """Return the digest of the builder image and the SBOM, which no output decides.
+
+    The SBOM is cached: it may be made while the build runs.
+    """
+    from pipelines.evidence.sbom import sbom  # noqa: PLC0415  # importing CycloneDX is slow
+
+    name = job.recipe.build.image
+    digest = claimed_digest(name, session.images)
+    lock = None if "@sha256:" in name else session.images.lock(name)
+    return digest, sbom(job.recipe, image=digest, lock=lock)
 
 
 def _store_report(store: Store, report: Report, salt: Salt | None) -> None:

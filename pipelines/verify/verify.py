@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
@@ -34,7 +35,7 @@ from pipelines.verify.cancellation import cancellable_run
 from pipelines.verify.current_run import PLAIN, CurrentRun, Wrap
 from pipelines.verify.explaining import explain_published, explain_run
 from pipelines.verify.judging import Shipped
-from pipelines.verify.publish import Published, publish, run_folder
+from pipelines.verify.publish import Published, bill_of_materials, publish, run_folder
 from pipelines.verify.sealed_run import (
     SealedRun,
     drop_kept_report,
@@ -238,7 +239,8 @@ def _rebuild(run: CurrentRun, policy: Policy | None) -> None:
         _require_reviews(run, claim, policy)
     with run.timed("image"):
         run.image = image = run.step("provide-image", steps.provide_image)
-    with run.timed("rebuild"):
+    meanwhile = _meanwhile(bill_of_materials, session, job) if run.published else nullcontext()
+    with run.timed("rebuild"), meanwhile:
         run.attempt = run.step("rebuild", steps.run_rebuild, run.inputs, run.image, Purpose.JUDGED)
     run.outcome, run.reason = run.attempt.rebuild.outcome, run.attempt.rebuild.reason
     if run.outcome is Outcome.BUILT and run.published:
@@ -258,6 +260,24 @@ def _rebuild(run: CurrentRun, policy: Policy | None) -> None:
             run.committing = True
             run.step("commit", steps.commit_seal, claim, seal)
         run.seal = seal
+
+
+@contextmanager
+def _meanwhile(
+    work: Callable[[Session, Job], object], session: Session, job: Job
+) -> Iterator[None]:
+    """Do `work`, whose result is cached, beside the block; it fails where it is needed."""
+
+    def tried() -> None:
+        with suppress(Exception):
+            work(session, job)
+
+    thread = Thread(target=tried, name="meanwhile", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _require_reviews(run: CurrentRun, claim: Digest, policy: Policy | None) -> None:
