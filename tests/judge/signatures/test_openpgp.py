@@ -101,6 +101,56 @@ def test_a_subkey_signs_and_is_reported_with_the_name_of_its_primary_key() -> No
             verified(made, pins(SUBKEY, keys=(armor(ADA.block(damaged)),)))
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        lambda size: b"\x89" + size.to_bytes(2, "big"),
+        lambda size: b"\x8a" + size.to_bytes(4, "big"),
+        lambda size: bytes([0xC2, (size - 192 >> 8) + 192, size - 192 & 255]),
+        lambda size: b"\xc2\xff" + size.to_bytes(4, "big"),
+    ],
+)
+def test_a_packet_has_its_length_in_several_forms(head: Callable[[int], bytes]) -> None:
+    body = Signature(by=RSA).body(DATA)
+    made = head(len(body)) + body
+    (found,) = verified(made, pins(RSA))
+    assert found.uncovered[0].length == len(made) - len(body)
+    with pytest.raises(BadSignatureError, match="cannot be read"):
+        verified(head(len(body) + 1) + body, pins(RSA))
+
+
+def test_a_small_packet_has_a_length_of_one_byte() -> None:
+    body = Signature(by=ADA).body(DATA)
+    for head in (b"\x88", b"\xc2"):
+        (found,) = verified(head + bytes([len(body)]) + body, pins(ADA))
+        assert found.uncovered[0].length == 2
+
+
+def test_a_key_without_a_user_signs_itself() -> None:
+    direct = Signature(by=ADA, kind=0x1F, more=subpacket(9, (60).to_bytes(4, "big")))
+    block = packet(6, ADA.body) + direct.packet(ADA.framed)
+    (found,) = verified(by()(), pins(ADA, keys=(armor(block),)))
+    assert found.signer.subject == ""
+    assert found.signer.not_after == datetime.fromtimestamp(CREATED + 60, UTC)
+
+
+def test_the_first_user_id_that_a_key_signed_is_reported() -> None:
+    other = packet(13, b"Eve <eve@example.com>") + packet(17, b"a photo")
+    unsigned, certified = packet(6, ADA.body) + other, ADA.block()[len(packet(6, ADA.body)) :]
+    encryption = packet(14, b"\4" + bytes(4) + b"\x12anything")
+    block = armor(unsigned + certified + encryption)
+    (found,) = verified(by()(), pins(ADA, keys=(block,)))
+    assert found.signer.subject == ADA.user
+
+
+def test_a_signature_of_somebody_else_on_a_key_makes_it_no_better() -> None:
+    user = EVE.user.encode()
+    about = ADA.framed + b"\xb4" + len(user).to_bytes(4, "big") + user
+    block = packet(6, ADA.body) + packet(13, user) + Signature(by=EVE, kind=0x13).packet(about)
+    with pytest.raises(BadSignatureError, match="is in no key of the recipe"):
+        verified(by()(), pins(ADA, keys=(armor(block),)))
+
+
 def test_two_signatures_are_both_verified() -> None:
     both = Signature(by=ADA).packet(DATA) + Signature(by=RSA).packet(DATA)
     found = verified(both, pins(ADA, RSA))
@@ -221,6 +271,10 @@ def test_an_armor_is_one_text_with_nothing_around_it() -> None:
     data = by()()
     good = armor(data, "SIGNATURE").encode()
     assert dearmored(good) == data
+    assert dearmored(good.replace(b"\n", b"\r\n")) == data
+    assert dearmored(good.replace(b"\n\n", b"\nComment: a\n\n", 1)) == data
+    known = armor(b"123456789", "SIGNATURE").replace("\n-----END", "\n=Ic8C\n-----END")
+    assert dearmored(known.encode()) == b"123456789", "with the checksum that CRC-24 is known by"
     lines = good.split(b"\n")
     for bad in (
         b"text\n" + good,
@@ -229,6 +283,7 @@ def test_an_armor_is_one_text_with_nothing_around_it() -> None:
         good.replace(b"SIGNATURE", b"MESSAGE"),
         b"\n".join([*lines[:-2], b"=AAAA", *lines[-2:]]),
         b"\n".join([lines[0], b"Hash", *lines[1:]]),
+        good.replace(b"\n\n", b"\n", 1),
         good.replace(lines[2][:1], b"%", 1),
     ):
         with pytest.raises(OpenPgpError):

@@ -12,9 +12,21 @@ from hypothesis import strategies as st
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.graft import graft
+from pipelines.judge.signatures.rauc import RAUC
+from pipelines.judge.signatures.rpm import RPM
 from pipelines.judge.signatures.signature_format import Graft, Refused
+from pipelines.judge.signatures.splice import (
+    Own,
+    Piece,
+    SpliceError,
+    SpliceLimits,
+    SplicePlan,
+    Taken,
+    splice,
+)
 from pipelines.judge.signatures.verity import hash_tree, tree_size
 from tests.fakes.jail import OpenJail
+from tests.judge.signatures import rpm_tricks
 from tests.judge.signatures.pe_tricks import ADA, BOB, ROOT
 from tests.judge.signatures.rauc_signing import BLOCK, SALT, Verity, plain, squashfs
 from tests.judge.signatures.rauc_tricks import BY_ADA, GOOD, IMAGE, OURS, TRICKS, pinned
@@ -101,3 +113,22 @@ def test_a_hash_tree_is_over_whole_blocks() -> None:
             hash_tree(io.BytesIO(bytes(size)), size, SALT)
     with pytest.raises(ValueError, match="ends early"):
         hash_tree(io.BytesIO(bytes(BLOCK)), 2 * BLOCK, SALT)
+
+
+@pytest.mark.parametrize(
+    ("limits", "ours", "theirs"),
+    [
+        (RAUC.limits, OURS, GOOD),
+        (RPM.limits, rpm_tricks.OURS, rpm_tricks.GOOD),
+    ],
+)
+def test_a_plan_that_copies_the_shipped_file_is_refused(
+    limits: SpliceLimits, ours: bytes, theirs: bytes
+) -> None:
+    files = io.BytesIO(ours), io.BytesIO(theirs)
+    for kept in (0, 96, 200):
+        pieces: list[Piece] = [Taken(offset=kept, length=len(theirs) - kept, why="all")]
+        if kept:
+            pieces.insert(0, Own(offset=0, length=kept))
+        with pytest.raises(SpliceError, match="would be left out"):
+            splice(SplicePlan(pieces=tuple(pieces)), *files, io.BytesIO(), limits)
