@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from builders.recipe.signature import PinnedSignature
-from pipelines.judge.signatures.openpgp import TEXT, verify_openpgp
+from pipelines.judge.signatures.openpgp import TEXT, signing_keys, verify_openpgp
 from pipelines.judge.signatures.openpgp_packets import (
     OpenPgpError,
     dearmored,
@@ -23,6 +23,7 @@ from pipelines.judge.signatures.openpgp_packets import (
 )
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
+    FoundPins,
     SignatureFault,
     SignatureFormat,
     Uncovered,
@@ -163,6 +164,21 @@ def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     return VerifiedSignatures(signers=tuple(signers), uncovered=tuple(uncovered))
 
 
+def pins(file: BinaryIO) -> FoundPins:
+    """Raise `BadSignatureError`, always: it names the keys, which a text does not bring."""
+    try:
+        frame = _frame(file)
+        keys = sorted(signing_keys(dearmored(_ARMOR + frame.body + _END)))
+    except OpenPgpError as error:
+        raise _unreadable(f"an armor that cannot be read: {error}") from error
+    except BadSignatureError as error:
+        if error.refused.fault is SignatureFault.MISSING:
+            raise _unreadable(error.refused.detail) from error
+        raise
+    what = f"signed by OpenPGP key {', '.join(keys)}; a recipe needs the public key"
+    raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, what)
+
+
 def _width(body: bytes) -> int:
     """Return how long the lines of an armor are."""
     return len(body.split(b"\n", 2)[1]) if body.startswith(b"\n") else 0
@@ -210,6 +226,7 @@ def _unreadable(detail: str) -> BadSignatureError:
 
 
 CLEARSIGNED = SignatureFormat(
+    pins=pins,
     plan=plan,
     verify=verify,
     limits=SpliceLimits(replaced=0, derived=_MAX_DERIVED, taken=_MAX_ARMOR),

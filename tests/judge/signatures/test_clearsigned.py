@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import io
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.core.digest import Digest
-from pipelines.judge.signatures.signature_format import Graft
+from pipelines.judge.signatures.clearsigned import pins
+from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
 from tests.judge.signatures.planted import check, grafted
 from tests.judge.signatures.text_tricks import BY_ADA, TRICKS
 from tests.judge.signatures.texts import ADA, BOB, DSC, GOOD, ClearSigned, pinned
@@ -77,3 +79,16 @@ def test_every_altered_byte_but_those_that_are_listed_is_refused() -> None:
         made = bytearray(shipped)
         made[at] ^= 0x01
         assert not isinstance(grafted(bytes(made), BY_ADA, DSC), Graft), at
+
+
+def test_keys_that_a_text_does_not_bring_are_asked_for() -> None:
+    for shipped, fault, named in (
+        (GOOD.whole(), "unexpected-signer", ADA.fingerprint),
+        (DSC, "signature-unreadable", "not clear-signed"),
+        (GOOD.but(packets=b"x").whole(), "signature-unreadable", "cannot be read"),
+        (GOOD.but(after=b"x").whole(), "text-outside-frame", "after the frame"),
+    ):
+        with pytest.raises(BadSignatureError) as raised:
+            pins(io.BytesIO(shipped))
+        assert raised.value.refused.fault == fault
+        assert named in raised.value.refused.detail
