@@ -118,6 +118,8 @@ class FieldComparison:
     """Says of a member whether both files hold the same bytes of it; of "", of all members."""
     tick: Callable[[], None] = lambda: None
     """Raises when the time is used up."""
+    detail: bool = True
+    """Whether there is work left for more than the fields: contents that moved, code, symbols."""
 
     def told(self, form: Format | None) -> Iterator[Told]:
         """Yield what differs between two files of a format; None of what has no reader."""

@@ -14,6 +14,8 @@ SHOWN = 50
 """Fields that are listed."""
 _MOST = 10_000
 """Fields that are told apart; what follows is only counted."""
+_DETAILED = 8 << 20
+"""Bytes of files whose contents are compared in detail by readers that align them."""
 _TEXT = 300
 """Characters of one value."""
 _RANK = {kind: number for number, kind in enumerate(FieldKind)}
@@ -38,16 +40,33 @@ class Meaning:
         self._found: dict[tuple[str, ...], FieldDifference] = {}
         self.cut = False
         """Whether the time was used up before all pairs were compared."""
-        self._left_out = 0
+        self._left_out = self._detailed = 0
 
     def read(self, pairs: Iterable[Pair], tick: Callable[[], None]) -> None:
         """Compare pairs until `tick` raises `ArchiveLimitError`."""
         try:
             for pair in pairs:
-                for form, told in _told(pair, tick):
+                for form, told in self._told(pair, tick):
                     self._add(pair, form, told)
         except ArchiveLimitError:
             self.cut = True
+
+    def _told(self, pair: Pair, tick: Callable[[], None]) -> Iterator[tuple[str, Told]]:
+        """Yield what differs in a pair, with the name of its format."""
+        form = _format(pair)
+        work = max(pair.shipped.size, pair.rebuilt.size)
+        if detail := self._detailed + work <= _DETAILED and form is not None:
+            self._detailed += work if form.compare is not None else 0
+        both = FieldComparison(pair.shipped, pair.rebuilt, pair.is_same, tick, detail)
+        told: list[Told] = []
+        try:
+            told.extend(both.told(form))
+        except ArchiveLimitError:
+            yield from ((_name(form), one) for one in told)
+            raise
+        except Exception:  # noqa: BLE001  # hostile bytes may end a reader in any way
+            form, told = None, list(both.told(None))
+        yield from ((_name(form), one) for one in told)
 
     def _add(self, pair: Pair, form: str, told: Told) -> None:
         member = told.field.member
@@ -81,24 +100,13 @@ class Meaning:
         return tuple(order[:SHOWN]), max(0, len(order) - SHOWN) + self._left_out
 
 
-def _told(pair: Pair, tick: Callable[[], None]) -> Iterator[tuple[str, Told]]:
-    """Yield what differs in a pair, with the name of its format."""
-    both = FieldComparison(pair.shipped, pair.rebuilt, pair.is_same, tick)
-    form = _format(pair)
-    told: list[Told] = []
-    try:
-        told.extend(both.told(form))
-    except ArchiveLimitError:
-        yield from (("" if form is None else form.name, one) for one in told)
-        raise
-    except Exception:  # noqa: BLE001  # hostile bytes may end a reader in any way
-        form, told = None, list(both.told(None))
-    yield from (("" if form is None else form.name, one) for one in told)
-
-
 def _format(pair: Pair) -> Format | None:
     heads = [content.bytes(0, HEAD) for content in (pair.shipped, pair.rebuilt)]
     return next((form for form in FORMATS if all(map(form.matches, heads))), None)
+
+
+def _name(form: Format | None) -> str:
+    return "" if form is None else form.name
 
 
 def _short(text: str | None) -> str | None:

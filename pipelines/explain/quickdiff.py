@@ -57,6 +57,8 @@ class LookTime(FrozenModel):
     """How long to look."""
 
     seconds: float
+    fields: bool = True
+    """Whether the formats of what differs are read."""
 
 
 @dataclass
@@ -185,8 +187,12 @@ def quick_diff(
     limits: ArchiveLimits = MEMBER_LIMITS,
     clock: MonotonicClock = time.monotonic,
     scratch: Scratch = tempfile.TemporaryFile,
+    with_fields: bool = True,
 ) -> QuickDiff:
-    """Return what two seekable files show within `seconds`, at most half of it spent on bytes."""
+    """Return what two seekable files show within `seconds`, at most half of it spent on bytes.
+
+    Without its fields a difference counts as not shown whole.
+    """
     start = clock()
     sizes = (shipped.seek(0, 2), rebuilt.seek(0, 2))
     front = read_front(shipped, rebuilt, lambda: clock() <= start + seconds * 0.4)
@@ -207,7 +213,8 @@ def quick_diff(
         pairs = _pairs(Content(shipped), Content(rebuilt), *listed)
         left = Budget(replace(limits, seconds=max(0.0, start + seconds - clock())), clock)
         meaning = Meaning()
-        meaning.read(pairs, left.time)
+        if with_fields:
+            meaning.read(pairs, left.time)
     fields, left_out = meaning.fields()
     cut = members is not None and (members.capped or not members.complete)
     return QuickDiff(
@@ -221,6 +228,7 @@ def quick_diff(
         fields_left_out=left_out,
         truncated=cut
         or meaning.cut
+        or not with_fields
         or not front.whole
         or (front.first is not None and last is None),
     )
@@ -266,7 +274,8 @@ def _inner(container: str) -> str:
 
 def _look(files: Sequence[BinaryIO], parameters: LookTime, scratch: Scratch) -> QuickDiff:
     shipped, rebuilt = files
-    return quick_diff(shipped, rebuilt, seconds=parameters.seconds, scratch=scratch)
+    seconds, fields = parameters.seconds, parameters.fields
+    return quick_diff(shipped, rebuilt, seconds=seconds, scratch=scratch, with_fields=fields)
 
 
 LOOK = Reader(

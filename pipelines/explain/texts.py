@@ -118,6 +118,7 @@ def named_text(where: str, shipped: str | None, rebuilt: str | None) -> TextDiff
 def _around(one: str, other: str) -> tuple[str, str]:
     """Return two texts with no more than some words before and after what differs."""
     start = max(0, _prefix(one, other) - _CONTEXT)
+    start = max(one.rfind(" ", 0, start) + 1, start - _CONTEXT)
     one, other = one[start:], other[start:]
     tail = _prefix(one[::-1], other[::-1])
     end = max(0, min(tail, len(one) - _CONTEXT, len(other) - _CONTEXT) - _CONTEXT)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import BinaryIO
 
 import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.jail import JailEnd, JailFailedError, ParserJail
+from builders.jail.file_reader import P, R, Reader
 from infra.bench.planted import planted_pairs
 from pipelines.explain.first_look import FirstLooks, look_at
 from pipelines.judge.copied import CheckedInput, contents
@@ -51,6 +53,31 @@ def test_every_format_is_read_in_the_jail_as_outside() -> None:
         files = io.BytesIO(pair.shipped), io.BytesIO(pair.rebuilt)
         assert look_at(jail, *files) == look_at(OpenJail(), *files), pair.cause
     jail.close()
+
+
+class CrashingJail(OpenJail):
+    """A jail in which reading formats kills the process."""
+
+    def run(
+        self,
+        reader: Reader[P, R],
+        files: Sequence[BinaryIO],
+        parameters: P,
+        *,
+        outputs: Sequence[BinaryIO] = (),
+        seconds: float | None = None,
+    ) -> R:
+        if getattr(parameters, "fields", False):
+            raise JailFailedError(JailEnd.OUT_OF_MEMORY, "too much memory", got="all")
+        return super().run(reader, files, parameters, outputs=outputs, seconds=seconds)
+
+
+def test_a_reader_that_dies_costs_nobody_the_members(make_tar: Maker) -> None:
+    one, other = make_tar({"a": b"1"}), make_tar({"a": b"2"})
+    found = look_at(CrashingJail(), io.BytesIO(one), io.BytesIO(other))
+    assert found.members is not None
+    assert [member.path for member in found.members.changed] == ["a"]
+    assert (found.fields, found.truncated) == ((), True)
 
 
 def test_a_file_that_is_no_archive_carries_nothing() -> None:
