@@ -48,6 +48,7 @@ IN_JAIL = {
     "pipelines.explain.formats.pe_fields",
     "pipelines.explain.formats.pyc_fields",
     "pipelines.explain.formats.rpm_fields",
+    "pipelines.explain.formats.signature_fields",
     "pipelines.explain.formats.tar_fields",
     "pipelines.explain.formats.zip_fields",
     "pipelines.explain.meaning",

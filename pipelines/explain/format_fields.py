@@ -128,8 +128,10 @@ class FieldComparison:
         elif form.compare is not None:
             yield from form.compare(self)
         elif form.fields is not None:
-            theirs = list(islice(form.fields(self.shipped), MAX_FIELDS))
-            ours = list(islice(form.fields(self.rebuilt), MAX_FIELDS))
+            theirs, ours = (
+                list(islice(form.fields(side), MAX_FIELDS)) if side.size else []
+                for side in (self.shipped, self.rebuilt)
+            )
             found = 0
             for told in self.fields(theirs, ours):
                 found += told.count
@@ -227,6 +229,8 @@ class Format:
     """Cuts a file."""
     compare: Callable[[FieldComparison], Iterable[Told]] | None = None
     """Compares two files, where pairing fields by their names is not enough."""
+    alone: bool = False
+    """Whether it tells of a file that only one side has, too."""
     archive: bool = False
     """Whether it packs members that are compared on their own: it tells of what is around them."""
 

@@ -28,8 +28,10 @@ class Pair:
     path: str
     shipped: Content
     rebuilt: Content
-    is_same: Callable[[str], bool]
+    is_same: Callable[[str], bool] = lambda _: False
     """As `FieldComparison.is_same`."""
+    alone: bool = False
+    """Whether one of the two is empty in the place of a file that is not there."""
 
 
 class Meaning:
@@ -54,6 +56,8 @@ class Meaning:
     def _told(self, pair: Pair, tick: Callable[[], None]) -> Iterator[tuple[str, Told]]:
         """Yield what differs in a pair, with the name of its format."""
         form = _format(pair)
+        if pair.alone and not (form and form.alone):
+            return
         work = max(pair.shipped.size, pair.rebuilt.size)
         if detail := self._detailed + work <= _DETAILED and form is not None:
             self._detailed += work if form.compare is not None else 0
@@ -101,7 +105,7 @@ class Meaning:
 
 
 def _format(pair: Pair) -> Format | None:
-    heads = [content.bytes(0, HEAD) for content in (pair.shipped, pair.rebuilt)]
+    heads = [side.bytes(0, HEAD) for side in (pair.shipped, pair.rebuilt) if side.size]
     return next((form for form in FORMATS if all(map(form.matches, heads))), None)
 
 

@@ -7,6 +7,7 @@ the time is left out, and the result says so.
 
 from __future__ import annotations
 
+import io
 import tempfile
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import BinaryIO, get_args
 
 from pydantic import TypeAdapter
@@ -37,6 +39,8 @@ from pipelines.explain.spool import LEVELS, MOST, Spool
 from pipelines.judge.finding import (
     ChangedMember,
     ChangedMetadata,
+    FieldDifference,
+    FieldKind,
     MemberDiff,
     MemberFact,
     MetadataField,
@@ -216,6 +220,7 @@ def quick_diff(
         if with_fields:
             meaning.read(pairs, left.time)
     fields, left_out = meaning.fields()
+    fields = (*islice(_unread(*listed), SHOWN), *fields)[:SHOWN]
     cut = members is not None and (members.capped or not members.complete)
     return QuickDiff(
         shipped_size=sizes[0],
@@ -259,6 +264,32 @@ def _pairs(shipped: Content, rebuilt: Content, one: Listing, other: Listing) -> 
                 shipped=one.copies[key],
                 rebuilt=other.copies[key],
                 is_same=partial(is_same, key[0]) if opened else _unknown,
+            )
+
+    empty = Content(io.BytesIO())
+    for key in {**one.copies, **other.copies}:
+        if key not in one.members or key not in other.members:
+            yield Pair(
+                path=_inner(key[0]).removesuffix("/"),
+                shipped=one.copies.get(key, empty),
+                rebuilt=other.copies.get(key, empty),
+                alone=True,
+            )
+
+
+def _unread(one: Listing, other: Listing) -> Iterator[FieldDifference]:
+    """Yield the archives that can be unpacked on one side alone."""
+    for key, theirs in one.members.items():
+        ours = other.members.get(key)
+        if ours is not None and theirs.unread != ours.unread:
+            sound = "sound"
+            yield FieldDifference(
+                path=key[0],
+                format="",
+                field="archive",
+                kind=FieldKind.CONTENT,
+                shipped=theirs.unread or sound,
+                rebuilt=ours.unread or sound,
             )
 
 
