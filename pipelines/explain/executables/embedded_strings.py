@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 _PRINTABLE = b"\t\n\r" + bytes(range(0x20, 0x7F))
 _MAX_TEXT = 512
-_SHORTEST = 3
+_SHORTEST = 4
 
 
 class StringPair(NamedTuple):

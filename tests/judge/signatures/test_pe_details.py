@@ -26,6 +26,7 @@ from tests.judge.signatures.pe_tricks import (
     BY_ADA,
     CLOCK,
     OURS,
+    TAG,
     altered,
     entry,
     pinned,
@@ -37,6 +38,7 @@ from tests.judge.signatures.signing import (
     INDIRECT_DATA,
     PE,
     Signing,
+    Vendor,
     certificate_entry,
     cms_of,
     image,
@@ -150,6 +152,17 @@ def test_a_program_is_not_countersigned() -> None:
     assert caught.value.refused.fault is SignatureFault.UNEXPECTED_ATTRIBUTE
 
 
+def test_an_elliptic_signature_by_another_key_is_invalid() -> None:
+    other = Vendor.named("bob", elliptic=True)
+    made = Signing(by=BOB, signature=other.sign(b"x", "sha256")).pkcs7(OURS)
+    assert fault(certificate_entry(made)) is SignatureFault.INVALID
+
+
+@pytest.mark.parametrize("more", ["a second stamp", "a second value", "attributes of the stamp"])
+def test_there_is_one_time_stamp_and_nothing_beside_it(more: str) -> None:
+    assert fault(stamped("sha256", more)) is SignatureFault.UNEXPECTED_ATTRIBUTE
+
+
 def by(*attributes: dict[str, Any]) -> bytes:
     return certificate_entry(Signing(by=ADA, signed_attributes=attributes).pkcs7(OURS))
 
@@ -164,7 +177,7 @@ def naming(certificate: bytes) -> dict[str, Any]:
     }
 
 
-def stamped(algorithm: str) -> bytes:
+def stamped(algorithm: str, more: str = "") -> bytes:
     """Return a certificate entry whose stamp is over a digest by `algorithm`."""
     info = algos.DigestAlgorithm({"algorithm": "sha256"}).dump()
     digest = hashlib.sha256(image(OURS)).digest()
@@ -183,16 +196,22 @@ def stamped(algorithm: str) -> bytes:
             "gen_time": datetime(2020, 6, 1, tzinfo=UTC),
         }
     )
-    token = cms.ContentInfo.load(cms_of(Signing(by=CLOCK), "tst_info", value(0x04, about.dump())))
-    attribute = {"type": "microsoft_time_stamp_token", "values": [token]}
-    signing = Signing(by=ADA, attributes=(attribute,))
+    clock = Signing(by=CLOCK, attributes=(TAG,) if more == "attributes of the stamp" else ())
+    token = cms.ContentInfo.load(cms_of(clock, "tst_info", value(0x04, about.dump())))
+    values = [token] * (2 if more == "a second value" else 1)
+    attribute = {"type": "microsoft_time_stamp_token", "values": values}
+    second = {"type": "signature_time_stamp_token", "values": [token]}
+    signing = Signing(
+        by=ADA, attributes=(attribute, second) if more == "a second stamp" else (attribute,)
+    )
     return certificate_entry(cms_of(signing, INDIRECT_DATA, content))
 
 
 def fault(table: bytes) -> SignatureFault | None:
     """Return why a file with this certificate table does not verify."""
+    pins = pinned(BOB if BOB.der in table else ADA, time_stamps=(CLOCK,))
     try:
-        verify(io.BytesIO(with_table(OURS, table)), pinned(ADA, time_stamps=(CLOCK,)))
+        verify(io.BytesIO(with_table(OURS, table)), pins)
     except BadSignatureError as error:
         return error.refused.fault
     return None
