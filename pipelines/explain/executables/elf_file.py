@@ -89,7 +89,7 @@ class ElfFile:
         self.header = Header(*layout.unpack(read_at(file, 16, layout.size)))
         self.sections = tuple(self._sections())
 
-    def image(self) -> Image:
+    def image(self, *, symbols: bool = True) -> Image:
         """Return what is compared of it."""
         head = self.header
         count = head.section_count
@@ -102,7 +102,7 @@ class ElfFile:
             file=self.file,
             size=self.size,
             sections=(*self.sections, *self._signature()),
-            symbols=tuple(self.symbols()),
+            symbols=tuple(self.symbols()) if symbols else (),
             headers=tables,
             word=8 if self.wide else 4,
             little=self.order == "<",

@@ -78,9 +78,12 @@ class _Contents(NamedTuple):
 class ImageComparison:
     """The comparison of two executables; `tick` raises when the time is used up."""
 
-    def __init__(self, shipped: Image, rebuilt: Image, tick: Callable[[], None]) -> None:
-        """Pair the sections."""
+    def __init__(
+        self, shipped: Image, rebuilt: Image, tick: Callable[[], None], *, detail: bool = True
+    ) -> None:
+        """Pair the sections; without `detail` the bytes of those that differ are only counted."""
         self._sides = shipped, rebuilt
+        self._detail = detail
         self._tick = tick
         for side in self._sides:
             if sum(section.size for section in side.sections) > 2 * side.size:
@@ -112,7 +115,7 @@ class ImageComparison:
         """
         self._labels = labels
         left = [pair for pair in self.differing if pair.shipped.name not in set(but)]
-        contents, room = [], MAX_CONTENT
+        contents, room = [], MAX_CONTENT if self._detail else -1
         for pair in sorted(left, key=lambda one: one.size):
             room -= pair.size
             if room >= 0:

@@ -51,8 +51,9 @@ class _Pair:
 
     def __init__(self, comparison: FieldComparison) -> None:
         self.files = ElfFile(comparison.shipped), ElfFile(comparison.rebuilt)
-        images = [file.image() for file in self.files]
-        self.images = ImageComparison(images[0], images[1], comparison.tick)
+        self._detail = comparison.detail
+        images = [file.image(symbols=self._detail) for file in self.files]
+        self.images = ImageComparison(images[0], images[1], comparison.tick, detail=self._detail)
         self.differing = {pair.shipped.name: pair for pair in self.images.differing}
         self._changed = set(self.images.differing)
         self._known: list[str] = []
@@ -68,7 +69,8 @@ class _Pair:
             one_section, other_section = pair
             if isinstance(one_section, ElfSection) and isinstance(other_section, ElfSection):
                 yield from self._notes(one_section, other_section, pair)
-                yield from self._symbols(one_section, other_section)
+                if self._detail:
+                    yield from self._symbols(one_section, other_section)
         yield from self.images.content(but=self._known, tables=_TABLES)
         yield from self.images.around()
 

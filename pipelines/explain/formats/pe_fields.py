@@ -31,7 +31,9 @@ class _Pair:
     def __init__(self, comparison: FieldComparison) -> None:
         self.files = PeFile(comparison.shipped), PeFile(comparison.rebuilt)
         images = [file.image() for file in self.files]
-        self.images = ImageComparison(images[0], images[1], comparison.tick)
+        self.images = ImageComparison(
+            images[0], images[1], comparison.tick, detail=comparison.detail
+        )
 
     def told(self) -> Iterator[Told]:
         yield from self._signatures()

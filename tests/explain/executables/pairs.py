@@ -16,7 +16,8 @@ from tests.explain.executables.planted_binaries import recorded_pairs
 pairs = cache(recorded_pairs)
 
 
-def compared(shipped: bytes, rebuilt: bytes) -> list[Told]:
+def compared(shipped: bytes, rebuilt: bytes, *, detail: bool = True) -> list[Told]:
     """Return what the reader of their format tells; raises what it raises."""
-    both = FieldComparison(Content(io.BytesIO(shipped)), Content(io.BytesIO(rebuilt)))
+    contents = Content(io.BytesIO(shipped)), Content(io.BytesIO(rebuilt))
+    both = FieldComparison(*contents, detail=detail)
     return list(both.told(ELF if shipped[:4] == b"\x7fELF" else PE))

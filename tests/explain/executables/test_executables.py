@@ -105,6 +105,15 @@ def test_each_byte_that_differs_is_counted_once(name: str) -> None:
     assert sum(told.count for told in compared(shipped, rebuilt)) == differing
 
 
+@pytest.mark.parametrize("name", ["code", "pe-version"])
+def test_without_detail_sections_are_counted(name: str) -> None:
+    found = [(told.field.name, told.count) for told in compared(*pairs()[name], detail=False)]
+    assert found == {
+        "code": [("build ID", 20), (".text", 2)],
+        "pe-version": [("checksum", 1), (".rdata", 1)],
+    }[name]
+
+
 def test_a_call_of_another_function_is_no_moved_address() -> None:
     """An attacker who calls another function must not pass for a linker that moved one."""
     shipped, _ = pairs()["code"]
