@@ -51,7 +51,8 @@ missing=()
 for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze=systemd \
     sbverify=sbsigntool osslsigncode=osslsigncode apksigner=apksigner \
     javac=default-jdk-headless sigtool=clamav \
-    rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpg=gpg gpgv=gpgv sqv=sqv; do
+    rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpg=gpg gpgv=gpgv sqv=sqv \
+    strip-nondeterminism=strip-nondeterminism; do
     command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
 done
 if [ "${#missing[@]}" -gt 0 ]; then
