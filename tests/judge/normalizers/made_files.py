@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from builders.recipe.normalizers import NormalizerName
 from pipelines.judge.signatures.pe_checksum import PeChecksum
-from tests.judge.signatures.signing import CHECKSUM, program
+from tests.judge.signatures.signing import CHECKSUM, HEADERS, PE, SECTION, program
 
 FILLER = bytes(range(256)) * 128
 """Content of members, so that a few bytes are less than a thousandth of the file."""
@@ -108,6 +108,35 @@ def pe(stamp: int, *, text: bytes = FILLER, valid: bool = True) -> bytes:
     return bytes(made)
 
 
+def pe_with_copies(stamp: int, *, flags: int = 0) -> bytes:
+    """Return a PE file whose export directory and two debug entries repeat its time stamp."""
+    made = bytearray(pe(stamp))
+    for number, address, size in ((0, 0x1000, 40), (6, 0x1100, 2 * 28)):
+        struct.pack_into("<II", made, PE + 24 + 112 + 8 * number, address, size)
+    for offset in (4, 0x100 + 4, 0x100 + 28 + 4):
+        struct.pack_into("<I", made, HEADERS + offset, stamp)
+    struct.pack_into("<I", made, SECTION + 36, flags)
+    struct.pack_into("<I", made, CHECKSUM, 0)
+    found = PeChecksum()
+    found.add(made)
+    struct.pack_into("<I", made, CHECKSUM, found.value())
+    return bytes(made)
+
+
+def elf32(build_id: bytes, *, order: str = ">", code: int = 4) -> bytes:
+    """Return a 32-bit ELF file, whose second section is data unless `code` says otherwise."""
+    other = struct.pack(f"{order}III4s", 4, 4, 1, b"GNU\0") + b"abi!"
+    note = other + struct.pack(f"{order}III4s", 4, len(build_id), 3, b"GNU\0") + build_id
+    notes, data = 52 + 32, 52 + 32 + len(note)
+    made = b"\x7fELF" + bytes([1, 1 if order == "<" else 2, 1]) + bytes(9)
+    sections = data + len(FILLER)
+    made += struct.pack(f"{order}HHIIIIIHHHHHH", 3, 20, 1, 0, 52, sections, 0, 52, 32, 1, 40, 3, 0)
+    made += struct.pack(f"{order}8I", 1, notes, notes, notes, len(note), len(note), 4, 4)
+    made += note + FILLER + bytes(40)
+    made += struct.pack(f"{order}10I", 0, 7, 2, 0, notes, len(note), 0, 0, 4, 0)
+    return made + struct.pack(f"{order}10I", 0, 1, code, 0, data, len(FILLER), 0, 0, 1, 0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pair:
     """A shipped and a rebuilt file that differ in fields of one normalizer alone."""
@@ -154,6 +183,24 @@ PAIRS = {
     ),
     "PE time stamp": Pair(
         normalizer=NormalizerName.PE_TIME_STAMP, make=pe, shipped=1_700_000_000, rebuilt=1
+    ),
+    "32-bit ELF build id": Pair(
+        normalizer=NormalizerName.ELF_BUILD_ID,
+        make=lambda n: elf32(bytes([n]) * 16, code=2),
+        shipped=1,
+        rebuilt=2,
+    ),
+    "copies of a PE time stamp": Pair(
+        normalizer=NormalizerName.PE_TIME_STAMP,
+        make=pe_with_copies,
+        shipped=1_700_000_000,
+        rebuilt=1,
+    ),
+    "a zip in an ar": Pair(
+        normalizer=NormalizerName.ZIP_TIMES,
+        make=lambda n: _in_ar(zip_of(n)),
+        shipped=2,
+        rebuilt=4,
     ),
     "a pyc in a tar": Pair(
         normalizer=NormalizerName.PYC_TIME,

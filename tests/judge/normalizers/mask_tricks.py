@@ -16,14 +16,16 @@ from tests.judge.normalizers.made_files import (
     FILLER,
     ar,
     elf,
+    elf32,
     in_tar,
     pe,
+    pe_with_copies,
     pyc,
     tar,
     times,
     zip_of,
 )
-from tests.judge.signatures.signing import HEADERS, SECTION
+from tests.judge.signatures.signing import HEADERS, PE, SECTION
 
 ALL = tuple(NormalizerName)
 ELF_TEXT, PE_TEXT = 64 + 2 * 56, HEADERS
@@ -262,6 +264,40 @@ TRICKS: dict[str, Trick] = {
         fault="executable-code",
         shipped=lambda: edited(code_in_pe(FILLER), PE_TEXT, b"\xcc"),
         rebuilt=lambda: code_in_pe(FILLER),
+    ),
+    "a copy of a time stamp in executable code": Trick(
+        fault="executable-code",
+        shipped=lambda: pe_with_copies(OLD, flags=0x60000020),
+        rebuilt=lambda: pe_with_copies(NEW, flags=0x60000020),
+    ),
+    "a copy of a time stamp that is none": trick(
+        "no-such-field", pe_with_copies(OLD), HEADERS + 4, b"evil"
+    ),
+    "a build id in a 32-bit file whose code is altered": Trick(
+        fault="executable-code",
+        shipped=lambda: edited(elf32(bytes(16)), -400, b"evil"),
+        rebuilt=lambda: elf32(b"\1" * 16),
+    ),
+    "a note that is no build id": trick("content", elf32(bytes(16)), 52 + 32 + 16, b"evil"),
+    "an ELF file of no known class": Trick(
+        fault="fields-unreadable",
+        shipped=lambda: edited(ELF, 4, b"\3"),
+        rebuilt=lambda: edited(edited(ELF, 4, b"\3"), 200, b"x"),
+    ),
+    "an ELF file of no known byte order": Trick(
+        fault="fields-unreadable",
+        shipped=lambda: edited(ELF, 5, b"\0"),
+        rebuilt=lambda: edited(edited(ELF, 5, b"\0"), 200, b"x"),
+    ),
+    "a PE file without its header": Trick(
+        fault="fields-unreadable",
+        shipped=lambda: edited(pe(1), PE, b"X"),
+        rebuilt=lambda: edited(pe(2), PE, b"X"),
+    ),
+    "a PE file of no known kind": Trick(
+        fault="fields-unreadable",
+        shipped=lambda: edited(pe(1), PE + 24, b"\x07"),
+        rebuilt=lambda: edited(pe(2), PE + 24, b"\x07"),
     ),
     "data of a PE file": trick("content", pe(1), PE_TEXT, b"evil"),
     "a checksum of a PE file that is stale": Trick(
