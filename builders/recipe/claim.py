@@ -18,7 +18,7 @@ from builders.methods.base import Build
 from builders.methods.method import launcher_bytes, zone_script
 from builders.methods.script import ScriptBuild
 from builders.preload.preload_lock import preload_lock, probe_bytes
-from builders.recipe.recipe import LoadedRecipe
+from builders.recipe.recipe import LoadedRecipe, Recipe
 
 MAX_SCRIPT = 256 << 10
 """Bytes of a script beside a recipe."""
@@ -58,12 +58,18 @@ def claim_of(loaded: LoadedRecipe, image: Digest) -> Claim:
         "platform": recipe.platform,
         "scripts": scripts,
     }
-    if packed := {a.name: a.packing for a in recipe.artefacts if a.packing}:
-        content["packing"] = {
-            name: packing.model_dump(mode="json", exclude_none=True)
-            for name, packing in packed.items()
-        }
+    if packed := claimed_packings(recipe):
+        content["packing"] = packed
     return Claim(digest=Digest.of(canonical_json(content)), content=content)
+
+
+def claimed_packings(recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """Return how outputs are packed again, by the names of artefacts."""
+    return {
+        artefact.name: artefact.packing.model_dump(mode="json", exclude_none=True)
+        for artefact in recipe.artefacts
+        if artefact.packing is not None
+    }
 
 
 def recipe_script(loaded: LoadedRecipe) -> bytes | None:

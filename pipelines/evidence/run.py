@@ -17,6 +17,7 @@ from builders.inputs.input_file import input_name
 from builders.locators import FileLocator, GitLocator, Locator
 from builders.methods.base import Build
 from builders.rebuild.rebuild_result import RebuildResult
+from builders.recipe.claim import claimed_packings
 from builders.recipe.recipe import Input, LoadedRecipe
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt
@@ -101,6 +102,10 @@ class Run:
         build = self.loaded.recipe.build
         shared = {*Build.model_fields, "method"}
         return {k: v for k, v in build.model_dump(mode="json").items() if k not in shared}
+
+    def packings(self) -> dict[str, Any]:
+        """Return how outputs are packed again; nothing of a private release."""
+        return {} if self.salt is not None else claimed_packings(self.loaded.recipe)
 
     def dependencies(self) -> tuple[Resource, ...]:
         """Return the inputs in the order of the recipe.

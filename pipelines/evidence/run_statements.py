@@ -101,6 +101,7 @@ def _provenance(run: Run, sbom: Digest) -> ProvenanceStatement | None:
             parameters=run.parameters(),
             image=run.image_name,
             environment=DeclaredEnvironment.model_validate(environment) if environment else None,
+            packing=run.packings() or None,
         ),
         internal_parameters=InternalParameters(claim=run.digest_set(report.claim)),
         resolved_dependencies=(*run.dependencies(), _image(run)),

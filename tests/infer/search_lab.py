@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from builders.core.digest import digest_file
 from builders.locators import FileLocator
 from builders.locators.locator import relative_path
+from builders.packing import Packing
+from builders.packing.repack import repacked
 from pipelines.center.center import Center
 from pipelines.infer.journal import SearchJournal
 from pipelines.infer.search import SearchLimits
@@ -27,6 +33,7 @@ from tests.infer.workbench import (
     wheel,
 )
 
+PACKING: TypeAdapter[Packing] = TypeAdapter(Packing)
 NAME = "tool-1.0-py3-none-any.whl"
 
 OLD = f"{METADATA}\n"
@@ -50,8 +57,9 @@ class Lab:
         *,
         name: str = NAME,
         at: int = BUILT,
+        level: int | None = None,
     ) -> Target:
-        made = wheel(self.folder / name, shipped, at=at)
+        made = wheel(self.folder / name, shipped, at=at, level=level)
         archive = sdist(self.folder / "tool-1.0.tar.gz", source or source_files())
         pins = []
         for path in (made, archive):
@@ -86,7 +94,14 @@ class Lab:
             if isinstance(result, str):
                 return result
             self.count += 1
-            return wheel(self.folder / f"built-{self.count}.whl", result, at=at)
+            folder = self.folder / f"built-{self.count}"
+            folder.mkdir()
+            made = wheel(folder / target.shipped.name, result, at=at)
+            for one in hypothesis.packings:
+                packing = PACKING.validate_json(one.declared)
+                pieces = repacked(io.BytesIO(made.read_bytes()), packing, tempfile.TemporaryFile)
+                made.write_bytes(b"".join(pieces))
+            return made
 
         tryout = FakeRebuild(build=built, published=target.shipped.sha256)
         place = self.folder / f"search-{self.count}"

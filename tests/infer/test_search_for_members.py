@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 
 from pipelines.infer.machine_traces import order_of
 from pipelines.infer.wheel.hypothesis import MAX_BITS, WheelHypothesis
-from tests.infer.search_lab import Lab
+from tests.infer.search_lab import NAME, Lab
 from tests.infer.workbench import (
     Entries,
     Entry,
@@ -46,6 +47,20 @@ def test_an_order_of_files_becomes_the_seed_that_explains_it(lab: Lab) -> None:
     assert f"  folder_order: {seed}\n" in (journal.recipe or "")
     assert journal.tries[0].differences is not None
     assert journal.tries[0].differences.reordered == ("tool", "tool-1.0.dist-info")
+
+
+def test_the_level_of_a_wheel_becomes_its_packing(lab: Lab) -> None:
+    words = random.Random(7).choices([f"{n * n}-{n % 7}" for n in range(400)], k=2500)  # noqa: S311
+    shipped = {**wheel_files(), "tool/data.txt": Entry(data=" ".join(words).encode())}
+    source = {**source_files(), "tool-1.0/tool/data.txt": shipped["tool/data.txt"]}
+    journal, tryout = lab.search(lab.release(shipped, source, level=9), lambda _: shipped)
+    assert (journal.status, [bool(h.packings) for h in tryout.tried]) == (
+        "identical",
+        [False, True],
+    )
+    (told,) = (s for s in journal.scalars if s.name == f"packing of {NAME}")
+    assert (told.value, told.bits) == ("zip deflate level 9", 5.3)
+    assert '    packing: {"format": "zip", "encoder": {"level": 9}}\n' in (journal.recipe or "")
 
 
 def test_an_order_that_no_folder_gives_stays_named(lab: Lab) -> None:

@@ -72,7 +72,9 @@ class ExternalParameters(StatementPart):
     """Those of the method."""
     image: Line
     environment: DeclaredEnvironment | None = None
-    """Left out, with the parameters, where the source is closed."""
+    """Left out, with the parameters and packings, where the source is closed."""
+    packing: Annotated[dict[Line, JsonValue], Field(max_length=MAX_LISTED)] | None = None
+    """How outputs were packed again, by their names; left out where none was."""
 
 
 class InternalParameters(StatementPart):

@@ -10,11 +10,12 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, BinaryIO, cast, get_args
 
 from pydantic import Field, TypeAdapter
 
-from builders.archives import ArchiveError, Scratch, members
+from builders.archives import ArchiveError, ArchiveLimits, Scratch, members
 from builders.archives.walk import archive_format
 from builders.core.frozen_model import FrozenModel
 from builders.jail.file_reader import Jail, JailLimits, Reader
@@ -48,6 +49,7 @@ SECONDS = 60.0
 """Of a search, at most."""
 _SECONDS_OURS = 3.0
 """Of saying how the rebuilt file is packed."""
+_GRACE = 10.0
 _HEAD = 512
 TIME_BITS = 32
 _CHARACTER = 7.0
@@ -97,13 +99,15 @@ def recover_packing(
     jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, *, seconds: float = SECONDS
 ) -> PackingFinding:
     """Search the packing of a shipped file within `seconds`; raises as `Jail.run` does."""
-    return jail.run(PACKING, [shipped, rebuilt], Search(seconds=seconds))
+    most = 3 * seconds + _GRACE  # both files are listed first, each as long as it is searched
+    return jail.run(PACKING, [shipped, rebuilt], Search(seconds=seconds), seconds=most)
 
 
 def _recover(files: Sequence[BinaryIO], given: Search, scratch: Scratch) -> PackingFinding:
     theirs, ours = files
     deadline = Deadline(given.seconds)
-    listed = [_contents(file, scratch) for file in files]
+    limits = replace(LIMITS, seconds=given.seconds)
+    listed = [_contents(file, limits, scratch) for file in files]
     if not listed[0] or listed[0] != listed[1]:
         return PackingFinding(same_contents=False)
     why_not = "no parameters that are tried make the rebuilt file into it"
@@ -125,7 +129,7 @@ def _recover(files: Sequence[BinaryIO], given: Search, scratch: Scratch) -> Pack
     return PackingFinding(same_contents=True, why_not=why_not)
 
 
-def _contents(file: BinaryIO, scratch: Scratch) -> list[tuple[str, ...]]:
+def _contents(file: BinaryIO, limits: ArchiveLimits, scratch: Scratch) -> list[tuple[str, ...]]:
     """Return the members of an archive, or of a compressed file, without their order."""
     try:
         file.seek(0)
@@ -134,7 +138,7 @@ def _contents(file: BinaryIO, scratch: Scratch) -> list[tuple[str, ...]]:
                 *(member.path, member.kind, str(member.sha256), str(member.target)),
                 *(str(member.mode), str(member.mtime), str(member.owner)),
             )
-            for member in members(file, LIMITS, scratch=scratch)
+            for member in members(file, limits, scratch=scratch)
             if not member.container
         ]
     except ArchiveError:
