@@ -17,6 +17,7 @@ Stage = Callable[[str], Scene]
 
 SCENES: dict[str, dict[str, Any]] = {
     "identical": {},
+    "packed": {"packing": {"format": "gzip", "name": "secret"}},
     "unread": {"read": False},
     "pulled": {"image": "registry.internal:5000/base/builder@sha256:" + "7" * 64},
     "different": {

@@ -100,6 +100,8 @@ class Scene:
     """The source instead, if it is no archive of these files."""
     normalizers: tuple[dict[str, str], ...] = ()
     """What the recipe lets be masked of the first artefact."""
+    packing: dict[str, Any] = field(default_factory=dict)
+    """How the recipe packs each artefact again."""
     opaque: str | None = None
     """Why the source cannot be searched, if the recipe says so."""
     visibility: str = "public"
@@ -301,6 +303,7 @@ class Scene:
             "artefacts": [
                 {"name": n, "shipped": {"locator": f"file:{n}", "sha256": str(Digest.of(b))}}
                 | ({"normalizers": [*self.normalizers]} if self.normalizers and not i else {})
+                | ({"packing": {**self.packing}} if self.packing else {})
                 for i, (n, b) in enumerate(self.shipped.items())
             ],
             "by_products": ["*.debug"],

@@ -24,6 +24,7 @@ from tests.signer.scene import RELEASE
 
 EXPECTED = {
     "identical": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
+    "packed": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
     "unread": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
     "pulled": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
     **{
@@ -46,6 +47,23 @@ EXPECTED = {
     "broken": ["comparison-1", "comparison-2", "attempt-1", "attempt-2"],
     "unavailable": ["comparison-1", "comparison-2", "attempt-1"],
 }
+
+
+def test_the_provenance_says_how_outputs_were_packed(stage: Stage, key: PrivateKey) -> None:
+    scene = stage("packed")
+    first, *_ = scene.signer(key).sign(scene.make())
+    statement = read_statement(first.payload)
+    assert isinstance(statement, ProvenanceStatement)
+    packing = statement.predicate.build_definition.external_parameters.packing
+    assert packing is not None
+    assert packing.keys() == {"rules.bin", "rules.idx"}
+    assert packing["rules.bin"] == {
+        "format": "gzip",
+        "encoder": {"library": "zlib", "level": 6, "memory_level": 8, "strategy": "default"},
+        "os": 3,
+        "mtime": 0,
+        "name": "secret",
+    }
 
 
 @pytest.mark.parametrize("name", SCENES)

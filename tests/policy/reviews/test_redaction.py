@@ -186,6 +186,7 @@ def test_statements_of_a_private_release_are_keyed(
         if isinstance(statement, ProvenanceStatement):
             definition = statement.predicate.build_definition
             assert definition.external_parameters.environment is None
+            assert definition.external_parameters.packing is None
             pins = [item.sha256 for item in scene._recipe().recipe.inputs]
             told_pins = [r.digest.hmac_sha256 for r in definition.resolved_dependencies[:-1]]
             assert told_pins == [salt.keyed(pin) for pin in pins]
