@@ -51,6 +51,9 @@ def plan_zip(
     if any(name not in files.replaced for name in signed):
         what = f"the rebuilt file has {_names(signed)}"
         raise BadSignatureError(SignatureFault.REBUILT_IS_SIGNED, what)
+    if ours.local_end != ours.directory:
+        what = f"{ours.directory - ours.local_end} bytes of the rebuilt file after its last entry"
+        raise BadSignatureError(SignatureFault.BETWEEN_ENTRIES, what)
     pieces: list[Piece] = []
     at = own = 0
     for entry, one in _paired(theirs.by_place, ours.by_place, files):
@@ -70,9 +73,6 @@ def plan_zip(
         elif one:
             pieces.append(Dropped(offset=one.start, length=one.end - one.start))
         own = one.end if one else own
-    if ours.directory > own:
-        pieces.append(Own(offset=own, length=ours.directory - own))
-        at += ours.directory - own
     pieces += _before_directory(shipped, theirs, at, block)
     pieces += _directory(theirs, ours, files)
     pieces.append(End(offset=ours.end))

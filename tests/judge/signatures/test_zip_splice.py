@@ -100,6 +100,32 @@ def test_padding_that_is_there_is_made_anew() -> None:
     assert made(planned(ours, theirs), ours, theirs) == theirs
 
 
+FILLER = b"PK\3\4" + bytes(24) + struct.pack("<H", 9) + bytes(9)
+"""A local record without name and content, as zipflinger fills a place with."""
+
+
+def test_fillers_of_ours_stay_and_others_are_refused() -> None:
+    ours, theirs = archive(ITEMS, between=FILLER), archive([*ITEMS, SIGN], between=FILLER)
+    assert made(planned(ours, theirs), ours, theirs) == theirs
+    for one, other in ((OURS, theirs), (ours, SIGNED), (ours, archive([*ITEMS[::-1], SIGN]))):
+        with pytest.raises(BadSignatureError):
+            planned(one, other)
+    for bad in (FILLER[:-1] + b"x", FILLER[:26] + b"\1" + FILLER[27:], FILLER + b"\0", bytes(39)):
+        with pytest.raises(BadSignatureError) as refused:
+            planned(ours, archive([*ITEMS, SIGN], between=bad))
+        assert refused.value.refused.fault == "data-between-entries"
+
+
+def test_bytes_of_ours_after_the_last_entry_are_refused() -> None:
+    with pytest.raises(BadSignatureError) as refused:
+        planned(archive(ITEMS, after=bytes(4)), SIGNED)
+    assert refused.value.refused.fault == "data-between-entries"
+
+
+def test_a_plan_has_no_more_pieces_than_it_needs() -> None:
+    assert len(planned(OURS, SIGNED)) == len(GOOD)
+
+
 OURS = archive(ITEMS)
 SIGNED = archive([*ITEMS, SIGN])
 LOCALS = len(laid_out(ITEMS).entries)
