@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.left_out import dashed_lines
 from pipelines.judge.signatures.openpgp import TEXT, signing_keys, verify_openpgp
 from pipelines.judge.signatures.openpgp_packets import (
     OpenPgpError,
@@ -229,5 +230,5 @@ CLEARSIGNED = SignatureFormat(
     pins=pins,
     plan=plan,
     verify=verify,
-    limits=SpliceLimits(replaced=0, derived=_MAX_DERIVED, taken=_MAX_ARMOR),
+    limits=SpliceLimits(replaced=0, derived=_MAX_DERIVED, taken=_MAX_ARMOR, places=dashed_lines),
 )

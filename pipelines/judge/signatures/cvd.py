@@ -23,6 +23,7 @@ from builders.archives.streams import ByteReader
 from builders.core.digest import Digest, chunks
 from builders.packing import DeflateEncoder, GzipPacking
 from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.left_out import info_members
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
     FoundPins,
@@ -362,10 +363,14 @@ CVD = SignatureFormat(
         replaced=_HEADER,
         derived=_HEADER,
         taken=_FREE + _MAX_SIGNATURE,
+        places=lambda _: ((0, _HEADER),),
+        within=True,
         inside=SpliceLimits(
             replaced=_BLOCK + _FREE + _BLOCK,
             derived=_BLOCK + _BLOCK,
             taken=_FREE + _MAX_SIGNATURE,
+            places=info_members,
+            within=True,
         ),
     ),
     unpack=unpack,

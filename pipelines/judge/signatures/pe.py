@@ -23,6 +23,7 @@ from pipelines.judge.signatures.authenticode import (
     verify_each,
     without_padding,
 )
+from pipelines.judge.signatures.left_out import pe_places
 from pipelines.judge.signatures.page_hashes import page_hashes
 from pipelines.judge.signatures.pe_checksum import PeChecksum
 from pipelines.judge.signatures.pe_image import CHECKSUM, ENTRY, PeImage, read_pe
@@ -159,6 +160,7 @@ PE = SignatureFormat(
         replaced=CHECKSUM + ENTRY,
         derived=CHECKSUM + ENTRY + _ALIGNMENT - 1,
         taken=_MAX_TABLE,
+        places=pe_places,
     ),
     pins=pins,
 )

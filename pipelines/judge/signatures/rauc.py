@@ -188,7 +188,7 @@ def _section(manifest: bytes, wanted: str) -> dict[str, str]:
 def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
     """Return how our squashfs gets the hash tree and the signature of the shipped bundle."""
     theirs = _bundle(shipped, "shipped")
-    end, size = after_squashfs(rebuilt)
+    ((end, size),) = after_squashfs(rebuilt)
     own = _bundle(rebuilt, "rebuilt", SignatureFault.LAYOUT) if end < size else None
     if own and own.der == theirs.der:
         what = "the rebuilt bundle has the signature of the shipped one"
@@ -257,5 +257,5 @@ RAUC = SignatureFormat(
     plan=plan,
     verify=verify,
     pins=lambda file: pins_of(SignedFormat.RAUC, [_bundle(file, "shipped").der]),
-    limits=SpliceLimits(replaced=1 << 62, derived=_SIZE, taken=_MAX_CMS, left_out=after_squashfs),
+    limits=SpliceLimits(replaced=1 << 62, derived=_SIZE, taken=_MAX_CMS, places=after_squashfs),
 )

@@ -319,6 +319,6 @@ RPM = SignatureFormat(
         replaced=MAX_SIGNATURE_DATA,
         derived=MAX_SIGNATURE_DATA,
         taken=MAX_SIGNATURE_DATA,
-        left_out=signature_header,
+        places=signature_header,
     ),
 )

@@ -1,8 +1,9 @@
 """Splice plans: a file made of our bytes, in order, and of few others that are all listed.
 
 A plan comes from the parser jail and is not trusted. Applying it uses every byte of ours once and
-in order, but for a few that derived ones replace, so no plan can pass a copy of the shipped file
-off as ours. Of a zip archive, nothing is derived by who plans: see `zip_pieces`.
+in order, but for a few that others replace, so no plan can pass a copy of the shipped file off as
+ours. Others stand only where `left_out` finds a field of a signature in our file, or after its
+end. Of a zip archive, nothing is derived by who plans: see `zip_pieces`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import Field
 from builders.core.digest import CHUNK, Digest
 from builders.core.frozen_model import FrozenModel
 from builders.packing import GzipPacking, XzPacking
+from pipelines.judge.signatures.left_out import Places
 from pipelines.judge.signatures.verity import hash_tree
 from pipelines.judge.signatures.zip_pieces import (
     Aligned,
@@ -101,8 +103,10 @@ class SpliceLimits:
     """Bytes of ours that are left out."""
     derived: int
     taken: int
-    left_out: Callable[[BinaryIO], tuple[int, int]] | None = None
-    """Where in our file bytes may be left out; anywhere without it."""
+    places: Callable[[BinaryIO], Places] = lambda _: ()
+    """Ranges of our file in place of which, or for an empty one where, there may be others."""
+    within: bool = False
+    """Whether others may stand for parts of a range."""
     zip: ZipLimits | None = None
     """Of a zip archive; the pieces of one are refused in other files."""
     inside: SpliceLimits | None = None
@@ -149,40 +153,51 @@ def splice(
 
 
 def _check(plan: SplicePlan, own: BinaryIO, limits: SpliceLimits) -> None:
-    size = own.seek(0, 2)
-    at = replaced = derived = taken = 0
-    for piece in plan.pieces:
-        match piece:
-            case Own() | Aligned() | Directory() | Dropped() | End():
-                if piece.offset < at:
-                    raise SpliceError("our bytes would be used twice or out of order")
-                replaced += _left_out(at, piece.offset, own, limits)
-                at = piece.offset + piece.length
-            case Taken():
-                taken += piece.length
-            case Derived():
-                derived += len(piece.data) // 2
-            case HashTree() | Padding():
-                pass
-    if at > size:
-        raise SpliceError(f"it uses {at} bytes of ours, of {size}")
-    replaced += _left_out(at, size, own, limits)
+    replaced = _left_out(plan, own, limits)
+    derived = sum(len(piece.data) // 2 for piece in plan.pieces if isinstance(piece, Derived))
+    taken = sum(piece.length for piece in plan.pieces if isinstance(piece, Taken))
+    trees = sum(isinstance(piece, HashTree) for piece in plan.pieces)
     for what, found, most in (
         ("bytes of ours that are left out", replaced, limits.replaced),
         ("derived bytes", derived, limits.derived),
         ("bytes taken from the shipped file", taken, limits.taken),
+        ("hash trees", trees, 1),
     ):
         if found > most:
             raise SpliceError(f"{found} {what}, at most {most}")
 
 
-def _left_out(begin: int, end: int, own: BinaryIO, limits: SpliceLimits) -> int:
-    """Return how many bytes of ours are left out there; raises where the format allows none."""
-    if begin < end and limits.left_out:
-        first, last = limits.left_out(own)
-        if not first <= begin < end <= last:
-            raise SpliceError(f"our bytes {begin} to {end} would be left out")
-    return end - begin
+def _left_out(plan: SplicePlan, own: BinaryIO, limits: SpliceLimits) -> int:
+    """Return how many bytes of ours are left out, all of them in places of a signature."""
+    size = own.seek(0, 2)
+    places = None if limits.zip else (*limits.places(own), (size, size))
+    at = found = 0
+    others = False
+    for piece in plan.pieces:
+        if isinstance(piece, Taken | Derived | HashTree | Padding):
+            others = True
+            continue
+        if piece.offset < at:
+            raise SpliceError("our bytes would be used twice or out of order")
+        _check_gap(at, piece.offset, places, others=others, within=limits.within)
+        found += piece.offset - at
+        at, others = piece.offset + piece.length, False
+    if at > size:
+        raise SpliceError(f"it uses {at} bytes of ours, of {size}")
+    _check_gap(at, size, places, others=others, within=limits.within)
+    return found + size - at
+
+
+def _check_gap(begin: int, end: int, places: Places | None, *, others: bool, within: bool) -> None:
+    """Require a place of a signature where bytes of ours are left out, or others stand.
+
+    Pieces of zip archives have no such places: `zip_pieces` checks each of them.
+    """
+    if places is None or not (others or begin < end) or (begin, end) in places:
+        return
+    if not (within and any(first <= begin and end <= last for first, last in places)):
+        what = "left out" if begin < end else "followed by others"
+        raise SpliceError(f"our bytes {begin} to {end} would be {what}, in no place of a signature")
 
 
 def _bytes(

@@ -7,6 +7,8 @@ import io
 import pytest
 
 from builders.core.digest import Digest
+from builders.recipe.signature import SignedFormat
+from pipelines.judge.signatures.graft import FORMATS
 from pipelines.judge.signatures.splice import (
     Derived,
     Own,
@@ -17,9 +19,11 @@ from pipelines.judge.signatures.splice import (
     Taken,
     splice,
 )
+from tests.judge.signatures.cab_tricks import cabinet
+from tests.judge.signatures.signing import program
 
 OURS, THEIRS = b"0123456789", b"01AB456789signature"
-LIMITS = SpliceLimits(replaced=2, derived=2, taken=9)
+LIMITS = SpliceLimits(replaced=2, derived=2, taken=9, places=lambda _: ((0, 10),), within=True)
 GOOD: list[Piece] = [
     Own(offset=0, length=2),
     Derived(data=b"AB".hex()),
@@ -73,11 +77,33 @@ def test_a_plan_that_takes_beyond_the_end_is_refused() -> None:
         [Own(offset=0, length=1), *GOOD[1:]],
         [*GOOD[:2], Own(offset=5, length=5), *GOOD[3:]],
         [*GOOD[:2], Own(offset=4, length=5)],
+        [Own(offset=0, length=3), *GOOD[1:]],
+        [Own(offset=0, length=2), Own(offset=3, length=7)],
+        [GOOD[1], Own(offset=0, length=10)],
+        [Own(offset=0, length=2), GOOD[1], Own(offset=2, length=8)],
+        [Own(offset=0, length=6), GOOD[1], Own(offset=6, length=4)],
+        [GOOD[0], GOOD[1], Own(offset=4, length=3), GOOD[1], Own(offset=8, length=2)],
     ],
 )
 def test_a_plan_leaves_out_nothing_but_what_its_format_replaces(pieces: list[Piece]) -> None:
-    kept = SpliceLimits(replaced=9, derived=2, taken=9, left_out=lambda _: (2, 4))
+    kept = SpliceLimits(replaced=9, derived=2, taken=9, places=lambda _: ((2, 4), (7, 7)))
     files = io.BytesIO(OURS), io.BytesIO(THEIRS)
     assert splice(SplicePlan(pieces=tuple(GOOD)), *files, io.BytesIO(), kept).size == len(THEIRS)
-    with pytest.raises(SpliceError, match="would be left out"):
+    put = (Own(offset=0, length=7), Derived(data="61"), Own(offset=7, length=3))
+    assert splice(SplicePlan(pieces=put), *files, io.BytesIO(), kept).size == 11
+    with pytest.raises(SpliceError, match="in no place of a signature"):
         splice(SplicePlan(pieces=tuple(pieces)), *files, io.BytesIO(), kept)
+
+
+@pytest.mark.parametrize("form", [f for f, one in FORMATS.items() if not one.limits.zip])
+def test_no_plan_hides_a_difference_as_derived(form: SignedFormat) -> None:
+    """A reader that a shipped file has taken over may answer with any plan."""
+    for ours in (program(b"x" * 999), cabinet(b"x" * 999), b"text\n" * 999):
+        size, limits = len(ours), FORMATS[form].limits
+        evil = (
+            Own(offset=0, length=size - 8),
+            Derived(data=b"evil".hex()),
+            Own(offset=size - 4, length=4),
+        )
+        with pytest.raises(SpliceError):
+            splice(SplicePlan(pieces=evil), io.BytesIO(ours), io.BytesIO(), io.BytesIO(), limits)

@@ -241,7 +241,18 @@ def test_a_false_plan_is_refused(name: str) -> None:
 
 def test_pieces_of_archives_are_refused_in_other_files() -> None:
     with pytest.raises(SpliceError, match="a piece of a zip archive"):
-        made(GOOD, OURS, SIGNED, SpliceLimits(replaced=9, derived=9, taken=999))
+        made(
+            GOOD,
+            OURS,
+            SIGNED,
+            SpliceLimits(
+                replaced=9,
+                derived=9,
+                taken=999,
+                places=lambda _: ((0, len(OURS)),),
+                within=True,
+            ),
+        )
 
 
 def test_a_block_may_stand_before_the_directory_and_nowhere_else() -> None:
