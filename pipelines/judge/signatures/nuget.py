@@ -139,15 +139,17 @@ def _check_content(signed: SignedData, digest: Any) -> None:
 
 def _check_roles(signed: SignedData) -> None:
     """Require that author and repository sign as what they are."""
-    signers = [(signed.attributes, (_AUTHOR, _REPOSITORY))]
+    _check_role(signed.attributes, {_AUTHOR} if signed.countersigner else {_AUTHOR, _REPOSITORY})
     if signed.countersigner:
-        signers = [(signed.attributes, (_AUTHOR,)), (signed.counter_attributes, (_REPOSITORY,))]
-    for attributes, roles in signers:
-        role = [one.dump() for one in attributes.get(_COMMITMENT, ())]
-        needed = {"signing_certificate_v2", *([_SERVICE_INDEX] if role == [_REPOSITORY] else ())}
-        if len(role) != 1 or role[0] not in roles or not needed <= attributes.keys():
-            what = "a signer that does not say whether it is the author or a repository"
-            raise BadSignatureError(SignatureFault.INVALID, what)
+        _check_role(signed.counter_attributes, {_REPOSITORY})
+
+
+def _check_role(attributes: dict[str, Any], roles: set[bytes]) -> None:
+    role = [one.dump() for one in attributes.get(_COMMITMENT, ())]
+    needed = {"signing_certificate_v2", *([_SERVICE_INDEX] if role == [_REPOSITORY] else ())}
+    if len(role) != 1 or role[0] not in roles or not needed <= attributes.keys():
+        what = "a signer that does not say whether it is the author or a repository"
+        raise BadSignatureError(SignatureFault.INVALID, what)
 
 
 def _digest(file: BinaryIO, archive: RawZip, entry: ZipEntry, algorithm: str) -> bytes:
@@ -156,10 +158,10 @@ def _digest(file: BinaryIO, archive: RawZip, entry: ZipEntry, algorithm: str) ->
     for begin, end in ((0, entry.start), (archive.directory, entry.record)):
         for data in pieces_of(file, begin, end):
             digest.update(data)
-    (end,) = pieces_of(file, archive.end, archive.end + END_SIZE)
+    (last,) = pieces_of(file, archive.end, archive.end + END_SIZE)
     count = len(archive.entries) - 1
     size = entry.record - archive.directory
-    digest.update(end[:8] + struct.pack("<HHII", count, count, size, entry.start) + end[20:])
+    digest.update(last[:8] + struct.pack("<HHII", count, count, size, entry.start) + last[20:])
     return digest.digest()
 
 
