@@ -92,8 +92,6 @@ def test_a_packing_that_no_build_here_has_is_found_and_declared(product: Product
     system = product.shipped.read_bytes()[9]
     assert str(packing) == scalar.value == f"gzip level 9 OS {system} mtime 7"
     assert f"# inferred packing of {SHIPPED} gzip level 9" in out.read_text()
-    gate = samebits("verify", "--candidate", product.dist, out, home=product.home)
-    assert gate.code == 0, gate.out
 
 
 def test_what_no_environment_explains_is_named(product: Product) -> None:
