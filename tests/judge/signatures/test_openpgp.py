@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
+from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.openpgp import verify_openpgp
 from pipelines.judge.signatures.openpgp_packets import OpenPgpError, dearmored
@@ -63,6 +64,7 @@ def test_a_signature_by_a_pinned_key_verifies(key: PgpKey, digest: int) -> None:
     made = Signature(by=key, digest=digest).packet(DATA)
     (found,) = verified(made, pins(key))
     assert str(found.signer.certificate) == key.fingerprint
+    assert isinstance(found.signer.certificate, Digest) is (key.version == 6)
     assert found.signer.subject == "Ada <ada@example.com>"
     assert found.signer.not_after is None
     bare = b"".join(made[one.offset :][: one.length] for one in found.uncovered)
@@ -151,6 +153,25 @@ def test_a_signature_of_somebody_else_on_a_key_makes_it_no_better() -> None:
         verified(by()(), pins(ADA, keys=(armor(block),)))
 
 
+def test_a_subkey_has_to_say_itself_that_it_belongs_to_a_key() -> None:
+    about = ADA.framed + SUBKEY.framed
+    forged = subpacket(32, Signature(by=EVE, kind=0x19).body(about))
+    binding = Signature(by=ADA, kind=0x18, more=forged).packet(about)
+    block = armor(ADA.block(packet(14, SUBKEY.body), binding))
+    with pytest.raises(BadSignatureError, match="is in no key of the recipe"):
+        verified(Signature(by=SUBKEY).packet(DATA), pins(SUBKEY, keys=(block,)))
+
+
+def test_what_is_critical_and_known_is_taken() -> None:
+    time = subpacket(2, CREATED.to_bytes(4, "big"), critical=True)
+    assert verified(Signature(by=ADA, created=time).packet(DATA), pins(ADA))
+
+
+def test_a_number_behind_a_signature_of_rsa_is_not_taken() -> None:
+    with pytest.raises(BadSignatureError, match="at the end of a packet"):
+        verified(Signature(by=RSA, rest=b"\0\0").packet(DATA), pins(RSA))
+
+
 def test_two_signatures_are_both_verified() -> None:
     both = Signature(by=ADA).packet(DATA) + Signature(by=RSA).packet(DATA)
     found = verified(both, pins(ADA, RSA))
@@ -228,6 +249,9 @@ TRICKS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "no issuer": ("unexpected-signer", by(issuer=b"", unhashed=b"")),
     "no time": ("signature-unreadable", by(created=b"")),
     "two times": ("signature-unreadable", by(created=subpacket(2, b"\0\0\0\1") * 2)),
+    "a time of five bytes": ("signature-unreadable", by(created=subpacket(2, bytes(5)))),
+    "a subpacket without a type": ("signature-unreadable", by(unhashed=b"\0")),
+    "more signatures than there may be": ("signature-unreadable", lambda: by()() * 65),
     "a subpacket beyond its area": ("signature-unreadable", by(unhashed=b"\x30\x10abc")),
     "a fingerprint of another version": (
         "signature-unreadable",
@@ -284,6 +308,7 @@ def test_an_armor_is_one_text_with_nothing_around_it() -> None:
         b"\n".join([*lines[:-2], b"=AAAA", *lines[-2:]]),
         b"\n".join([lines[0], b"Hash", *lines[1:]]),
         good.replace(b"\n\n", b"\n", 1),
+        armor(b"ab", "SIGNATURE").replace("YWI=", "YWJ=").encode(),
         good.replace(lines[2][:1], b"%", 1),
     ):
         with pytest.raises(OpenPgpError):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.graft import graft
-from pipelines.judge.signatures.rauc import RAUC
+from pipelines.judge.signatures.rauc import RAUC, verify
 from pipelines.judge.signatures.rpm import RPM
-from pipelines.judge.signatures.signature_format import Graft, Refused
+from pipelines.judge.signatures.signature_format import BadSignatureError, Graft, Refused
 from pipelines.judge.signatures.splice import (
     Own,
     Piece,
@@ -28,7 +28,7 @@ from pipelines.judge.signatures.verity import hash_tree, tree_size
 from tests.fakes.jail import OpenJail
 from tests.judge.signatures import rpm_tricks
 from tests.judge.signatures.pe_tricks import ADA, BOB, ROOT
-from tests.judge.signatures.rauc_signing import BLOCK, SALT, Verity, plain, squashfs
+from tests.judge.signatures.rauc_signing import BLOCK, SALT, Verity, plain, sized, squashfs
 from tests.judge.signatures.rauc_tricks import BY_ADA, GOOD, IMAGE, OURS, TRICKS, pinned
 
 BUNDLES: dict[str, tuple[bytes, bytes, PinnedSignature]] = {
@@ -65,6 +65,29 @@ def test_a_trick_is_a_difference_with_a_name(name: str) -> None:
     found = grafted(trick.shipped(), trick.pins, trick.ours)
     assert isinstance(found, Refused), "it passed"
     assert found.fault == trick.fault, found.detail
+
+
+def test_what_is_not_covered_is_found_where_it_is() -> None:
+    bare = verify(io.BytesIO(GOOD), BY_ADA).uncovered
+    assert (bare[-1].offset, bare[-1].length, bare[-1].why) == (len(GOOD) - 8, 8, "size")
+    (held,) = (one for one in bare if one.why == "certificate")
+    assert GOOD[held.offset :][: held.length] == ADA.der
+
+
+@pytest.mark.parametrize(
+    ("made", "fault"),
+    [
+        (Verity(tree=b"\1" * BLOCK).by(ADA), "digest-differs"),
+        (Verity(tree=bytes(2 * BLOCK), size=2 * BLOCK).by(ADA), "digest-differs"),
+        (Verity(root=bytes(32)).by(ADA), "signed-other-bytes"),
+        (plain(ADA, IMAGE + b"anything"), "layout"),
+        (sized(IMAGE, b"\x30\x80\0\0"), "signature-unreadable"),
+    ],
+)
+def test_a_bundle_is_verified_alone_as_well(made: bytes, fault: str) -> None:
+    with pytest.raises(BadSignatureError) as error:
+        verify(io.BytesIO(made), BY_ADA)
+    assert error.value.refused.fault == fault
 
 
 @given(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import struct
 
 import pytest
 from hypothesis import given, settings
@@ -11,32 +13,57 @@ from hypothesis import strategies as st
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.graft import graft
-from pipelines.judge.signatures.rpm import pins
+from pipelines.judge.signatures.rpm import pins, verify
 from pipelines.judge.signatures.signature_format import BadSignatureError, Graft, Refused
 from tests.fakes.jail import OpenJail
 from tests.judge.signatures.pgp_signing import Signature
 from tests.judge.signatures.rpm_signing import (
+    INT64,
     MD5,
     OPENPGP,
+    PAYLOAD_SIZE,
     PGP,
     RESERVED,
     RSA,
     SHA1,
     SHA3,
+    SHA256,
     SIZE,
     Entry,
     Rpm,
+    strings,
 )
-from tests.judge.signatures.rpm_tricks import ADA, BOB, BY_ADA, OLD, OURS, RPM, TRICKS, pinned
+from tests.judge.signatures.rpm_tricks import (
+    ADA,
+    BOB,
+    BY_ADA,
+    OLD,
+    OURS,
+    RPM,
+    TRICKS,
+    pinned,
+    with_main,
+)
 
 FORMER = OLD.signed(OLD.by(ADA), OLD.by(ADA, PGP), drop=(SHA3,))
+_OLD_TAGS = (SIZE, MD5, PAYLOAD_SIZE, RESERVED)
+_BY_TWO = RPM.signed(
+    strings(*(base64.b64encode(Signature(by=key).packet(RPM.main)) for key in (ADA, BOB)))
+)
+_SPACE = (Entry.binary(999, bytes(30)),)
+_V6 = with_main(Entry.number(5114, 6))
+_V6_OURS = _V6.file([_V6.digests[SHA256], *_SPACE])
+_LARGE = Entry(270, INT64, struct.pack(">Q", len(RPM.all)))
 GOOD: dict[str, tuple[bytes, bytes, PinnedSignature]] = {
     "over the header": (RPM.signed(RPM.by(ADA)), OURS, BY_ADA),
     "over header and payload": (RPM.signed(RPM.by(ADA, PGP)), OURS, BY_ADA),
     "over both": (RPM.signed(RPM.by(ADA), RPM.by(ADA, PGP)), OURS, BY_ADA),
     "in base64": (RPM.signed(RPM.by(ADA, OPENPGP)), OURS, BY_ADA),
+    "in base64, by two": (_BY_TWO, OURS, pinned(BOB, ADA)),
     "by two": (RPM.signed(RPM.by(ADA), RPM.by(BOB, OPENPGP)), OURS, pinned(BOB, ADA)),
     "without a digest of the payload": (FORMER, OLD.file(), BY_ADA),
+    "of version 6": (_V6.signed(_V6.by(ADA, OPENPGP), *_SPACE, drop=_OLD_TAGS), _V6_OURS, BY_ADA),
+    "of a large size": (RPM.signed(RPM.by(ADA), _LARGE, drop=(SIZE,)), OURS, BY_ADA),
     "without reserved space": (
         RPM.signed(RPM.by(ADA), drop=(RESERVED, MD5, SIZE, SHA1)),
         OURS,
@@ -68,6 +95,28 @@ def test_a_trick_is_a_difference_with_a_name(name: str) -> None:
     found = grafted(trick.shipped(), trick.pins, trick.ours)
     assert isinstance(found, Refused), "it passed"
     assert found.fault == trick.fault, found.detail
+
+
+def test_what_is_not_covered_of_signatures_in_base64_is_found_there() -> None:
+    shipped, _, pins = GOOD["in base64, by two"]
+    bare = verify(io.BytesIO(shipped), pins).uncovered
+    assert [(one.offset, one.why) for one in bare[:2]] == [(0, "lead"), (96, "structure")]
+    assert {one.why for one in bare[2:]} == {"structure", "digest"}
+    texts = [shipped[one.offset :][: one.length] for one in bare[2:] if one.why == "structure"]
+    found = [base64.b64decode(text, validate=True) for text in texts]
+    assert len(found) == 4
+    assert ADA.key_id in found[1]
+    assert BOB.key_id in found[3]
+    assert all(len(one) < 20 for one in found)
+
+
+@pytest.mark.parametrize("tag", [SHA1, SHA256, SHA3, SIZE])
+def test_digests_are_checked_where_a_package_is_verified_alone(tag: int) -> None:
+    stale = {one.tag: one for one in Rpm(payload=b"other").digests.values()}[tag]
+    with pytest.raises(BadSignatureError) as error:
+        verify(io.BytesIO(RPM.signed(RPM.by(ADA), stale, drop=(tag,))), BY_ADA)
+    fault = "trailing-bytes" if tag == SIZE else "digest-differs"
+    assert error.value.refused.fault == fault
 
 
 def test_a_package_says_which_keys_a_recipe_needs() -> None:
