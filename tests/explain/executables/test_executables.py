@@ -108,10 +108,13 @@ def test_each_byte_that_differs_is_counted_once(name: str) -> None:
 @pytest.mark.parametrize("name", ["code", "pe-version"])
 def test_without_detail_sections_are_counted(name: str) -> None:
     found = [(told.field.name, told.count) for told in compared(*pairs()[name], detail=False)]
-    assert found == {
-        "code": [("build ID", 20), (".text", 2)],
-        "pe-version": [("checksum", 1), (".rdata", 1)],
-    }[name]
+    assert (
+        found
+        == {
+            "code": [("build ID", 20), (".text", 2)],
+            "pe-version": [("checksum", 1), (".rdata", 1)],
+        }[name]
+    )
 
 
 def test_a_call_of_another_function_is_no_moved_address() -> None:
