@@ -40,7 +40,7 @@ _BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----\n"
 _ARMOR = b"-----BEGIN PGP SIGNATURE-----\n"
 _END = b"-----END PGP SIGNATURE-----\n"
 _HEADERS = re.compile(rb"(?:[A-Za-z-]+: [^\n]*\n)*\n")
-_HASH = re.compile(rb"Hash: ([A-Z0-9-]+)(?:, ?([A-Z0-9-]+))*\n")
+_HASHES = re.compile(rb"(?:Hash: [A-Z0-9-]+(?:, ?[A-Z0-9-]+)*\n)+")
 _SIGNATURE = 2
 _CHECKSUM = re.compile(rb"(?:=[A-Za-z0-9+/]{4}\n)?")
 _DIGESTS = {8: b"SHA256", 9: b"SHA384", 10: b"SHA512", 12: b"SHA3-256", 14: b"SHA3-512"}
@@ -79,8 +79,6 @@ def _frame(file: BinaryIO) -> _Frame:
     if after:
         what = f"{len(after)} bytes after the frame"
         raise BadSignatureError(SignatureFault.OUTSIDE_FRAME, what)
-    if len(data) - armor > _MAX_ARMOR:
-        raise _unreadable(f"an armor of more than {_MAX_ARMOR} bytes")
     return _Frame(
         headers=data[len(_BEGIN) : headers.end() - 1],
         text=data[headers.end() : armor],
@@ -135,7 +133,7 @@ def _text(theirs: bytes, own: bytes) -> Iterator[Piece]:
     if len(own) > begin:
         yield Own(offset=begin, length=len(own) - begin)
     added = lines[len(ours) :]
-    if len(ours) > len(lines) or len(added) > 1 or any(added):
+    if len(ours) > len(lines) or len(added) > 1:
         what = f"{len(lines) - 1} lines, ours has {len(ours) - 1}"
         raise BadSignatureError(SignatureFault.LAYOUT, what)
     if added:
@@ -169,7 +167,7 @@ def pins(file: BinaryIO) -> FoundPins:
     """Raise `BadSignatureError`, always: it names the keys, which a text does not bring."""
     try:
         frame = _frame(file)
-        keys = sorted(signing_keys(dearmored(_ARMOR + frame.body + _END)))
+        keys = list(signing_keys(dearmored(_ARMOR + frame.body + _END)))
     except OpenPgpError as error:
         raise _unreadable(f"an armor that cannot be read: {error}") from error
     except BadSignatureError as error:
@@ -181,16 +179,15 @@ def pins(file: BinaryIO) -> FoundPins:
 
 
 def _width(body: bytes) -> int:
-    """Return how long the lines of an armor are."""
-    return len(body.split(b"\n", 2)[1]) if body.startswith(b"\n") else 0
+    """Return how long the lines of an armor are, behind the empty one."""
+    return len(body.split(b"\n", 2)[1])
 
 
 def _is_filled(body: bytes, data: bytes) -> bool:
     """Say whether an armor holds packets and a checksum, in lines of one length, and no more."""
     text, width = base64.b64encode(data), max(1, _width(body))
     lines = b"".join(text[at : at + width] + b"\n" for at in range(0, len(text), width))
-    rest = body.removeprefix(b"\n" + lines)
-    return len(rest) < len(body) and bool(_CHECKSUM.fullmatch(rest))
+    return bool(_CHECKSUM.fullmatch(body.removeprefix(b"\n" + lines)))
 
 
 def _armored(bare: Uncovered, base: int, line: int) -> Uncovered:
@@ -204,13 +201,10 @@ def _armored(bare: Uncovered, base: int, line: int) -> Uncovered:
 
 def _check_headers(headers: bytes, digests: set[int]) -> None:
     """Require that the headers name the digests of the signatures, and nothing else."""
-    lines = headers.splitlines(keepends=True)
-    if not all(_HASH.fullmatch(line) for line in lines):
-        what = f"a header that names no digest: {headers!a:.200}"
-        raise BadSignatureError(SignatureFault.SLACK, what)
-    named = [name for line in lines for name in re.split(rb", ?", line[len("Hash: ") : -1])]
-    if sorted(named) != sorted(_DIGESTS.get(one, b"") for one in digests):
-        what = f"headers name {named!a:.200}, which are not the digests of the signatures"
+    names = {_DIGESTS.get(one, b"") for one in digests}
+    named = re.split(rb", ?|\nHash: ", headers.removeprefix(b"Hash: ").removesuffix(b"\n"))
+    if not _HASHES.fullmatch(headers) or len(named) != len(names) or {*named} != names:
+        what = f"headers that are not the digests of the signatures: {headers!a:.200}"
         raise BadSignatureError(SignatureFault.SLACK, what)
 
 

@@ -138,10 +138,11 @@ def _signature(module: BinaryIO) -> tuple[int, bytes]:
             raise BadSignatureError(SignatureFault.TRAILING, "bytes after the signature")
         raise BadSignatureError(SignatureFault.MISSING, "the shipped module is not signed")
     end = len(tail) - len(MAGIC) - _TRAILER.size
-    if end < 0:
+    trailer = tail[: -len(MAGIC)][-_TRAILER.size :]
+    if len(trailer) < _TRAILER.size:
         raise _unreadable("a module that is shorter than the trailer of its signature")
-    *_, kind, _, _, length = _TRAILER.unpack_from(tail, end)
-    if kind != _PKCS7 or not 1 <= length <= min(end, _MAX_SIGNATURE):
+    *_, kind, _, _, length = _TRAILER.unpack(trailer)
+    if kind != _PKCS7 or not 1 <= length <= end:
         raise _unreadable(f"a signature of {length} bytes, kind {kind}")
     if tail[end:] != _end(length):
         raise BadSignatureError(SignatureFault.SLACK, "a trailer with fields that hold data")
@@ -159,7 +160,7 @@ def _verified(module: BinaryIO, size: int, der: bytes, pinned: PinnedSignature) 
         raise BadSignatureError(SignatureFault.SLACK, f"a signature with {error}") from error
     data = cms.ContentInfo.load(der, strict=True)["content"]
     infos = data["signer_infos"]
-    if data["certificates"].native or data["crls"].native:
+    if data["certificates"].native:
         what = "certificates in a signature that needs none"
         raise BadSignatureError(SignatureFault.UNKNOWN_CERTIFICATE, what)
     if len(infos) != 1:
@@ -187,7 +188,7 @@ def _verified(module: BinaryIO, size: int, der: bytes, pinned: PinnedSignature) 
 def _digest(file: BinaryIO, size: int, algorithm: str) -> bytes:
     digest = hashlib.new(algorithm)
     file.seek(0)
-    while size and (piece := file.read(min(CHUNK, size))):
+    while piece := file.read(min(CHUNK, size)):
         digest.update(piece)
         size -= len(piece)
     return digest.digest()

@@ -5,7 +5,7 @@ Nothing is read beyond the stream: a second one, padding or anything else after 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from builders.archives.compressed import (
@@ -20,6 +20,10 @@ from pipelines.judge.packing import Deadline, UnknownPackingError, read_gzip, re
 from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFault
 
 _SECONDS = 60
+_PACKINGS: dict[str, Callable[[BinaryIO, BinaryIO, Deadline], GzipPacking | XzPacking]] = {
+    "gzip": read_gzip,
+    "xz": read_xz,
+}
 
 
 def compressed_as(file: BinaryIO, at: int = 0) -> Compression | None:
@@ -64,17 +68,15 @@ class PieceReader:
 
 def packing_of(file: BinaryIO, name: Compression, content: BinaryIO) -> GzipPacking | XzPacking:
     """Return the parameters that pack `content` into `file`; raises `BadSignatureError`."""
-    deadline = Deadline(_SECONDS)
+    read = _PACKINGS.get(name)
+    if read is None:
+        what = f"the shipped file is {name}, which cannot be made again"
+        raise BadSignatureError(SignatureFault.LAYOUT, what)
     try:
-        if name == "gzip":
-            return read_gzip(file, content, deadline)
-        if name == "xz":
-            return read_xz(file, content, deadline)
+        return read(file, content, Deadline(_SECONDS))
     except UnknownPackingError as error:
         what = f"the shipped file is {name} that cannot be made again: {error}"
         raise BadSignatureError(SignatureFault.LAYOUT, what) from error
-    what = f"the shipped file is {name}, which cannot be made again"
-    raise BadSignatureError(SignatureFault.LAYOUT, what)
 
 
 def _unreadable(detail: str) -> BadSignatureError:

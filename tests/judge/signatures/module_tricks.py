@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Callable
 
 from builders.packing import GzipPacking
@@ -10,6 +11,7 @@ from builders.recipe.signature import PinnedSignature
 from tests.judge.signatures.modules import (
     MAGIC,
     appended,
+    edwards,
     module,
     named,
     packed,
@@ -27,6 +29,7 @@ else:
 
 OURS, OTHER = module(), module(b"kallow")
 ADA, BOB, EVE = named("ada"), named("bob", elliptic=False), named("eve")
+CAT = edwards("cat")
 BY_ADA = pinned(ADA)
 _DER = pkcs7(ADA, OURS)
 _DATA = (0, 1, 0)
@@ -109,6 +112,22 @@ TRICKS: dict[str, Planted] = {
         with_field(lambda _: value(4, EVE.sign(OURS, "sha256")), *_SIGNER, 4),
     ),
     "a pinned signer who did not sign": planted("missing-signer", _GOOD, pins=pinned(ADA, BOB)),
+    "the RSA signature of another module": planted(
+        "signature-invalid", lambda: appended(OURS, pkcs7(BOB, OTHER)), pins=pinned(BOB)
+    ),
+    "a key of another kind": planted(
+        "signature-unreadable",
+        lambda: appended(OURS, pkcs7(CAT, OURS, scheme="rsassa_pkcs1v15")),
+        pins=pinned(CAT),
+    ),
+    "an empty list of revocation lists": planted(
+        "data-in-slack", with_field(lambda c: c + b"\xa1\0", *_DATA, 2)
+    ),
+    "a signature of one byte": planted("data-in-slack", lambda: appended(OURS, b"0")),
+    "a signature that is too long": planted(
+        "signature-unreadable", lambda: appended(OURS, value(0x30, bytes((8 << 10) + 1)))
+    ),
+    "half a trailer": planted("signature-unreadable", bytes(11) + MAGIC),
     "a signature of zeros": planted(
         "signature-invalid", with_field(lambda s: value(4, bytes(len(s) - 2)), *_SIGNER, 4)
     ),
@@ -188,8 +207,16 @@ TRICKS: dict[str, Planted] = {
     "gzip: a byte after the member": planted(
         "trailing-bytes", lambda: packed(_GOOD, GzipPacking()) + b"\0"
     ),
+    "gzip: of no parameters that we know": planted("layout", lambda: _flushed(_GOOD)),
     "zstd: of no parameters that we know": planted("layout", lambda: _zstd(_GOOD)),
 }
+
+
+def _flushed(data: bytes) -> bytes:
+    """Return a gzip file as no encoder writes it at once."""
+    stream = zlib.compressobj(6, zlib.DEFLATED, 31)
+    made = stream.compress(data[:99]) + stream.flush(zlib.Z_FULL_FLUSH)
+    return made + stream.compress(data[99:]) + stream.flush()
 
 
 def _zstd(data: bytes) -> bytes:

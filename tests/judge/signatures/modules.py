@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ssl
 import struct
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from asn1crypto import cms, x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509 import CertificateBuilder, Name, NameAttribute, SubjectKeyIdentifier
 from cryptography.x509.oid import NameOID
 
@@ -22,9 +23,26 @@ MAGIC = b"~Module signature appended~\n"
 XZ = XzPacking(preset=6, check="crc32", dictionary=1 << 20, threads=True)
 
 
+@dataclass(frozen=True)
+class EdwardsVendor(Vendor):
+    """One whose key nobody here signs modules with."""
+
+    def sign(self, message: bytes, algorithm: str) -> bytes:
+        return bytes(self.key.sign(message))
+
+
+def edwards(name: str) -> Vendor:
+    return _certified(EdwardsVendor(ed25519.Ed25519PrivateKey.generate(), b""), name, None)
+
+
 def named(name: str, *, elliptic: bool = True, key_id: bool = True) -> Vendor:
     """Return a vendor whose certificate has a key identifier, as those of kernels have."""
-    made = Vendor.named(name, elliptic=elliptic)
+    return _certified(Vendor.named(name, elliptic=elliptic), name, hashes.SHA256(), key_id=key_id)
+
+
+def _certified(
+    made: Vendor, name: str, digest: hashes.SHA256 | None, *, key_id: bool = True
+) -> Vendor:
     subject = Name([NameAttribute(NameOID.COMMON_NAME, name)])
     builder = CertificateBuilder(
         issuer_name=subject,
@@ -37,8 +55,8 @@ def named(name: str, *, elliptic: bool = True, key_id: bool = True) -> Vendor:
     if key_id:
         extension = SubjectKeyIdentifier.from_public_key(made.key.public_key())
         builder = builder.add_extension(extension, critical=False)
-    der = builder.sign(made.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
-    return Vendor(made.key, der)
+    der = builder.sign(made.key, digest).public_bytes(serialization.Encoding.DER)
+    return replace(made, der=der)
 
 
 def pinned(*signers: Vendor) -> PinnedSignature:
@@ -54,7 +72,14 @@ def module(content: bytes = b"printk") -> bytes:
     return b"\x7fELF\2\1\1" + bytes(9) + content * 40
 
 
-def pkcs7(by: Vendor, payload: bytes, *, algorithm: str = "sha256", issuer: bool = False) -> bytes:
+def pkcs7(
+    by: Vendor,
+    payload: bytes,
+    *,
+    algorithm: str = "sha256",
+    issuer: bool = False,
+    scheme: str | None = None,
+) -> bytes:
     """Return the signature over a module, as DER."""
     certificate = x509.Certificate.load(by.der)
     issued = {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
@@ -68,7 +93,9 @@ def pkcs7(by: Vendor, payload: bytes, *, algorithm: str = "sha256", issuer: bool
         "version": "v1" if issuer else "v3",
         "sid": cms.SignerIdentifier(sid),
         "digest_algorithm": {"algorithm": algorithm},
-        "signature_algorithm": {"algorithm": "rsassa_pkcs1v15" if plain else f"{algorithm}_ecdsa"},
+        "signature_algorithm": {
+            "algorithm": scheme or ("rsassa_pkcs1v15" if plain else f"{algorithm}_ecdsa")
+        },
         "signature": by.sign(payload, algorithm),
     }
     data = {

@@ -10,18 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.core.digest import Digest
+from pipelines.judge.signatures import clearsigned
 from pipelines.judge.signatures.clearsigned import pins
-from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
+from pipelines.judge.signatures.signature_format import BadSignatureError, Graft, Refused
+from tests.judge.signatures.pgp_signing import Signature
 from tests.judge.signatures.planted import check, grafted
-from tests.judge.signatures.text_tricks import BY_ADA, TRICKS
-from tests.judge.signatures.texts import ADA, BOB, DSC, GOOD, ClearSigned, pinned
+from tests.judge.signatures.text_tricks import BY_ADA, CHECKSUM, TRICKS
+from tests.judge.signatures.texts import ADA, BOB, DSC, GOOD, ClearSigned, canonical, pinned
 
+BY_BOB = Signature(by=BOB, kind=1, digest=8).packet(canonical(DSC))
+TWO = GOOD.but(by=(ADA, BOB), packets=GOOD.data + BY_BOB, headers=b"Hash: SHA512, SHA256\n")
 SIGNED = {
     "one signer": (GOOD, DSC),
     "two signers": (GOOD.but(by=(ADA, BOB)), DSC),
     "SHA-256": (GOOD.but(digest=8), DSC),
     "long lines in the armor": (GOOD.but(width=76), DSC),
     "a text without a line feed at its end": (GOOD, DSC[:-1]),
+    "a checksum of the armor": (GOOD.but(checksum=CHECKSUM), DSC),
+    "two signers with two digests": (TWO, DSC),
     "an empty line that debsign adds": (GOOD.but(text=DSC + b"\n"), DSC),
     "a text that ends with blanks": (GOOD.but(text=DSC + b" \t\n"), DSC + b" \t\n"),
     "a text with CR LF": (ClearSigned(text=b"a\r\n-b\r\n"), b"a\r\n-b\r\n"),
@@ -37,24 +43,36 @@ def test_our_text_with_the_signature_is_the_shipped_file(name: str) -> None:
     assert found.sha256 == Digest.of(shipped)
     assert {one.certificate for one in found.signers} == set(pins.signers)
     letters = base64.b64encode(signed.data)
-    assert found.taken == 1 + len(letters) + -(-len(letters) // signed.width)
+    lines = -(-len(letters) // signed.width)
+    assert found.taken == 1 + len(letters) + lines + len(signed.checksum)
 
 
-def test_what_the_signature_does_not_cover_is_listed_by_its_place_in_the_text() -> None:
-    shipped = GOOD.whole()
-    found = grafted(shipped, BY_ADA, DSC)
+def test_what_the_signatures_do_not_cover_is_listed_by_its_place_in_the_text() -> None:
+    shipped = TWO.whole()
+    found = grafted(shipped, pinned(ADA, BOB), DSC)
     assert isinstance(found, Graft)
-    packet = GOOD.data
-    loose = packet.index(ADA.key_id) - 2
-    begin = shipped.index(base64.b64encode(packet)[:64])
-    one, two = found.carried
-    assert (one.offset, one.length) == (begin, 4)
-    listed = shipped[two.offset :][: two.length]
-    text = listed.replace(b"\n", b"")
-    assert base64.b64encode(packet)[loose // 3 * 4 :].startswith(text)
-    held = base64.b64decode(text)
-    assert ADA.key_id in held
-    assert len(held) <= len(ADA.key_id) + 2 + 4
+    letters = base64.b64encode(TWO.data)
+    begin = shipped.index(letters[:64])
+    listed = []
+    for one in found.carried:
+        text = shipped[one.offset :][: one.length]
+        line, column = divmod(one.offset - begin, 65)
+        assert letters[64 * line + column :].startswith(text.replace(b"\n", b""))
+        listed.append(base64.b64decode(text))
+    loose = [len(key.key_id) + 2 for key in (ADA, BOB)]
+    assert [ADA.key_id in listed[1], BOB.key_id in listed[3]] == [True, True]
+    assert len(listed[1]) <= loose[0] + 4
+    assert len(listed[3]) <= loose[1] + 4
+
+
+def test_a_text_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = GOOD.whole()
+    monkeypatch.setattr(clearsigned, "_MAX_TEXT", len(shipped))
+    assert isinstance(grafted(shipped, BY_ADA, DSC), Graft)
+    monkeypatch.setattr(clearsigned, "_MAX_TEXT", len(shipped) - 1)
+    found = grafted(shipped, BY_ADA, DSC)
+    assert isinstance(found, Refused)
+    assert found.fault == "signature-unreadable"
 
 
 @settings(max_examples=25)

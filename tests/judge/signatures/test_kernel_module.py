@@ -11,17 +11,34 @@ from hypothesis import strategies as st
 from builders.core.digest import Digest
 from builders.packing import DeflateEncoder, GzipPacking, XzPacking
 from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures import kernel_module
+from pipelines.judge.signatures import unpacked as unpacked_streams
 from pipelines.judge.signatures.kernel_module import pins
-from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
+from pipelines.judge.signatures.signature_format import BadSignatureError, Graft, Refused
 from tests.judge.signatures.module_tricks import ADA, BOB, BY_ADA, OURS, TRICKS
-from tests.judge.signatures.modules import appended, named, packed, pinned, signed
+from tests.judge.signatures.modules import appended, named, packed, pinned, pkcs7, signed
 from tests.judge.signatures.planted import check, grafted
+from tests.judge.signatures.signing import edited, value
+
+
+def bare(algorithm: bytes) -> bytes:
+    """Return an algorithm without NULL as its parameter, as newer versions of OpenSSL write it."""
+    assert algorithm.endswith(b"\5\0")
+    return value(0x30, algorithm[2:-2])
+
 
 PLAIN = signed(OURS, ADA)
 GOOD: dict[str, tuple[bytes, PinnedSignature]] = {
     "an elliptic key": (PLAIN, BY_ADA),
     "RSA": (signed(OURS, BOB), pinned(BOB)),
     "SHA-512": (signed(OURS, ADA, algorithm="sha512"), BY_ADA),
+    "digests without a parameter": (
+        appended(
+            OURS,
+            edited(edited(pkcs7(ADA, OURS), bare, 0, 1, 0, 1, 0), bare, 0, 1, 0, 3, 0, 2),
+        ),
+        BY_ADA,
+    ),
     "a signer that is named by its issuer": (signed(OURS, ADA, issuer=True), BY_ADA),
     "xz with threads": (packed(PLAIN), BY_ADA),
     "xz without threads": (packed(PLAIN, XzPacking(preset=6, check="crc32")), BY_ADA),
@@ -94,3 +111,24 @@ def test_a_signer_is_named_to_whoever_looks_for_a_certificate(
         pins(io.BytesIO(shipped))
     assert raised.value.refused.fault == fault
     assert named in raised.value.refused.detail
+
+
+def test_a_compressed_module_is_unpacked_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = packed(PLAIN)
+    monkeypatch.setattr(kernel_module, "_MAX_MODULE", len(PLAIN))
+    assert isinstance(grafted(shipped, BY_ADA, OURS), Graft)
+    monkeypatch.setattr(kernel_module, "_MAX_MODULE", len(PLAIN) - 1)
+    found = grafted(shipped, BY_ADA, OURS)
+    assert isinstance(found, Refused)
+    assert found.fault == "signature-unreadable"
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_a_stream_is_read_in_pieces_of_any_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacked_streams, "CHUNK", size)
+    ours = OURS + bytes(3 << 20 if size > 1 else 0)
+    shipped = packed(signed(ours, ADA))
+    assert isinstance(grafted(shipped, BY_ADA, ours), Graft)
+    found = grafted(shipped + b"\0", BY_ADA, ours)
+    assert isinstance(found, Refused)
+    assert found.fault == "trailing-bytes"

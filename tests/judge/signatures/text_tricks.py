@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 
 from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.openpgp_packets import _crc
 from tests.judge.signatures.pgp_signing import Signature, subpacket
 from tests.judge.signatures.planted import Planted
 from tests.judge.signatures.texts import ADA, BOB, DSC, EVE, GOOD, canonical, escaped, pinned
 
 BY_ADA = pinned(ADA)
 WHOLE = GOOD.whole()
+CHECKSUM = b"=" + base64.b64encode(_crc(GOOD.data)) + b"\n"
 OTHER = DSC.replace(b"hello", b"trojan")
 _SIGNATURE = WHOLE[WHOLE.index(b"-----BEGIN PGP SIGNATURE") :]
 _COMMENT = subpacket(20, b"\x80\0\0\0\0\1\0\1ab")
@@ -53,6 +56,15 @@ TRICKS: dict[str, Planted] = {
     "a frame without an end": planted("signature-unreadable", WHOLE[:-20]),
     "a frame without a signature": planted(
         "signature-unreadable", WHOLE[: WHOLE.index(b"-----BEGIN PGP SIGNATURE")]
+    ),
+    "a signature that does not begin": planted(
+        "signature-unreadable", changed(b"-----BEGIN PGP SIGNATURE-----\n", b"")
+    ),
+    "a carriage return behind the checksum": planted(
+        "data-in-slack", checksum=CHECKSUM.replace(b"\n", b"\r\n")
+    ),
+    "a header that only looks like one of a digest": planted(
+        "data-in-slack", headers=b"Hosh: SHA512\n"
     ),
     "no empty line behind the headers": planted(
         "signature-unreadable", headers=b"Hash: SHA512\n\0"
@@ -121,6 +133,7 @@ TRICKS: dict[str, Planted] = {
     "ours is empty": planted("bytes-differ", ours=b""),
     "ours is shorter": planted("bytes-differ", ours=DSC[: -len(b"From here on\n")]),
     "ours is longer": planted("bytes-differ", ours=DSC + b"more\n"),
+    "ours has an empty line more": planted("layout", ours=DSC + b"\n"),
     "ours is another text": planted("bytes-differ", ours=OTHER),
     "ours ends within a line": planted("bytes-differ", ours=DSC[:-4]),
 }
