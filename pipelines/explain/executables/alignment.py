@@ -17,9 +17,9 @@ _WORK = 256 << 20
 """Bytes searched in all."""
 _MAX_BLOCKS = 20_000
 _PIECE = 1 << 20
-_MOST_MOVED = 64 << 10
+_MOST_MOVED = 16 << 10
 _SHORTEST_MOVED = 8
-_MOVED_WORK = 256 << 20
+_MOVED_WORK = 32 << 20
 _EQUAL = re.compile(rb"\0{%d}" % _PROBE)
 _RUN = re.compile(rb"[^\0]+")
 

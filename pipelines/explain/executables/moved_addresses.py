@@ -16,7 +16,7 @@ from pipelines.explain.executables.executable import Image
 _ENDS = (4, 5, 8, 6, 0)
 """Where an instruction ends after the distance in it begins; unwind tables count from there."""
 _MAX_RUNS, _OFTEN = 100_000, 4096
-_TRIED, _FEW = 400, 4
+_TRIED, _FEW = 100, 4
 """After so many numbers, of which fewer than one in `_FEW` is explained, none is tried any more."""
 
 
