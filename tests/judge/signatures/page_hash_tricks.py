@@ -131,6 +131,9 @@ TRICKS: dict[str, Trick] = {
     "a link to a file before one that is false": trick(
         _DIFFER, linked(value(0xA2, b""), moniker(attribute(_ALL[:-36])))
     ),
+    "a moniker in another kind of link": trick(
+        _UNREADABLE, about(value(0xA2, moniker(attribute(_ALL))))
+    ),
     "a class that is text": trick(
         _UNREADABLE,
         linked(value(0xA1, value(0x0C, CLASS) + value(0x04, value(0x31, attribute(_ALL))))),

@@ -20,6 +20,7 @@ from pipelines.judge.signatures.der import der_header
 from pipelines.judge.signatures.pe import plan, verify
 from pipelines.judge.signatures.pe_image import read_pe
 from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFault
+from pipelines.judge.signatures.signed_data import verify_signed_data
 from tests.judge.signatures.pe_tricks import (
     ADA,
     BOB,
@@ -37,6 +38,7 @@ from tests.judge.signatures.signing import (
     IMAGE_DATA,
     INDIRECT_DATA,
     PE,
+    SECTION,
     Signing,
     Vendor,
     certificate_entry,
@@ -94,6 +96,39 @@ def test_a_certificate_of_ten_bytes_is_read_as_one() -> None:
     for table in (struct.pack("<IHH", 9, 0x0200, 2) + b"\x30", entry() + bytes(9)):
         with pytest.raises(BadSignatureError, match="ends within a certificate"):
             verify(io.BytesIO(table_of(table)()), BY_ADA)
+
+
+def test_a_certificate_ends_within_its_table() -> None:
+    for length in (9, struct.unpack("<I", entry()[:4])[0] + 8):
+        with pytest.raises(BadSignatureError, match=f"a certificate of {length} bytes"):
+            verify(io.BytesIO(table_of(entry(), entry(length=length))()), BY_ADA)
+
+
+def test_the_end_of_an_image_is_where_its_table_begins_or_that_of_the_file() -> None:
+    assert read_pe(io.BytesIO(OURS), "rebuilt").end == len(OURS)
+    assert read_pe(io.BytesIO(with_table(OURS, entry())), "shipped").end == -(-len(OURS) // 8) * 8
+
+
+def test_a_file_may_end_with_the_header_of_its_last_section() -> None:
+    assert len(read_pe(io.BytesIO(OURS[: SECTION + 40]), "rebuilt").sections) == 1
+    assert read_pe(io.BytesIO(OURS[: SECTION + 39]), "rebuilt").sections == ()
+
+
+def test_directories_are_within_their_header() -> None:
+    made = bytearray(OURS)
+    struct.pack_into("<H", made, PE + 20, 112 + 8)
+    with pytest.raises(BadSignatureError, match="directories outside of its header"):
+        read_pe(io.BytesIO(made), "shipped")
+
+
+def test_content_is_either_within_a_signature_or_apart_from_it() -> None:
+    def apart(algorithm: str) -> bytes:
+        return hashlib.new(algorithm, b"text").digest()
+
+    within = cms_of(Signing(by=ADA), "data", value(0x04, b"text"))
+    assert verify_signed_data(within, BY_ADA).signer.certificate == ADA.pin
+    with pytest.raises(BadSignatureError, match="content apart"):
+        verify_signed_data(within, BY_ADA, detached=apart)
 
 
 def test_a_table_of_two_mebibytes_is_planned_and_no_larger_one() -> None:
