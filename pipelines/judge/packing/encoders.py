@@ -8,8 +8,8 @@ from itertools import product
 from builders.packing.compress import MAX_WHOLE, PackingError, deflated
 from builders.packing.parameters import LEVELS, DeflateEncoder, Strategy
 
-_ITERATIONS = (15, 5, 10, 30, 50)
-"""Of zopfli: its default, and what other programs use."""
+_ITERATIONS = (15, 5)
+"""Of zopfli: its default, and what it advises for larger files."""
 _SLOW, _SLOWEST = 4 << 20, 64 << 10
 """Bytes of content that the slow levels of libdeflate, and zopfli, are tried on."""
 _USUAL = (6, 9, 1, 5, 8, 7, 4, 3, 2, 0)
@@ -56,7 +56,7 @@ def is_affordable(encoder: DeflateEncoder, size: int) -> bool:
     """Say whether it is tried on a content of `size` bytes."""
     match encoder.library:
         case "zopfli":
-            return size <= (_SLOWEST if encoder.level <= 15 else _SLOWEST // 8)
+            return size <= _SLOWEST
         case "libdeflate":
             return size <= (_SLOW if encoder.level > 9 else MAX_WHOLE)
         case _:
