@@ -132,6 +132,11 @@ class FieldComparison:
                 list(islice(form.fields(side), MAX_FIELDS)) if side.size else []
                 for side in (self.shipped, self.rebuilt)
             )
+            if (
+                form.archive
+            ):  # of members that only one has it is told elsewhere that they are there
+                both = {f.member for f in theirs} & {f.member for f in ours}
+                theirs, ours = ([f for f in s if f.member in both] for s in (theirs, ours))
             found = 0
             for told in self.fields(theirs, ours):
                 found += told.count
