@@ -14,6 +14,7 @@ import lzma
 import random
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
@@ -22,11 +23,10 @@ from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
-from builders.archives.streams import Readable
 from infra.bench.planted import ar, planted_pairs, tar, zipped
 from pipelines.explain.quickdiff import quick_diff
 
@@ -159,7 +159,7 @@ def _run(*command: str) -> dict[str, Any]:
 
 
 def _bare(path: Path) -> None:
-    """Hash a file, and what is packed in it, once."""
+    """Hash a file, and unpack and hash what is in it, as deep as it is compared."""
     with path.open("rb") as file:
         _hashed(file)
         file.seek(0)
@@ -170,19 +170,29 @@ def _bare(path: Path) -> None:
                 for info in archive.infolist():
                     with archive.open(info) as member:
                         _hashed(member)
-        elif head.startswith(b"\x1f\x8b"):
-            with gzip.open(file) as content:
-                _hashed(content)
-        elif head.startswith(b"\x28\xb5\x2f\xfd"):
-            with zstd.open(file) as content:
-                _hashed(content)
-        elif head.startswith(b"!<arch>"):
+            return
+        if head.startswith(b"!<arch>"):
             file.seek(file.read(1 << 20).index(b"data.tar.xz") + 60)
-            with lzma.open(file) as content:
-                _hashed(content)
+            head = file.read(8)
+            file.seek(-8, 1)
+        with _opened(file, head) as content, suppress(tarfile.ReadError):
+            with tarfile.open(fileobj=content, mode="r|") as tarred:
+                for member in tarred:
+                    if (inner := tarred.extractfile(member)) is not None:
+                        data = inner.read()
+                        _hashed(io.BytesIO(data))
+                        if data[:2] in {b"\x1f\x8b", b"\xfd7"}:
+                            _hashed(_opened(io.BytesIO(data), data[:8]))
 
 
-def _hashed(file: Readable) -> str:
+def _opened(file: IO[bytes], head: bytes) -> IO[bytes]:
+    """Return the content of a compressed file; of another one, the file."""
+    openers = {b"\x1f\x8b": gzip.open, b"\x28\xb5": zstd.open, b"\xfd7": lzma.open}
+    opened: IO[bytes] = openers.get(head[:2], lambda plain: plain)(file)
+    return opened
+
+
+def _hashed(file: IO[bytes]) -> str:
     hasher = hashlib.sha256()
     while piece := file.read(1 << 18):
         hasher.update(piece)

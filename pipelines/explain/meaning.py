@@ -14,7 +14,7 @@ SHOWN = 50
 """Fields that are listed."""
 _MOST = 10_000
 """Fields that are told apart; what follows is only counted."""
-_DETAILED = 2 << 20
+_DETAILED = 1 << 20
 """Bytes of files whose contents are compared in detail by readers that align them."""
 _TEXT = 300
 """Characters of one value."""
