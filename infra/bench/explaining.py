@@ -175,21 +175,26 @@ def _bare(path: Path) -> None:
             file.seek(file.read(1 << 20).index(b"data.tar.xz") + 60)
             head = file.read(8)
             file.seek(-8, 1)
-        with _opened(file, head) as content, suppress(tarfile.ReadError):
-            with tarfile.open(fileobj=content, mode="r|") as tarred:
-                for member in tarred:
-                    if (inner := tarred.extractfile(member)) is not None:
-                        data = inner.read()
-                        _hashed(io.BytesIO(data))
-                        if data[:2] in {b"\x1f\x8b", b"\xfd7"}:
-                            _hashed(_opened(io.BytesIO(data), data[:8]))
+        with (
+            suppress(tarfile.ReadError),
+            _opened(file, head) as content,
+            tarfile.open(fileobj=content, mode="r|") as tarred,
+        ):
+            for entry in tarred:
+                if (inner := tarred.extractfile(entry)) is not None:
+                    data = inner.read()
+                    _hashed(io.BytesIO(data))
+                    if data[:2] in {b"\x1f\x8b", b"\xfd7"}:
+                        _hashed(_opened(io.BytesIO(data), data[:8]))
 
 
-def _opened(file: IO[bytes], head: bytes) -> IO[bytes]:
+def _opened(file: IO[bytes], head: bytes) -> Any:
     """Return the content of a compressed file; of another one, the file."""
-    openers = {b"\x1f\x8b": gzip.open, b"\x28\xb5": zstd.open, b"\xfd7": lzma.open}
-    opened: IO[bytes] = openers.get(head[:2], lambda plain: plain)(file)
-    return opened
+    openers: dict[bytes, Any] = {
+        b"\x1f\x8b": gzip.open, b"\x28\xb5": zstd.open, b"\xfd7": lzma.open,
+    }  # fmt: skip
+    opener = openers.get(head[:2])
+    return file if opener is None else opener(file)
 
 
 def _hashed(file: IO[bytes]) -> str:
