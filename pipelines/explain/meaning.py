@@ -14,8 +14,9 @@ SHOWN = 50
 """Fields that are listed."""
 _MOST = 10_000
 """Fields that are told apart; what follows is only counted."""
-_DETAILED = 1 << 20
-"""Bytes of files whose contents are compared in detail by readers that align them."""
+_DETAILED, _ALONE = 1 << 20, 16 << 20
+"""Bytes of files whose contents are compared in detail by readers that align them: of members, and
+of a file that is compared alone, to which all the time is left."""
 _TEXT = 300
 """Characters of one value."""
 _RANK = {kind: number for number, kind in enumerate(FieldKind)}
@@ -59,7 +60,8 @@ class Meaning:
         if pair.alone and not (form and form.alone):
             return
         work = max(pair.shipped.size, pair.rebuilt.size)
-        if detail := self._detailed + work <= _DETAILED and form is not None:
+        most = _DETAILED if pair.path else _ALONE
+        if detail := self._detailed + work <= most and form is not None:
             self._detailed += work if form.compare is not None else 0
         both = FieldComparison(pair.shipped, pair.rebuilt, pair.is_same, tick, detail)
         told: list[Told] = []

@@ -82,7 +82,7 @@ class Tally:
             yield told(label.name, label.kind, count, (label.shipped, label.rebuilt))
         yield from self._told_texts()
         if self.moved:
-            yield told("order of functions", FieldKind.SETTING, 0, (None, "another order"))
+            yield told("order of functions", FieldKind.SETTING, 0, ("one", "another"))
         for symbols, is_ours in zip(self.only, (False, True), strict=True):
             if symbols:
                 text = listed(symbol.name or hex(symbol.address) for symbol in symbols)
