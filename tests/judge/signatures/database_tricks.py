@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable
 
-from builders.recipe.signature import PinnedSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from builders.core.digest import Digest
+from builders.recipe.signature import PinnedSignature, SignedFormat
 from tests.judge.signatures.databases import (
     EVE,
     MEMBERS,
@@ -68,6 +74,21 @@ def salted(key: Key) -> bytes:
     return BODY + b"DSIG:" + key.pss(BODY, salt=20) + b"\n"
 
 
+def _pinned(*ders: bytes) -> PinnedSignature:
+    pem = "-----BEGIN PUBLIC KEY-----\n{}-----END PUBLIC KEY-----\n"
+    return PinnedSignature(
+        format=SignedFormat.CVD,
+        signers=tuple(map(Digest.of, ders)),
+        keys=tuple(pem.format(base64.encodebytes(one).decode()) for one in ders),
+    )
+
+
+_ELLIPTIC = (
+    ec.generate_private_key(ec.SECP256R1())
+    .public_key()
+    .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+)
+_MD5 = int.from_bytes(hashlib.md5(SIGNED.around(TAR)[512:], usedforsecurity=False).digest(), "big")
 TRICKS: dict[str, Planted] = {
     "not signed": planted("signature-missing", OWN),
     "an empty file": planted("signature-unreadable", b""),
@@ -166,6 +187,40 @@ TRICKS: dict[str, Planted] = {
         "signature-invalid", info_signature=STRONG.pss(b"other")
     ),
     "an .info signature with another salt": planted("signature-invalid", with_info(salted(STRONG))),
+    "a signature by hand with another end": planted(
+        "signature-invalid", info_signature=STRONG.by_hand(BODY, last=0xBB)
+    ),
+    "a signature by hand with data in its padding": planted(
+        "signature-invalid", info_signature=STRONG.by_hand(BODY, padding_=b"payload\1")
+    ),
+    "a signature that is longer than its key": planted(
+        "signature-invalid",
+        lambda: SIGNED.but(header_signature=WEAK.unreduced(WEAK.bare(_MD5))).around(TAR),
+    ),
+    "an .info signature that is longer than its key": planted(
+        "signature-invalid", info_signature=STRONG.unreduced(STRONG.by_hand(BODY))
+    ),
+    "a member twice": planted(
+        "duplicate",
+        ours=OURS.but(extra=block(b"test.hdb", b"x")).whole(),
+        extra=block(b"test.hdb", b"x"),
+    ),
+    "the .info has a digest in its header": planted(
+        "signature-unreadable", claims=SIGNED.header(b"0" * 32, b"X")
+    ),
+    "a line of the .info that lists nothing": planted(
+        "signature-unreadable",
+        ours=OURS.but(listed={b"a b": b"x"}).whole(),
+        listed={b"a b": b"x"},
+    ),
+    "ours has its .info elsewhere": planted(
+        "layout", WHOLE, ours=OURS.but(members={**MEMBERS, b"COPYING": b"GPL" * 999}).whole()
+    ),
+    "ours has a signed header": planted(
+        "rebuilt-is-signed", WHOLE, ours=OURS.but(weak=WEAK).whole()
+    ),
+    "a pinned key that is none": planted("signature-unreadable", WHOLE, pins=_pinned(b"no key")),
+    "a pinned key of another kind": planted("signature-invalid", WHOLE, pins=_pinned(_ELLIPTIC)),
     "the key of the MD5 alone is pinned": planted("signature-invalid", pins=pinned(WEAK)),
     "the key of the .info alone is pinned": planted("signature-invalid", pins=pinned(STRONG)),
     "a pinned key that did not sign": planted("missing-signer", pins=pinned(STRONG, WEAK, EVE)),

@@ -52,6 +52,24 @@ class Key:
         scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=salt)
         return encoded(int.from_bytes(self.key.sign(data, scheme, hashes.SHA256()), "big"))
 
+    def by_hand(self, data: bytes, *, last: int = 0xBC, padding_: bytes = b"\1") -> bytes:
+        """Return a signature of a .info with another end or padding (RFC 8017, 9.1.1)."""
+        salt = b"s" * 32
+        seed = hashlib.sha256(bytes(8) + hashlib.sha256(data).digest() + salt).digest()
+        block_ = padding_.rjust(191, b"\0") + salt
+        rounds = (hashlib.sha256(seed + n.to_bytes(4, "big")).digest() for n in range(7))
+        mask = b"".join(rounds)[: len(block_)]
+        masked = int.from_bytes(block_, "big") ^ int.from_bytes(mask, "big")
+        masked &= (1 << 8 * len(block_) - 1) - 1
+        whole = masked.to_bytes(len(block_), "big") + seed + bytes([last])
+        return self.bare(int.from_bytes(whole, "big"))
+
+    def unreduced(self, signature: bytes) -> bytes:
+        """Return another number that opens to the same."""
+        digits = enumerate(signature.decode())
+        number = sum(_DIGITS.index(digit) << 6 * place for place, digit in digits)
+        return encoded(number + self.key.private_numbers().public_numbers.n)
+
 
 def encoded(number: int) -> bytes:
     digits = []

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature, SignedFormat
-from pipelines.judge.signatures.cvd import pins
+from pipelines.judge.signatures.cvd import pins, verify
 from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
-from tests.judge.signatures.database_tricks import INFO, OWN, PINS, TRICKS
+from tests.judge.signatures.database_tricks import BODY, INFO, OWN, PINS, TRICKS
 from tests.judge.signatures.databases import EVE, MEMBERS, OURS, SIGNED, STRONG, WEAK
 from tests.judge.signatures.planted import check, grafted
 
@@ -80,3 +80,14 @@ def test_keys_that_a_database_does_not_bring_are_asked_for() -> None:
         with pytest.raises(BadSignatureError) as raised:
             pins(io.BytesIO(shipped))
         assert raised.value.refused.fault == fault
+
+
+def test_a_signature_by_hand_is_one_of_clamav() -> None:
+    shipped = SIGNED.but(info_signature=STRONG.by_hand(BODY)).whole()
+    assert isinstance(grafted(shipped, PINS, OWN), Graft)
+
+
+def test_the_md5_of_a_header_is_that_of_the_body() -> None:
+    with pytest.raises(BadSignatureError) as raised:
+        verify(io.BytesIO(SIGNED.but(md5=b"0" * 32).whole()), PINS)
+    assert raised.value.refused.fault == "signed-other-bytes"
