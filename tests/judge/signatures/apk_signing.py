@@ -101,15 +101,18 @@ def sign(by: Vendor, data: bytes, number: int) -> bytes:
     return by.sign(data, algorithm.name)
 
 
-def lineage(*vendors: Vendor, forged: bool = False, version: int = 1) -> bytes:
-    """Return the attribute with which each vendor names the next one."""
+def lineage(*vendors: Vendor, forged: bool = False, version: int = 1, said: int = 0) -> bytes:
+    """Return the attribute with which each vendor names the next one.
+
+    `said` is the algorithm that each says it signs the next one by, in place of the right one.
+    """
     nodes, before = b"", None
     for one in vendors:
         number = 0x0103 if isinstance(one.key, rsa.RSAPrivateKey) else 0x0201
         by = (0x0103 if isinstance(before.key, rsa.RSAPrivateKey) else 0x0201) if before else 0
         data = sized(one.der) + u32(by)
         signature = sign(one if forged else before, data, by) if before else b""
-        nodes += sized(sized(data) + u32(0x17) + u32(number) + sized(signature))
+        nodes += sized(sized(data) + u32(0x17) + u32(said or number) + sized(signature))
         before = one
     return u32(version) + nodes
 
@@ -145,12 +148,15 @@ class JarSigning:
     """Whether the PKCS #7 has signed attributes."""
     signature: bytes | None = None
     stored: bool = False
+    content_type: str = "data"
 
 
 def section(attributes: dict[str, str]) -> bytes:
-    """Return a section of a manifest, in lines of at most 72 bytes."""
+    """Return a section of a manifest, in lines of at most 72 bytes; none for empty values."""
     made = b""
     for name, text in attributes.items():
+        if not text:
+            continue
         line = f"{name}: {text}".encode()
         made += line[:70] + b"\r\n"
         for at in range(70, len(line), 69):
@@ -237,7 +243,7 @@ def detached(signing: JarSigning, content: bytes) -> bytes:
         {
             "version": "v1",
             "digest_algorithms": [{"algorithm": algorithm}],
-            "encap_content_info": {"content_type": "data"},
+            "encap_content_info": {"content_type": signing.content_type},
             "certificates": [
                 cms.CertificateChoices.load(der) for der in (by.der, *signing.certificates)
             ],

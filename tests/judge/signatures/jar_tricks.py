@@ -7,17 +7,22 @@ from dataclasses import replace
 from typing import Any
 
 from builders.recipe.signature import SignedFormat
-from tests.judge.signatures.apk_signing import JarSigning, Package
+from tests.judge.signatures.apk_signing import LINEAGE, ROTATION, JarSigning, Package, lineage
 from tests.judge.signatures.apk_tricks import (
     ANN,
     BEN,
     EVE,
     EVIL,
+    FULL,
     Trick,
     added,
     apk,
     changed,
+    cut,
+    patched,
     pinned,
+    v3,
+    v31,
     without,
 )
 from tests.judge.signatures.zips import Item, archive
@@ -152,6 +157,27 @@ TRICKS: dict[str, Trick] = {
     "a section that says more": jar(
         "manifest-differs", signing(sections={CLASS: {"Sealed": "true"}})
     ),
+    "an entry by SHA-1 alone": jar(
+        "weak-digest",
+        signing(sections={CLASS: {"SHA-256-Digest": "", "SHA1-Digest": "AAAA"}}),
+    ),
+    "a section without a name": listed(
+        "signature-unreadable", b"Name: a/B", b"Nome: a/B", "META-INF/MANIFEST.MF"
+    ),
+    "a section of ours that is not there": jar(
+        "manifest-differs",
+        ours=archive(
+            [
+                replace(i, content=i.content + b"Name: x/\r\nSealed: true\r\n\r\n")
+                if i.name == "META-INF/MANIFEST.MF"
+                else i
+                for i in JAR_ITEMS
+            ]
+        ),
+    ),
+    "a signature over another type": jar(
+        "signature-unreadable", signing(content_type="digested_data")
+    ),
     "a section of a package": jar("manifest-differs", signing(sections={"a/": {"Sealed": "true"}})),
     "an entry that is not in the manifest": jar("unsigned-entry", signing(skipped=(CLASS,))),
     "an entry that is not there": jar(
@@ -227,5 +253,28 @@ TRICKS: dict[str, Trick] = {
     "version 1 with an attribute for a manifest that ours has not": apk(
         "manifest-differs",
         first=(JarSigning(by=ANN, main={"Built-By": "x", "Evil": "y"}),),
+    ),
+    "a version that version 1 names is another than is there": apk(
+        "signature-stripped", first=(JarSigning(by=ANN, schemes="2"),), values=FULL.values[1:]
+    ),
+    # more of packages
+    "a lineage by another algorithm than it says": v31(
+        "lineage-invalid", attributes=((LINEAGE, lineage(ANN, BEN, said=0x0202)),)
+    ),
+    "a rotation at no version": v3("unexpected-attribute", attributes=((ROTATION, b"\1"),)),
+    "a stored entry of another size": apk(
+        "signature-unreadable", changed=changed("res/a.png", size=3)
+    ),
+    "a record that names no local header": apk(
+        "signature-unreadable", changed=changed("classes.dex", offset=5)
+    ),
+    "as many records as zip64 has": Trick(
+        fault="zip64", shipped=cut(FULL, patched(-14, b"\xff" * 4))
+    ),
+    "two counts of records": Trick(
+        fault="signature-unreadable", shipped=cut(FULL, patched(-12, b"\1\0"))
+    ),
+    "a directory of a size beyond the file": Trick(
+        fault="signature-unreadable", shipped=cut(FULL, patched(-10, b"\0\0\1\0"))
     ),
 }
