@@ -131,6 +131,30 @@ ODD = b"!<arch>\n" + b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"a", 0, 0, 0, 0o644, 
 DEFLATED = packed(FILLER)
 CENTRAL = ZIP.index(b"PK\x01\x02")
 
+NAMES = b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"//", 0, 0, 0, 0, 24) + b"a-name-that-is-long.o/\n\n"
+LONG = b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"/0", 0, 0, 0, 0o644, 4) + b"data"
+BSD = b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"#1/8", 0, 0, 0, 0o644, 12) + b"a-name.o" + b"data"
+
+
+def linked(time: int) -> bytes:
+    """Return a tar whose hard link has a size, which some readers skip and others do not."""
+    made = tar(time)
+    link = made.rindex(b"ustar") - 257
+    header = edited(edited(made[link : link + 512], 156, b"1"), 124, b"00000001000")
+    return made[:link] + checked(header) + made[link + 512 :]
+
+
+def misnamed(second: int) -> bytes:
+    """Return a zip with another name in a local header than in the directory."""
+    return edited(zip_of(second), 30, b"e")
+
+
+def noteless(build_id: bytes) -> bytes:
+    """Return an ELF file in which the section of the build id is called data."""
+    made = elf(build_id, segment=4)
+    return edited(made, len(made) - 2 * 64 + 4, b"\1")
+
+
 TRICKS: dict[str, Trick] = {
     "a longer file": Trick(
         fault="sizes-differ", shipped=lambda: ar(OLD) + b"\n", rebuilt=lambda: ar(OLD)
@@ -302,6 +326,22 @@ TRICKS: dict[str, Trick] = {
     "data of a PE file": trick("content", pe(1), PE_TEXT, b"evil"),
     "a checksum of a PE file that is stale": Trick(
         fault="no-such-field", shipped=lambda: pe(1, valid=False), rebuilt=lambda: pe(2)
+    ),
+    "a checksum of ours that is stale": Trick(
+        fault="no-such-field", shipped=lambda: pe(2), rebuilt=lambda: pe(1, valid=False)
+    ),
+    "a name in the table of an ar": trick("name", b"!<arch>\n" + NAMES + LONG, 70, b"evil"),
+    "a name before the content of an ar member": trick("name", b"!<arch>\n" + BSD, 70, b"evil"),
+    "a hard link in a tar with a size": Trick(
+        fault="fields-unreadable", shipped=lambda: linked(OLD), rebuilt=lambda: linked(NEW)
+    ),
+    "a zip member with two names": Trick(
+        fault="fields-unreadable", shipped=lambda: misnamed(2), rebuilt=lambda: misnamed(4)
+    ),
+    "a build id in a section that is no note": Trick(
+        fault="content",
+        shipped=lambda: noteless(bytes(20)),
+        rebuilt=lambda: noteless(b"\1" * 20),
     ),
     "code of a .pyc": trick("content", pyc(1), 40, b"evil"),
     "version of a .pyc": trick("content", pyc(1), 0, b"\xcc"),

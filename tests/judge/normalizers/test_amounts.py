@@ -15,6 +15,7 @@ from pipelines.judge.finding import FileFact
 from pipelines.judge.masking import with_masks
 from pipelines.judge.normalizers.ledger import MaskFault, MaskLedger, NotMasked
 from pipelines.judge.normalizers.mask import mask
+from pipelines.judge.signatures.signature_format import Uncovered
 from tests.fakes.jail import OpenJail
 from tests.judge.normalizers.made_files import ar, tar
 from tests.judge.normalizers.mask_tricks import NEW, OLD, declared, edited
@@ -66,6 +67,40 @@ def many(time: int) -> bytes:
 def test_no_recipe_says_more_than_the_most() -> None:
     made = many(10), many(11)
     assert fault(*made, *declared(TIMES, bytes=MAX_MASKED)) is MaskFault.TOO_MUCH
+
+
+def test_normalizers_share_the_most() -> None:
+    def owned(time: int, owner: int) -> bytes:
+        one = b"%-16d%-12d%-6d%-6d%-8o%-10d`\n"
+        return b"!<arch>\n" + b"".join(
+            one % (number, time, owner, owner, 0o644, 0) for number in range(MAX_MASKED // 24 + 1)
+        )
+
+    allowed = (*declared(TIMES, bytes=MAX_MASKED), *declared(OWNERS, bytes=MAX_MASKED))
+    assert fault(owned(10, 1), owned(11, 1), *allowed) is None
+    assert fault(owned(10, 1), owned(11, 2), *allowed) is MaskFault.TOO_MUCH
+
+
+def test_what_differs_behind_much_that_is_the_same_is_found() -> None:
+    size, end = 3 << 20, 68 + (2 << 20)
+    shipped, rebuilt = sized(1, size), sized(2, size)
+    assert fault(shipped, rebuilt, *declared(TIMES)) is None
+    assert fault(edited(shipped, end, b"evil"), rebuilt, *declared(TIMES)) is MaskFault.CONTENT
+    assert fault(edited(rebuilt, end, b"evil"), rebuilt, *declared(TIMES)) is MaskFault.CONTENT
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "covered"),
+    [(0, 24, True), (23, 1, True), (23, 2, False), (35, 1, False), (36, 1, True), (24, 12, False)],
+)
+def test_a_field_is_signed_where_the_signature_covers_all_of_it(
+    offset: int, length: int, *, covered: bool
+) -> None:
+    files = io.BytesIO(sized(1, 12_000)), io.BytesIO(sized(2, 12_000))
+    bare = [Uncovered(offset=offset, length=length, why="structure")]
+    found = mask(OpenJail(), *files, declared(TIMES), unsigned=bare)
+    assert isinstance(found, MaskLedger)
+    assert [line.signed for line in found.lines] == [covered]
 
 
 def test_every_artefact_is_looked_at_that_differs_and_was_built_and_served() -> None:

@@ -16,7 +16,7 @@ from pipelines.judge.normalizers.find_fields import FileField
 from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked, replay
 from pipelines.judge.normalizers.mask import mask
 from tests.fakes.jail import OpenJail
-from tests.judge.normalizers.made_files import PAIRS, elf, pe, tar
+from tests.judge.normalizers.made_files import FILLER, PAIRS, elf, pe, tar
 from tests.judge.normalizers.mask_tricks import (
     ELF_TEXT,
     NEW,
@@ -62,12 +62,15 @@ BUILD_ID, TIMES, STAMP = (
 )
 PE, OTHER_PE = pe(1), edited(pe(1), PE_TEXT + 8, b"\xcc\xcc\xcc\xcc")
 TIME, CHECKSUM = field(TIMES, "modification-time", 136, 12), field(TIMES, "checksum", 148, 8)
+SECOND = 512 + len(FILLER)
 ID = CODE.index(b"GNU\0") + 4
 FILES = {
     "short": (CODE[: ID + 4], CODE[:ID] + b"\1\1\1\1"),
     "elf": (CODE, OTHER_CODE),
     "pe": (PE, OTHER_PE),
     "tar": (tar(NEW), tar(OLD)),
+    "one": (tar(NEW), tar(OLD)[:512] + tar(NEW)[512:]),
+    "end": (CODE[: ID + 20], CODE[:ID] + b"\1" * 20),
 }
 FORGED: dict[str, tuple[str, str, list[FileField]]] = {
     "code that is a build id": (
@@ -119,6 +122,10 @@ FORGED: dict[str, tuple[str, str, list[FileField]]] = {
     "a field where nothing differs": (
         "tar", "no-such-field", [TIME, CHECKSUM, field(TIMES, "modification-time", 1 << 17, 12)],
     ),
+    "a true field where nothing differs": (
+        "one", "no-such-field",
+        [TIME, CHECKSUM, field(TIMES, "modification-time", SECOND + 136, 12)],
+    ),
     "a difference that is left out": ("tar", "bytes-differ", [TIME, CHECKSUM]),
     "no field at all": ("tar", "bytes-differ", []),
     "a normalizer that the recipe has not": (
@@ -139,6 +146,16 @@ def test_a_forged_answer_is_refused(name: str) -> None:
     found = mask(jail, io.BytesIO(shipped), io.BytesIO(rebuilt), allowed)
     assert isinstance(found, NotMasked)
     assert found.fault == fault, found
+
+
+def test_a_field_may_be_the_end_of_a_file() -> None:
+    rebuilt, shipped = FILES["end"]
+    answer = (field(BUILD_ID, "build-id", ID, 20),)
+    allowed = declared(BUILD_ID, bytes=20)
+    jail = ForgedJail(answer, answer)
+    found = mask(jail, io.BytesIO(shipped), io.BytesIO(rebuilt), allowed)
+    assert isinstance(found, MaskLedger)
+    assert found.sha256 == Digest.of(shipped)
 
 
 @pytest.mark.parametrize("ours", [True, False])

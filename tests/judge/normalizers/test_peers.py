@@ -20,6 +20,7 @@ HIDDEN = {
     "a compressed file": "it replaces the time, and we ask for the packing to be declared",
     "a month that there is not": "any time is replaced",
     "a normalizer that is not declared": "nothing is declared to it",
+    "a zip member with two names": "it writes the local header anew",
     "a zip member twice": "it keeps both, in another order of time",
     "an ar member twice": "it looks at no names",
     "an archive that ends early": "it does not look for the end",
