@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -17,6 +17,7 @@ from pipelines.cli.differences import field_lines, packing_lines
 from pipelines.cli.terminal import VERDICT_COLORS, show, warn
 
 if TYPE_CHECKING:
+    from pipelines.explain.packing import PackingFinding
     from pipelines.judge.finding import QuickDiff
 
 _PACKING = 20.0
@@ -48,7 +49,6 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
     from builders.jail import JailFailedError, JailUnavailableError, ParserJail
     from pipelines.explain.first_look import look_at
     from pipelines.explain.named_causes import named_causes
-    from pipelines.explain.packing import PACKING, recover_packing
     from pipelines.explain.quickdiff import LOOK
     from pipelines.judge.finding import Cause, CauseName
 
@@ -59,7 +59,7 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
         with (
             shipped.open("rb") as theirs,
             rebuilt.open("rb") as ours,
-            closing(ParserJail([LOOK.name, PACKING.name])) as jail,
+            closing(ParserJail([LOOK.name])) as jail,
         ):
             jail.start()
             digests = [digest_file(path) for path in (shipped, rebuilt)]
@@ -68,7 +68,7 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
                 seen = look_at(jail, theirs, ours)
                 causes = named_causes(seen)
                 if any(cause.name is CauseName.CONTAINER_ONLY for cause in causes):
-                    packing = recover_packing(jail, theirs, ours, seconds=_PACKING)
+                    packing = _packing(theirs, ours)
     except (JailFailedError, JailUnavailableError) as error:
         warn(f"they were not compared{' whole' if seen else ''}: {error}")
     except OSError as error:
@@ -98,6 +98,15 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
         f"{digests[1]}  {rebuilt}",
     )
     sys.exit(0 if same else 1)
+
+
+def _packing(shipped: BinaryIO, rebuilt: BinaryIO) -> PackingFinding:
+    """Search the packing, in a jail of its own: what it needs takes long to load."""
+    from builders.jail import ParserJail
+    from pipelines.explain.packing import PACKING, recover_packing
+
+    with closing(ParserJail([PACKING.name])) as jail:
+        return recover_packing(jail, shipped, rebuilt, seconds=_PACKING)
 
 
 def _write_page(path: Path, page: bytes) -> None:
