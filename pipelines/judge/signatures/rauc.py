@@ -87,15 +87,14 @@ def _bundle(
     file: BinaryIO, whose: str, missing: SignatureFault = SignatureFault.MISSING
 ) -> _Bundle:
     file.seek(0)
-    if file.read(4) != _SQUASHFS:
-        raise unreadable(f"the {whose} file does not begin with a squashfs")
+    is_squashfs = file.read(4) == _SQUASHFS  # not so where it is encrypted
     size = file.seek(0, 2)
     file.seek(max(0, size - _SIZE))
     (length,) = struct.unpack(">Q", file.read(_SIZE).rjust(_SIZE, b"\0"))
     cms = size - _SIZE - length
     if not 0 < length <= _MAX_CMS or cms < BLOCK:
         what = f"the {whose} file does not end with the size of a signature"
-        raise BadSignatureError(missing, what)
+        raise BadSignatureError(missing, what) if is_squashfs else unreadable(what)
     file.seek(cms)
     der = file.read(length)
     try:
@@ -108,6 +107,8 @@ def _bundle(
         raise unreadable(f"a signature that is no CMS: {error}") from error
     verity = _verity(manifest) if manifest is not None else None
     found = _Bundle(size=size, cms=cms, der=der, manifest=manifest, verity=verity)
+    if not is_squashfs:
+        raise unreadable(f"the {whose} file does not begin with a squashfs")
     if found.data < BLOCK or found.data % BLOCK:
         what = f"a squashfs of {found.data} bytes, which are no whole blocks"
         raise BadSignatureError(SignatureFault.LAYOUT, what)

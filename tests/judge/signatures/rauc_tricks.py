@@ -128,6 +128,10 @@ TRICKS: dict[str, Trick] = {
     ),
     "a manifest that we did not make": of_plain("manifest-differs", lambda: GOOD),
     "an encrypted payload": same("encrypted", kind="crypt"),
+    "an encrypted payload that shows": Trick(
+        fault="encrypted",
+        shipped=lambda: sized(b"\x07" * BLOCK, cms(ADA, replace(VERITY, kind="crypt").manifest)),
+    ),
     "a format that there is not": same("signature-unreadable", kind="plain"),
     "another squashfs below the hash tree": verity("bytes-differ", image=OTHER),
     "another version in the manifest": verity("manifest-differs", update="[update]\nversion=2\n"),

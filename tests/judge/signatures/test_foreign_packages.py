@@ -18,7 +18,10 @@ from tests.judge.signatures.pgp_signing import Signature
 
 pytestmark = pytest.mark.host
 
-RPM = {"in base64": "before its version 6 it does not read signatures in tag 278"}
+RPM = dict.fromkeys(
+    ("in base64", "in base64, by two", "of version 6"),
+    "before its version 6 it does not read signatures in tag 278",
+)
 OPENPGP = {("sqv", "RSA of version 3"): "it takes none of version 3, as rpm does"}
 """What we take and they do not, and why."""
 
