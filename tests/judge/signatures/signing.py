@@ -65,6 +65,11 @@ class Vendor:
             if elliptic
             else rsa.generate_private_key(public_exponent=65537, key_size=2048)
         )
+        return cls.of(name, key, until=until)
+
+    @classmethod
+    def of(cls, name: str, key: Any, *, until: int = 2999) -> Vendor:
+        """Return a vendor with this key."""
         subject = Name([NameAttribute(NameOID.COMMON_NAME, name)])
         made = (
             CertificateBuilder()

@@ -1,0 +1,114 @@
+"""What a SignedData may not say, whatever format it is in."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from asn1crypto import algos, cms, core
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+from pipelines.judge.signatures.signature_format import BadSignatureError, Graft, Refused
+from pipelines.judge.signatures.signed_data import verify_signed_data
+from tests.judge.signatures import nuget_tricks
+from tests.judge.signatures.pe_tricks import ADA, BY_ADA, CLOCK, OURS, pinned
+from tests.judge.signatures.signing import (
+    IMAGE_DATA,
+    INDIRECT_DATA,
+    Signing,
+    Vendor,
+    certificate_entry,
+    cms_of,
+    image,
+    value,
+    with_table,
+)
+from tests.judge.signatures.test_pe import grafted
+
+DIGEST = hashlib.sha256(b"detached").digest()
+TOLD = {"type": "signing_time", "values": [cms.Time({"utc_time": "200101000000Z"})]}
+
+
+def bare(by: Vendor, signature: bytes) -> bytes:
+    """Return a detached PKCS #7 without signed attributes."""
+    made = cms.ContentInfo.load(cms_of(Signing(by=ADA), "data", value(0x04, b"")))
+    data = made["content"]
+    info = data["signer_infos"][0]
+    certificate = cms.Certificate.load(by.der)
+    info["sid"] = {
+        "issuer_and_serial_number": {
+            "issuer": certificate.issuer,
+            "serial_number": certificate.serial_number,
+        }
+    }
+    info["signed_attrs"] = None
+    info["signature_algorithm"] = {"algorithm": "sha256_dsa"}
+    info["signature"] = signature
+    data["certificates"] = [cms.CertificateChoices.load(by.der)]
+    data["encap_content_info"] = {"content_type": "data"}
+    return bytes(made.dump(force=True))
+
+
+@pytest.mark.parametrize("signed", [DIGEST, hashlib.sha256(b"other").digest()])
+def test_a_dsa_signature_over_a_digest_alone_has_to_verify(signed: bytes) -> None:
+    by = Vendor.of("dee", dsa.generate_private_key(1024))  # noqa: S505
+    der = bare(by, by.key.sign(signed, Prehashed(hashes.SHA256())))
+    pins = pinned(by)
+    if signed == DIGEST:
+        found = verify_signed_data(der, pins, detached=lambda _: DIGEST)
+        assert found.signer.certificate == by.pin
+        with pytest.raises(BadSignatureError, match="content apart"):
+            verify_signed_data(der, pins)
+        return
+    with pytest.raises(BadSignatureError, match="does not verify"):
+        verify_signed_data(der, pins, detached=lambda _: DIGEST)
+
+
+def content(algorithm: str) -> bytes:
+    digest = hashlib.new(algorithm, image(OURS)).digest()
+    name = algos.DigestAlgorithm({"algorithm": algorithm}).dump()
+    return value(0x30, IMAGE_DATA + value(0x30, name + core.OctetString(digest).dump()))
+
+
+def fault(der: bytes, pins: object = BY_ADA) -> str:
+    found = grafted(with_table(OURS, certificate_entry(der)), pins)  # type: ignore[arg-type]
+    assert isinstance(found, Refused), found
+    return found.fault
+
+
+def test_what_is_signed_has_to_be_of_its_type_and_digest() -> None:
+    good = cms_of(Signing(by=ADA), INDIRECT_DATA, content("sha256"))
+    assert isinstance(grafted(with_table(OURS, certificate_entry(good)), BY_ADA), Graft)
+    assert fault(cms_of(Signing(by=ADA), "1.3.6.1.4.1.311.10.1", content("sha256"))) == (
+        "signature-unreadable"
+    )
+    assert fault(cms_of(Signing(by=ADA), INDIRECT_DATA, content("sha1"))) == "weak-digest"
+
+
+def test_a_package_has_to_be_signed_as_data() -> None:
+    signing = Signing(by=ADA, signed_attributes=nuget_tricks.attributes(ADA))
+    text = value(0x04, nuget_tricks.content(nuget_tricks.OURS))
+    der = cms_of(signing, "1.2.840.113549.1.9.16.1.4", text)
+    shipped = nuget_tricks.with_entry(nuget_tricks.OURS, der)
+    found = grafted(shipped, nuget_tricks.BY_ADA, nuget_tricks.OURS)
+    assert isinstance(found, Refused)
+    assert found.fault == "signature-unreadable"
+
+
+def test_no_attribute_is_there_twice_or_has_two_values() -> None:
+    twice = Signing(by=ADA, signed_attributes=(TOLD, TOLD))
+    assert fault(cms_of(twice, INDIRECT_DATA, content("sha256"))) == "signature-unreadable"
+    stamped = Signing(by=ADA, stamped_by=CLOCK)
+    der = cms.ContentInfo.load(cms_of(stamped, INDIRECT_DATA, content("sha256")))
+    info = der["content"]["signer_infos"][0]
+    (stamp,) = info["unsigned_attrs"][0]["values"]
+    info["unsigned_attrs"][0]["values"] = [stamp, stamp]
+    pins = pinned(ADA, time_stamps=(CLOCK,))
+    assert fault(der.dump(force=True), pins) == "unexpected-attribute"
+    again = replace(stamped, stamped_by=CLOCK, attributes=({
+        "type": "signature_time_stamp_token", "values": [stamp],
+    },))  # fmt: skip
+    assert fault(cms_of(again, INDIRECT_DATA, content("sha256")), pins) == "unexpected-attribute"
