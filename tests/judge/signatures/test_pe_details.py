@@ -81,6 +81,19 @@ def test_a_broken_header_is_named(name: str) -> None:
         read_pe(io.BytesIO(altered(*HEADERS[name])()), "shipped")
 
 
+def test_five_directories_are_enough() -> None:
+    assert read_pe(io.BytesIO(altered(ENTRY - 36, b"\5\0\0\0")()), "shipped").table
+
+
+def test_a_signature_is_over_what_authenticode_signs() -> None:
+    algorithm = algos.DigestAlgorithm({"algorithm": "sha256"}).dump()
+    digest = core.OctetString(hashlib.sha256(image(OURS)).digest()).dump()
+    content = value(0x30, IMAGE_DATA + value(0x30, algorithm + digest))
+    made = cms_of(Signing(by=ADA), "1.3.6.1.4.1.311.2.1.25", content)
+    with pytest.raises(BadSignatureError, match="a signature over 1"):
+        verify(io.BytesIO(with_table(OURS, certificate_entry(made))), BY_ADA)
+
+
 def test_there_are_at_most_16_directories() -> None:
     made = bytearray(OURS)
     struct.pack_into("<H", made, PE + 20, 112 + 17 * 8)
