@@ -70,11 +70,11 @@ def index(tag: int, at: int, *numbers: int, start: int = 96) -> Callable[[], byt
     return lambda: patched(GOOD, index_of(GOOD, tag, start) + at, new)
 
 
-def value(tag: int, new: bytes) -> Callable[[], bytes]:
-    """Make the signed package with another value of a tag."""
+def value(tag: int, new: bytes, before: int = 0) -> Callable[[], bytes]:
+    """Make the signed package with another value of a tag, or other bytes before it."""
     (count,) = struct.unpack_from(">I", GOOD, 96 + 8)
     (offset,) = struct.unpack_from(">I", GOOD, index_of(GOOD, tag) + 8)
-    return lambda: patched(GOOD, 96 + 16 + 16 * count + offset, new)
+    return lambda: patched(GOOD, 96 + 16 + 16 * count + offset - before, new)
 
 
 def body(**fields: object) -> Callable[[], bytes]:
@@ -130,6 +130,22 @@ _V6 = with_main(Entry.number(5114, 6))
 TRICKS: dict[str, Trick] = {
     "an empty file": Trick(fault="signature-unreadable", shipped=lambda: b""),
     "no package": Trick(fault="signature-unreadable", shipped=lambda: b"\x7fELF" * 100),
+    "another kind of lead": Trick(
+        fault="signature-unreadable", shipped=lambda: patched(GOOD, 0, b"\0")
+    ),
+    "no entries": Trick(fault="signature-unreadable", shipped=lambda: patched(GOOD, 104, bytes(4))),
+    "more entries than there may be": Trick(
+        fault="signature-unreadable", shipped=lambda: patched(GOOD, 104, b"\0\0\0\x21")
+    ),
+    "more data than there may be": Trick(
+        fault="signature-unreadable", shipped=lambda: patched(GOOD, 108, b"\0\4\0\1")
+    ),
+    "data beyond the end": Trick(
+        fault="signature-unreadable", shipped=lambda: patched(GOOD, 108, b"\0\0\xff\0")
+    ),
+    "a region at the start": Trick(fault="wrong-region", shipped=index(62, 8, 0)),
+    "a region in the region": of("wrong-region", with_main(Entry.binary(61, b"x"))),
+    "bytes that align a number": Trick(fault="data-in-slack", shipped=value(SIZE, b"x", before=1)),
     "a lead alone": Trick(fault="signature-unreadable", shipped=lambda: OURS[:96]),
     "not signed": Trick(fault="signature-missing", shipped=lambda: OURS),
     "ours is signed": Trick(fault="rebuilt-is-signed", shipped=lambda: GOOD, ours=GOOD),

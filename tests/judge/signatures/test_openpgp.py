@@ -153,9 +153,10 @@ def test_a_signature_of_somebody_else_on_a_key_makes_it_no_better() -> None:
         verified(by()(), pins(ADA, keys=(armor(block),)))
 
 
-def test_a_subkey_has_to_say_itself_that_it_belongs_to_a_key() -> None:
+@pytest.mark.parametrize(("claimed_by", "kind"), [(EVE, 0x19), (SUBKEY, 0x18)])
+def test_a_subkey_has_to_say_itself_that_it_belongs_to_a_key(claimed_by: PgpKey, kind: int) -> None:
     about = ADA.framed + SUBKEY.framed
-    forged = subpacket(32, Signature(by=EVE, kind=0x19).body(about))
+    forged = subpacket(32, Signature(by=claimed_by, kind=kind).body(about))
     binding = Signature(by=ADA, kind=0x18, more=forged).packet(about)
     block = armor(ADA.block(packet(14, SUBKEY.body), binding))
     with pytest.raises(BadSignatureError, match="is in no key of the recipe"):
@@ -245,6 +246,10 @@ TRICKS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a key that is not pinned and names one that is": (
         "signature-invalid",
         by(by=EVE, issuer=ADA.issuer, unhashed=b""),
+    ),
+    "the fingerprint of another key, and the right ID": (
+        "unexpected-signer",
+        by(issuer=EVE.issuer, unhashed=ADA.key_id),
     ),
     "no issuer": ("unexpected-signer", by(issuer=b"", unhashed=b"")),
     "no time": ("signature-unreadable", by(created=b"")),
