@@ -254,12 +254,22 @@ TARGETS = {
         beside=lambda: rpm_tricks.OURS,
         seeds=lambda: [rpm_tricks.GOOD],
     ),
+    "packing": Target(
+        reader="pipelines.explain.packing.recover:PACKING",
+        parameters={"seconds": 1.0},
+        beside=made_wheel,
+    ),
     "parts": Target(reader="pipelines.infer.script.parts:PARTS"),
     "pe": Target(
         reader="pipelines.explain.quickdiff:LOOK",
         parameters={"seconds": 1.0},
         beside=lambda: pairs()["pe-path"][0],
         seeds=lambda: [rebuilt for _, rebuilt in pairs().values() if rebuilt[:2] == b"MZ"],
+    ),
+    "repack": Target(
+        reader="builders.packing.repack:REPACK",
+        parameters={"packing": GzipPacking(), "most": 1 << 24},
+        writes=True,
     ),
     "requirements": Target(
         reader="pipelines.infer.wheel.facts:REQUIREMENTS", parameters={"name": "a.whl"}
