@@ -245,6 +245,28 @@ def _packages() -> Iterable[PlantedPair]:
     )
 
 
+def _nested() -> Iterable[PlantedPair]:
+    base = zipped()
+    comments = (base[:-2] + struct.pack("<H", 3) + text for text in (b"one", b"two"))
+    yield planted("zip: comment", (next(comments), next(comments)), ["comment"])
+    inner = gzip_fixed(prose(2000))
+    systems = inner, _altered(inner, 9, b"\x0b")
+    yield planted(
+        "gzip in a tar in xz: operating system", systems, ["operating system"],
+        lambda data: lzma.compress(tar({"usr/share/doc/changes.gz": data})),
+    )  # fmt: skip
+    times = tar(), tar(mtime=1_650_000_001)
+    yield planted(
+        "tar in zstd in a zip: times", times, ["mtime", "checksum"],
+        lambda data: zipped({"data.tar.zst": zstd.compress(data)}),
+    )  # fmt: skip
+    paths = b"made in /build/one/two\n", b"made in /build/six/ten\n"
+    yield planted(
+        "text in gzip in a tar in a deb: path", paths, ["path in line 1"],
+        lambda text: deb(tar({}), tar({"usr/share/doc/notes.gz": gzip_fixed(text)})),
+    )  # fmt: skip
+
+
 def _texts() -> Iterable[PlantedPair]:
     text = prose(2000)
     lines = text.splitlines(keepends=True)
@@ -284,5 +306,5 @@ def _python() -> Iterable[PlantedPair]:
 
 def planted_pairs() -> Sequence[PlantedPair]:
     """Return all pairs of archives, envelopes, texts and Python."""
-    makers = (_envelopes, _tars, _zips, _packages, _texts, _python)
+    makers = (_envelopes, _tars, _zips, _packages, _nested, _texts, _python)
     return [pair for make in makers for pair in make()]
