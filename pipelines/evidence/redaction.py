@@ -198,14 +198,23 @@ class _Redaction:
         )
 
     def _ledger(self, found: MaskLedger | NotMasked | None) -> MaskLedger | NotMasked | None:
-        """Return a ledger without what it says of our file: few bytes could be guessed."""
+        """Return a ledger without what it says of our file, whose few bytes could be guessed.
+
+        Members of the shipped file have the names of ours.
+        """
         if isinstance(found, NotMasked):
             return NotMasked(fault=found.fault, detail=WITHHELD)
         if found is None:
             return None
         keyed = self._salt.keyed
         lines = (
-            line.model_copy(update={"rebuilt": keyed(line.rebuilt), "reason": WITHHELD})
+            line.model_copy(
+                update={
+                    "members": (WITHHELD,) * bool(line.members),
+                    "rebuilt": keyed(line.rebuilt),
+                    "reason": WITHHELD,
+                }
+            )
             for line in found.lines
         )
         return found.model_copy(update={"lines": tuple(lines)})

@@ -10,6 +10,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from builders.recipe.normalizers import NormalizerName
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.redaction import redact, redact_explanation
@@ -26,6 +27,7 @@ from pipelines.evidence.statements.rebuilds import (
     RobustnessStatement,
 )
 from pipelines.judge.finding import CauseName, Confirmation, ExplanationStatus
+from pipelines.judge.normalizers.ledger import MaskLedger
 from tests.signer.conftest import SCENES
 from tests.signer.scene import Scene
 
@@ -47,6 +49,7 @@ WORDS = {
         ExplanationStatus,
         CauseName,
         Confirmation,
+        NormalizerName,  # a policy says which of them count
     )
     for w in words
 }
@@ -82,17 +85,25 @@ def test_only_public_words_and_digests_are_left(tmp_path: Any, name: str) -> Non
     documents = [redact(report, SALT), *(redact_explanation(e, report, SALT) for e in told)]
     shipped = {Digest.of(data).hex for data in scene.shipped.values()}
     served = {Digest.of(d).hex for d in scene.served.values() if d is not None}
+    ledgers = [f.ledger for f in report.artefacts if isinstance(f.ledger, MaskLedger)]
+    masked = {
+        text
+        for one in ledgers
+        for line in one.lines
+        for text in (line.field, line.data, line.shipped.hex)
+    }
     named = {str(a.comparison) for e in told for a in e.artefacts}
     whole = [report, *told]
     plain = {text for one in whole for text in values(json.loads(one.to_json()))} - named
     for text in (text for shown in documents for text in values(json.loads(shown.to_json()))):
         if len(text) == 64 and text in plain:
-            assert text in shipped | served | {
+            assert text in shipped | served | masked | {
                 str(report.seal), str(report.environment.image_config)
             }  # fmt: skip
         elif len(text) != 64:
             pinned = text.startswith("image@sha256:")
-            assert pinned or text in PUBLIC | WORDS | {report.run, "2026-01-02T03:20:00Z"}, text
+            about = {report.run, "2026-01-02T03:20:00Z"} | masked  # bytes of the shipped file
+            assert pinned or text in PUBLIC | WORDS | about, text
 
 
 def test_redacting_changes_no_outcome_and_no_verdict(tmp_path: Any) -> None:
