@@ -47,7 +47,10 @@ WITH_FINGERPRINTS = frozenset({SignedFormat.CLEARSIGNED, SignedFormat.RPM})
 
 
 class PinnedSignature(FrozenModel):
-    """The format of a signature, and whose it has to be."""
+    """The format of a signature, and whose it has to be.
+
+    (No field is named `keys`, because Prefect takes an object with one for a mapping.)
+    """
 
     format: Annotated[SignedFormat, Field(description="How the file is signed.")]
     signers: Annotated[
@@ -59,7 +62,7 @@ class PinnedSignature(FrozenModel):
             "key (the subkey, if that signs); all of them have to sign.",
         ),
     ]
-    keys: Annotated[
+    public_keys: Annotated[
         tuple[Annotated[str, Field(max_length=MAX_KEY)], ...],
         Field(
             max_length=16,
@@ -83,10 +86,9 @@ class PinnedSignature(FrozenModel):
 
     @model_validator(mode="after")
     def _has_what_its_format_needs(self) -> Self:
-        if bool(self.keys) is not (self.format in WITH_KEYS):
-            raise ValueError(
-                f"expected {'' if self.format in WITH_KEYS else 'no '}keys for format {self.format}"
-            )
+        if bool(self.public_keys) is not (self.format in WITH_KEYS):
+            some = "" if self.format in WITH_KEYS else "no "
+            raise ValueError(f"expected {some}public_keys for format {self.format}")
         if self.format not in WITH_FINGERPRINTS and any(isinstance(s, str) for s in self.signers):
             raise ValueError("expected SHA-256 digests as signers: 64 lower-case hex digits")
         if self.format in WITH_PEM and {*map(Digest.of, self.pem_keys())} != {*self.signers}:
@@ -95,7 +97,7 @@ class PinnedSignature(FrozenModel):
 
     def pem_keys(self) -> list[bytes]:
         """Return the DER of each key in PEM; raises ValueError for other text."""
-        found = [_PEM.fullmatch(key) for key in self.keys]
+        found = [_PEM.fullmatch(key) for key in self.public_keys]
         if not all(found):
             raise ValueError("expected a certificate or a public key in PEM")
         return [base64.b64decode(one[1]) for one in found if one]

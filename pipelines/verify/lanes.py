@@ -32,8 +32,9 @@ def in_lanes(
 ) -> list[R]:
     """Call `work` for each item, `lanes` at a time; returns what it returned, in their order.
 
-    What `work` raises, and what interrupts the wait, cancels the session and is raised once every
-    lane has ended at its next step and removed what it made.
+    What `work` raises for one of several items, and what interrupts the wait, cancels the session
+    and is raised once every lane has ended at its next step and removed what it made. Of a single
+    item it is raised alone: others may share the session.
     """
     begun: list[Thread] = []
 
@@ -48,8 +49,9 @@ def in_lanes(
             for ended in state.done:
                 ended.result()  # raises what `work` raised, while the others run
         return [future.result() for future in futures]
-    except BaseException:
-        session.cancelled.set()
+    except BaseException as error:
+        if len(items) > 1 or not isinstance(error, Exception):
+            session.cancelled.set()
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

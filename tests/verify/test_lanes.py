@@ -84,6 +84,17 @@ def test_what_is_raised_ends_every_lane_and_begins_nothing_more(own: Session) ->
     assert sorted(begun) in ([1, 2], [1, 2, 3]), "the lane that is free may take one more before"
 
 
+def test_a_fault_of_a_single_item_cancels_nobody_elses_work(own: Session) -> None:
+    """A flow run is one item, and others of its session go on beside it."""
+
+    def work(_: int) -> None:
+        raise InputUnavailableError("gone")
+
+    with pytest.raises(InputUnavailableError, match="gone"):
+        in_lanes(own, work, [1], lanes=1)
+    assert not own.cancelled.is_set()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_at_once_what_does_not_heed_the_first(
     tmp_path: Path, number: signal.Signals

@@ -62,7 +62,7 @@ def verify_openpgp(
     Raises `BadSignatureError`.
     """
     try:
-        keys = public_keys(pinned.keys)
+        keys = public_keys(pinned.public_keys)
         return tuple(_verified(data, one, signed, pinned, keys, kind) for one in _signatures(data))
     except (OpenPgpError, UnsupportedAlgorithm, ValueError) as error:
         detail = f"an OpenPGP signature that cannot be read: {error}"

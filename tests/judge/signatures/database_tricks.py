@@ -79,7 +79,7 @@ def _pinned(*ders: bytes) -> PinnedSignature:
     return PinnedSignature(
         format=SignedFormat.CVD,
         signers=tuple(map(Digest.of, ders)),
-        keys=tuple(pem.format(base64.encodebytes(one).decode()) for one in ders),
+        public_keys=tuple(pem.format(base64.encodebytes(one).decode()) for one in ders),
     )
 
 

@@ -86,7 +86,7 @@ def pinned(*signers: Key) -> PinnedSignature:
     return PinnedSignature(
         format=SignedFormat.CVD,
         signers=tuple(one.pin for one in signers),
-        keys=tuple(one.pem for one in signers),
+        public_keys=tuple(one.pem for one in signers),
     )
 
 

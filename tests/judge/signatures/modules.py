@@ -63,7 +63,7 @@ def pinned(*signers: Vendor) -> PinnedSignature:
     return PinnedSignature(
         format=SignedFormat.KERNEL_MODULE,
         signers=tuple(one.pin for one in signers),
-        keys=tuple(ssl.DER_cert_to_PEM_cert(one.der) for one in signers),
+        public_keys=tuple(ssl.DER_cert_to_PEM_cert(one.der) for one in signers),
     )
 
 

@@ -40,7 +40,7 @@ def pinned(*keys: PgpKey) -> PinnedSignature:
         {
             "format": "rpm",
             "signers": [one.fingerprint for one in keys],
-            "keys": [one.armored for one in keys],
+            "public_keys": [one.armored for one in keys],
         }
     )
 

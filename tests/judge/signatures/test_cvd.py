@@ -71,8 +71,10 @@ def test_every_altered_byte_of_header_and_info_is_refused() -> None:
 
 def test_a_recipe_without_the_key_of_a_signer_is_refused() -> None:
     for keys in ((), (WEAK.pem,), (WEAK.pem, STRONG.pem, EVE.pem), (WEAK.pem, "STRONG")):
-        with pytest.raises(ValueError, match=r"expected keys|public key"):
-            PinnedSignature(format=SignedFormat.CVD, signers=(WEAK.pin, STRONG.pin), keys=keys)
+        with pytest.raises(ValueError, match=r"expected public_keys|public key"):
+            PinnedSignature(
+                format=SignedFormat.CVD, signers=(WEAK.pin, STRONG.pin), public_keys=keys
+            )
 
 
 def test_keys_that_a_database_does_not_bring_are_asked_for() -> None:

@@ -122,7 +122,7 @@ def test_what_gpg_signs_verifies_with_what_it_exports(tmp_path: Path) -> None:
         block = said(*gpg, "--armor", "--export", user)[1]
     finally:
         said("gpgconf", "--homedir", home, "--kill", "all")
-    pins = {"format": "rpm", "signers": [subkey], "keys": [block]}
+    pins = {"format": "rpm", "signers": [subkey], "public_keys": [block]}
     made = (tmp_path / "data.sig").read_bytes()
     (found,) = test_openpgp.verified(made, PinnedSignature.model_validate(pins))
     assert (found.signer.certificate, found.signer.subject) == (subkey, user)

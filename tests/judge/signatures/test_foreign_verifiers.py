@@ -52,7 +52,7 @@ def openssl_takes(shipped: bytes, pins: PinnedSignature, folder: Path) -> bool:
         return False
     (folder / "module").write_bytes(shipped[: end - length])
     (folder / "signature").write_bytes(shipped[end - length : end])
-    (folder / "signers").write_text("".join(pins.keys))
+    (folder / "signers").write_text("".join(pins.public_keys))
     return runs(
         "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-nointern", "-noverify",
         "-in", folder / "signature", "-content", folder / "module", "-certfile", folder / "signers",

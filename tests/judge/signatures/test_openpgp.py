@@ -38,7 +38,7 @@ def pins(*signers: PgpKey, keys: tuple[str, ...] = ()) -> PinnedSignature:
         {
             "format": "rpm",
             "signers": [one.fingerprint for one in signers],
-            "keys": keys or [one.armored for one in signers],
+            "public_keys": keys or [one.armored for one in signers],
         }
     )
 

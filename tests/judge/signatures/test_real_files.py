@@ -73,7 +73,7 @@ AgQF9ekB
 
 def pinned(form: SignedFormat, *keys: str) -> PinnedSignature:
     return PinnedSignature(
-        format=form, signers=tuple(Digest.of(_der(key)) for key in keys), keys=keys
+        format=form, signers=tuple(Digest.of(_der(key)) for key in keys), public_keys=keys
     )
 
 

@@ -94,7 +94,7 @@ def judged(session: Session, root: Path, name: str, key: str, signer: str) -> Gr
     pins = PinnedSignature(
         format=SignedFormat.RPM,
         signers=(signer,),
-        keys=((data / "keys" / key).read_text(),),
+        public_keys=((data / "keys" / key).read_text(),),
     )
     ours = (data / "RPMS/hello-2.0-1.x86_64.rpm").read_bytes()
     return grafted(session, data / f"RPMS/{name}.rpm", ours, pins)

@@ -21,7 +21,7 @@ STEP = f"echo {base64.b64encode(OURS).decode()} | base64 -d > /out/{NAME}"
 def test_our_package_with_the_signature_of_a_key_of_the_recipe_is_the_shipped_one(
     session: Session, build_image: ProvidedImage, tmp_path: Path
 ) -> None:
-    signature = {"format": "rpm", "signers": [ADA.fingerprint], "keys": [ADA.armored]}
+    signature = {"format": "rpm", "signers": [ADA.fingerprint], "public_keys": [ADA.armored]}
     artefact = {
         "name": NAME,
         "shipped": {"locator": f"file:{NAME}", "sha256": str(Digest.of(GOOD))},

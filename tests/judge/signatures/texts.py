@@ -17,7 +17,7 @@ def pinned(*signers: PgpKey) -> PinnedSignature:
     return PinnedSignature(
         format=SignedFormat.CLEARSIGNED,
         signers=tuple(one.fingerprint for one in signers),
-        keys=tuple(one.armored for one in signers),
+        public_keys=tuple(one.armored for one in signers),
     )
 
 
