@@ -20,7 +20,7 @@ VERSIONS = dict.fromkeys(NormalizerName, 1)
 """Of each normalizer; raised when it masks other bytes than before."""
 _Rule = Callable[[BinaryIO, FileField], bool]
 _BLOCK = 512
-_BUILD_ID_SIZES = range(8, 65)
+_BUILD_ID_SIZES = {8, 16, 20, 32}  # of ld and lld: xxhash, MD5 and UUID, SHA-1, SHA-256
 
 
 def is_such_a_field(file: BinaryIO, field: FileField) -> bool:

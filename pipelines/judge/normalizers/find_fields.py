@@ -104,6 +104,8 @@ def _parts(file: BinaryIO, place: FilePlace, wanted: Wanted, *, depth: int) -> I
     if read is None:
         return
     for part in read(file, place, wanted):
+        if part.mask and not place.start <= part.offset <= place.end - part.length:
+            raise UnmaskableError(MaskFault.OUTSIDE, f"{_where(part.offset, part)}, but not inside")
         yield part
         if part.inside and depth < _DEPTH:
             yield from _parts(file, part.place, wanted, depth=depth + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from builders.archives.limits import ArchiveLimits, Budget
@@ -41,6 +41,8 @@ def zip_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[File
     names = [entry.name.decode("utf-8", "backslashreplace") for entry in entries]
     if (twice := duplicate(names)) is not None:
         raise UnmaskableError(MaskFault.DUPLICATE, f"the member {twice} is there twice")
+    if entries:
+        _check_apart(file, place, entries)
     for name, entry in zip(names, entries, strict=True):
         members = (*place.members, name)
         yield from _member(file, place.start + entry.offset, entry, members)
@@ -50,6 +52,16 @@ def zip_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[File
             record = FilePlace(members=members, start=at, size=_CENTRAL + sum(lengths))
             yield from _fields(_CENTRAL_FIELDS, record)
             yield from _texts(file, record, _CENTRAL, lengths)
+
+
+def _check_apart(file: BinaryIO, place: FilePlace, entries: Sequence[DirectoryEntry]) -> None:
+    """Refuse local records that reach into the next one, or into the directory."""
+    ends = [*sorted(entry.offset for entry in entries)[1:], min(e.record for e in entries)]
+    for entry, end in zip(sorted(entries, key=lambda one: one.offset), ends, strict=True):
+        local = read_at(file, place.start + entry.offset, LOCAL.size)
+        name, extra = struct.unpack_from("<HH", local, 26)
+        if entry.offset + LOCAL.size + name + extra + entry.packed > end:
+            raise UnmaskableError(MaskFault.LAYOUT, "a member of a zip that reaches into the next")
 
 
 def _member(
