@@ -51,5 +51,6 @@ def pack_outputs(
             raise BuildFailedError(what, got=error, expected=str(packing)) from error
         packed.replace(built)
         size = built.stat().st_size
+        room += output.size - size
         found.append(output.model_copy(update={"size": size, "sha256": digest_file(built)}))
     return tuple(found)

@@ -68,6 +68,29 @@ def test_what_cannot_be_packed_is_a_failed_build(
     assert not list((tmp_path / "kept").glob(".*"))
 
 
+def test_all_files_that_are_packed_share_the_scratch_space(tmp_path: Path) -> None:
+    """Each of them alone would fit."""
+    data = gzip.compress(bytes(6 << 20), 9, mtime=0)
+    names = ("a.gz", "b.gz", "c.gz")
+    shipped = {"locator": "file:out.bin", "sha256": "a" * 64}
+    packing = {**LEVEL_9, "encoder": {"level": 0}}
+    artefacts = [{"name": name, "shipped": shipped, "packing": packing} for name in names]
+    script = write_recipe(
+        tmp_path / "r", [["true"]], artefacts=artefacts, limits={"scratch": "16MiB"}
+    )
+    loaded = load_recipe(script)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "kept").mkdir()
+    for name in names:
+        (tmp_path / "out" / name).write_bytes(data)
+    outputs = take_outputs(tmp_path / "out", tmp_path / "kept", loaded.recipe)
+    assert pack_outputs(outputs[:2], tmp_path / "kept", loaded.recipe, OpenJail())
+    for name in names:
+        (tmp_path / "kept" / name).write_bytes(data)
+    with pytest.raises(BuildFailedError, match=r"c\.gz.*too large when it is packed"):
+        pack_outputs(outputs, tmp_path / "kept", loaded.recipe, OpenJail())
+
+
 def test_a_jail_that_fails_is_a_failed_build(tmp_path: Path) -> None:
     failing = OpenJail(JailFailedError(JailEnd.TIMED_OUT, "too long", got="no end"))
     with pytest.raises(BuildFailedError, match="too long"):
