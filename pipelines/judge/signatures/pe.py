@@ -23,6 +23,7 @@ from pipelines.judge.signatures.authenticode import (
     verify_each,
     without_padding,
 )
+from pipelines.judge.signatures.filled import pe_fits
 from pipelines.judge.signatures.left_out import pe_places
 from pipelines.judge.signatures.page_hashes import page_hashes
 from pipelines.judge.signatures.pe_checksum import PeChecksum
@@ -161,6 +162,7 @@ PE = SignatureFormat(
         derived=CHECKSUM + ENTRY + _ALIGNMENT - 1,
         taken=_MAX_TABLE,
         places=pe_places,
+        fits=pe_fits,
     ),
     pins=pins,
 )

@@ -3,13 +3,14 @@
 A plan comes from the parser jail and is not trusted. Applying it uses every byte of ours once and
 in order, but for a few that others replace, so no plan can pass a copy of the shipped file off as
 ours. Others stand only where `left_out` finds a field of a signature in our file, or after its
-end. Of a zip archive, nothing is derived by who plans: see `zip_pieces`.
+end, and `filled` looks at them in the file that was made. Of a zip archive, nothing is derived by
+who plans: see `zip_pieces`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, BinaryIO, Literal
 
@@ -18,6 +19,7 @@ from pydantic import Field
 from builders.core.digest import CHUNK, Digest
 from builders.core.frozen_model import FrozenModel
 from builders.packing import GzipPacking, XzPacking
+from pipelines.judge.signatures.filled import Gap
 from pipelines.judge.signatures.left_out import Places
 from pipelines.judge.signatures.verity import hash_tree
 from pipelines.judge.signatures.zip_pieces import (
@@ -107,6 +109,8 @@ class SpliceLimits:
     """Ranges of our file in place of which, or for an empty one where, there may be others."""
     within: bool = False
     """Whether others may stand for parts of a range."""
+    fits: Callable[[BinaryIO, BinaryIO, Sequence[Gap]], bool] = lambda *_: True
+    """Says of our file and the one that was made whether others are what a signature needs."""
     zip: ZipLimits | None = None
     """Of a zip archive; the pieces of one are refused in other files."""
     inside: SpliceLimits | None = None
@@ -132,8 +136,10 @@ def splice(
     _check(plan, own, limits)
     maker = ZipMaker(own=own, shipped=shipped, limits=limits.zip) if limits.zip else None
     digest, size = hashlib.sha256(), 0
+    stands: list[int] = []
     try:
         for piece in plan.pieces:
+            stands.append(size)
             if isinstance(piece, Taken) and piece.offset != size:
                 raise SpliceError(f"bytes taken from offset {piece.offset} would move to {size}")
             for data in _bytes(piece, own, shipped, maker, size):
@@ -145,6 +151,8 @@ def splice(
     except ZipError as error:
         raise SpliceError(str(error)) from error
     out.flush()
+    if not maker and not limits.fits(own, out, tuple(_gaps(plan, stands, own.seek(0, 2), size))):
+        raise SpliceError("others in a place of a signature that are none, or of another length")
     return Spliced(
         sha256=Digest(digest.hexdigest()),
         size=size,
@@ -198,6 +206,18 @@ def _check_gap(begin: int, end: int, places: Places | None, *, others: bool, wit
     if not (within and any(first <= begin and end <= last for first, last in places)):
         what = "left out" if begin < end else "followed by others"
         raise SpliceError(f"our bytes {begin} to {end} would be {what}, in no place of a signature")
+
+
+def _gaps(plan: SplicePlan, stands: Sequence[int], own: int, size: int) -> Iterator[Gap]:
+    """Yield where others stand in the file that was made; `own` is the size of ours."""
+    at = put = 0
+    for piece, stand in zip(plan.pieces, stands, strict=True):
+        if isinstance(piece, Own):
+            if piece.offset > at or stand > put:
+                yield Gap(begin=at, end=piece.offset, at=put, length=stand - put)
+            at, put = piece.offset + piece.length, stand + piece.length
+    if own > at or size > put:
+        yield Gap(begin=at, end=own, at=put, length=size - put)
 
 
 def _bytes(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import pytest
 
 from builders.core.digest import Digest
 from builders.recipe.signature import SignedFormat
-from pipelines.judge.signatures.graft import FORMATS
+from pipelines.judge.signatures.graft import FORMATS, graft
+from pipelines.judge.signatures.signature_format import Refused
 from pipelines.judge.signatures.splice import (
     Derived,
     Own,
@@ -20,7 +22,9 @@ from pipelines.judge.signatures.splice import (
     splice,
 )
 from tests.judge.signatures.cab_tricks import cabinet
-from tests.judge.signatures.signing import program
+from tests.judge.signatures.pe_tricks import ADA, BY_ADA
+from tests.judge.signatures.signing import CHECKSUM, ENTRY, Signing, program, signed
+from tests.judge.signatures.test_packed_plans import LyingJail
 
 OURS, THEIRS = b"0123456789", b"01AB456789signature"
 LIMITS = SpliceLimits(replaced=2, derived=2, taken=9, places=lambda _: ((0, 10),), within=True)
@@ -107,3 +111,53 @@ def test_no_plan_hides_a_difference_as_derived(form: SignedFormat) -> None:
         )
         with pytest.raises(SpliceError):
             splice(SplicePlan(pieces=evil), io.BytesIO(ours), io.BytesIO(), io.BytesIO(), limits)
+
+
+OTHERS = "others in a place of a signature"
+
+
+def refused(form: SignedFormat, ours: bytes, pieces: Sequence[Piece], shipped: bytes) -> None:
+    """Require that a plan that makes the shipped file is refused for what it puts in a place."""
+    out, limits, plan = io.BytesIO(), FORMATS[form].limits, SplicePlan(pieces=tuple(pieces))
+    with pytest.raises(SpliceError, match=OTHERS):
+        splice(plan, io.BytesIO(ours), io.BytesIO(shipped), out, limits)
+    assert out.getvalue() == shipped
+
+
+def test_no_other_code_stands_in_place_of_a_checksum() -> None:
+    ours = program(b"good".ljust(512))
+    code = program(b"evil".ljust(512))[CHECKSUM:]
+    shipped = signed(ours[:CHECKSUM] + code + ours[CHECKSUM + 4 :], Signing(by=ADA))
+    end = len(ours) + len(code) - 4
+    plan = SplicePlan(
+        pieces=(
+            Own(offset=0, length=CHECKSUM),
+            Taken(offset=CHECKSUM, length=len(code), why="checksum"),
+            Own(offset=CHECKSUM + 4, length=len(ours) - CHECKSUM - 4),
+            Derived(data=bytes(-end % 8).hex()),
+            Taken(offset=end + -end % 8, length=len(shipped) - end - -end % 8, why="table"),
+        )
+    )
+    refused(SignedFormat.PE, ours, plan.pieces, shipped)
+    files = io.BytesIO(shipped), io.BytesIO(ours)
+    found = graft(LyingJail(PLAN=plan), *files, BY_ADA, io.BytesIO())
+    assert isinstance(found, Refused)
+    assert OTHERS in found.detail
+
+
+@pytest.mark.parametrize("changed", [CHECKSUM, ENTRY, ENTRY + 4, -1])
+def test_a_program_has_the_fields_that_follow_from_its_table(changed: int) -> None:
+    ours = program(b"odd")
+    shipped = bytearray(signed(ours, Signing(by=ADA)))
+    end = len(ours)
+    shipped[end if changed < 0 else changed] ^= 1
+    pieces = (
+        Own(offset=0, length=CHECKSUM),
+        Derived(data=shipped[CHECKSUM : CHECKSUM + 4].hex()),
+        Own(offset=CHECKSUM + 4, length=ENTRY - CHECKSUM - 4),
+        Derived(data=shipped[ENTRY : ENTRY + 8].hex()),
+        Own(offset=ENTRY + 8, length=end - ENTRY - 8),
+        Derived(data=shipped[end : end + 5].hex()),
+        Taken(offset=end + 5, length=len(shipped) - end - 5, why="table"),
+    )
+    refused(SignedFormat.PE, ours, pieces, bytes(shipped))
