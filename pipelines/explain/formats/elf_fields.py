@@ -53,6 +53,7 @@ class _Pair:
         self.files = ElfFile(comparison.shipped), ElfFile(comparison.rebuilt)
         self._detail = comparison.detail
         images = [file.image(symbols=self._detail) for file in self.files]
+        self._names = [[section.name for section in image.sections] for image in images]
         self.images = ImageComparison(images[0], images[1], comparison.tick, detail=self._detail)
         self.differing = {pair.shipped.name: pair for pair in self.images.differing}
         self._changed = set(self.images.differing)
@@ -62,6 +63,7 @@ class _Pair:
     def told(self) -> Iterator[Told]:
         yield from self._producers()
         yield from self._headers()
+        yield from self._order()
         yield from self._dynamic()
         for index, sections in enumerate((self.images.only_shipped, self.images.only_rebuilt)):
             yield from _one_sided(sections, index)
@@ -108,6 +110,19 @@ class _Pair:
             values = getattr(one, field), getattr(other, field)
             if values[0] != values[1]:
                 yield told(name, FieldKind.SETTING, 0, [hex(value) for value in values])
+
+    def _order(self) -> Iterator[Told]:
+        """Tell of sections in another order, as another linker lays them out."""
+        one, other = self._names
+        if one != other and sorted(one) == sorted(other):
+            first = next(
+                n for n, names in enumerate(zip(one, other, strict=True)) if len({*names}) > 1
+            )
+            yield told(
+                "order of sections", FieldKind.SETTING, 0, [listed(n[first:]) for n in (one, other)]
+            )
+        for ours, theirs in self._take(".shstrtab"):
+            yield told("names of sections", FieldKind.DERIVED, count_of(ours, theirs))
 
     def _dynamic(self) -> Iterator[Told]:
         """Tell what a program asks of the loader; the other entries are places of sections."""

@@ -131,6 +131,17 @@ def test_a_call_of_another_function_is_no_moved_address() -> None:
     assert found[0].field.kind is FieldKind.CONTENT
 
 
+def test_sections_in_another_order_are_told_before_what_follows_from_it() -> None:
+    """Two sections change their names: the headers are in another order then."""
+    shipped = pairs()["stripped"][0]
+    at, end = section(shipped, b".shstrtab")
+    names = shipped[at:end].replace(b".data\0", b"\1").replace(b".text\0", b".data\0")
+    found = compared(shipped, shipped[:at] + names.replace(b"\1", b".text\0") + shipped[end:])
+    told = {one.field.name: one.field.kind for one in found}
+    assert told["order of sections"] is FieldKind.SETTING
+    assert told["names of sections"] is DERIVED
+
+
 def test_code_that_no_symbol_covers_is_told() -> None:
     shipped, _ = pairs()["code"]
     begin, end = section(shipped, b".text")
