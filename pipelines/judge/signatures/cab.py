@@ -22,6 +22,7 @@ from pipelines.judge.signatures.authenticode import (
     verify_each,
     without_padding,
 )
+from pipelines.judge.signatures.filled import cab_fits
 from pipelines.judge.signatures.left_out import cab_places
 from pipelines.judge.signatures.pins import pins_of
 from pipelines.judge.signatures.signature_format import (
@@ -196,6 +197,7 @@ CAB = SignatureFormat(
         derived=4 + 4 + 2 + 4 * _MAX_FOLDERS + _RESERVE.size,
         taken=_MAX_SIGNATURE,
         places=cab_places,
+        fits=cab_fits,
     ),
     pins=pins,
 )

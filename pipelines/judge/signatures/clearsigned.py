@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.filled import clearsigned_fits
 from pipelines.judge.signatures.left_out import dashed_lines
 from pipelines.judge.signatures.openpgp import TEXT, signing_keys, verify_openpgp
 from pipelines.judge.signatures.openpgp_packets import (
@@ -101,6 +102,8 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
     if own.startswith(_BEGIN):
         what = "the rebuilt text is clear-signed already"
         raise BadSignatureError(SignatureFault.REBUILT_IS_SIGNED, what)
+    if not _HASHES.fullmatch(frame.headers):
+        raise _no_digests(frame.headers)
     pieces: list[Piece] = [Derived(data=(_BEGIN + frame.headers + b"\n").hex())]
     pieces += _text(frame.text, own)
     pieces += [
@@ -204,8 +207,12 @@ def _check_headers(headers: bytes, digests: set[int]) -> None:
     names = {_DIGESTS.get(one, b"") for one in digests}
     named = re.split(rb", ?|\nHash: ", headers.removeprefix(b"Hash: ").removesuffix(b"\n"))
     if not _HASHES.fullmatch(headers) or len(named) != len(names) or {*named} != names:
-        what = f"headers that are not the digests of the signatures: {headers!a:.200}"
-        raise BadSignatureError(SignatureFault.SLACK, what)
+        raise _no_digests(headers)
+
+
+def _no_digests(headers: bytes) -> BadSignatureError:
+    what = f"headers that are not the digests of the signatures: {headers!a:.200}"
+    return BadSignatureError(SignatureFault.SLACK, what)
 
 
 def _canonical(text: bytes) -> bytes:
@@ -224,5 +231,11 @@ CLEARSIGNED = SignatureFormat(
     pins=pins,
     plan=plan,
     verify=verify,
-    limits=SpliceLimits(replaced=0, derived=_MAX_DERIVED, taken=_MAX_ARMOR, places=dashed_lines),
+    limits=SpliceLimits(
+        replaced=0,
+        derived=_MAX_DERIVED,
+        taken=_MAX_ARMOR,
+        places=dashed_lines,
+        fits=clearsigned_fits,
+    ),
 )

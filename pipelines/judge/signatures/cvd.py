@@ -23,6 +23,7 @@ from builders.archives.streams import ByteReader
 from builders.core.digest import Digest, chunks
 from builders.packing import DeflateEncoder, GzipPacking
 from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.filled import cvd_fits, info_fits
 from pipelines.judge.signatures.left_out import info_members
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
@@ -178,7 +179,10 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
         what = "the rebuilt database has a signature of its own"
         raise BadSignatureError(SignatureFault.REBUILT_IS_SIGNED, what)
     outside, inside = _Pieces(), _Pieces()
-    outside.fields(theirs, ours, 0, _md5(shipped).hex().encode())
+    md5 = _md5(shipped).hex().encode()
+    if theirs["md5"] != md5:
+        raise BadSignatureError(SignatureFault.UNLIKE, "the header has the MD5 of another body")
+    outside.fields(theirs, ours, 0, md5)
     outside.derived(b" " * (_HEADER - theirs.end()))
     outside.own(_HEADER, shipped.seek(0, 2))
     body = _signed_part(inner.content)
@@ -365,12 +369,14 @@ CVD = SignatureFormat(
         taken=_FREE + _MAX_SIGNATURE,
         places=lambda _: ((0, _HEADER),),
         within=True,
+        fits=cvd_fits,
         inside=SpliceLimits(
             replaced=_BLOCK + _FREE + _BLOCK,
             derived=_BLOCK + _BLOCK,
             taken=_FREE + _MAX_SIGNATURE,
             places=info_members,
             within=True,
+            fits=info_fits,
         ),
     ),
     unpack=unpack,

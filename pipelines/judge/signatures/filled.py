@@ -6,16 +6,26 @@ more, or is as long as the place and ends where our bytes go on.
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from builders.core.digest import chunks
-from pipelines.judge.signatures.left_out import pe_places
+from pipelines.judge.signatures.left_out import info_members, pe_places, signature_header
 from pipelines.judge.signatures.pe_checksum import PeChecksum
 
 _PE_ALIGNMENT = 8
+_CAB_HEADER, _CAB_FOLDER, _CAB_SIZE, _CAB_FILES, _CAB_FLAGS = 36, 8, 8, 16, 30
+_CAB_RESERVED, _CAB_KIND, _CAB_SHOWN = 20, 0x00100000, 4
+_CAB_GROWN = 24
+_FRAME = re.compile(rb"-----BEGIN PGP SIGNED MESSAGE-----\n(?:Hash: [A-Z0-9, -]+\n)*\n")
+_ARMOR = re.compile(rb"\n?-----BEGIN PGP SIGNATURE-----\n[^-]*-----END PGP SIGNATURE-----\n")
+_DASH, _ESCAPED = b"- ", (b"-", b"From ")
+_CVD_HEADER, _TAR_BLOCK, _MAX_INFO = 512, 512, 1 << 20
+_CVD_FIELDS = 9
+_INFO_SIGNATURE = re.compile(rb"DSIG:[A-Za-z0-9+/]{1,400}\n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +60,121 @@ def pe_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
     )
 
 
-def _keeps_lengths(gaps: Sequence[Gap], size: int) -> bool:
-    """Say whether bytes of ours stand where they do in our file of `size` bytes, up to its end."""
-    return all(gap.length == gap.end - gap.begin for gap in gaps if gap.begin < size)
+def cab_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
+    """Say whether the header is ours with reserved fields that name all that follows our bytes."""
+    size, made = own.seek(0, 2), out.seek(0, 2)
+    head = bytearray(_at(own, 0, _CAB_HEADER))
+    if len(head) < _CAB_HEADER:
+        return False
+    (folders,) = struct.unpack_from("<H", head, 26)
+    end = _CAB_HEADER + folders * _CAB_FOLDER
+    head += _at(own, _CAB_HEADER, end - _CAB_HEADER)
+    (said,) = struct.unpack_from("<I", head, _CAB_SIZE)
+    grown = size + _CAB_GROWN
+    if not folders or not end < size == said or not grown < made < 1 << 32:
+        return False
+    for at in (_CAB_SIZE, _CAB_FILES, *range(_CAB_HEADER, end, _CAB_FOLDER)):
+        (value,) = struct.unpack_from("<I", head, at)
+        struct.pack_into("<I", head, at, (value + _CAB_GROWN) & 0xFFFFFFFF)
+    struct.pack_into("<H", head, _CAB_FLAGS, _CAB_SHOWN)
+    fields = _CAB_RESERVED, _CAB_KIND, grown, made - grown
+    reserved = struct.pack("<IIII8x", *fields)
+    expected = bytes(head[:_CAB_HEADER]) + reserved + bytes(head[_CAB_HEADER:])
+    where = (_CAB_HEADER, _CAB_HEADER + 4)
+    return _keeps_lengths(gaps, size, {where: len(reserved)}) and expected == _at(
+        out, 0, len(expected)
+    )
+
+
+def rpm_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
+    """Say whether our main header and payload follow a signature header, and nothing them."""
+    places = tuple((gap.begin, gap.end) for gap in gaps)
+    made = tuple((gap.at, gap.at + gap.length) for gap in gaps)
+    return places == signature_header(own) and made == signature_header(out)
+
+
+def clearsigned_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
+    """Say whether nothing but a frame, dashes in front of lines, and an armor are added."""
+    size = own.seek(0, 2)
+    return all(_is_frame(own, out, gap, size) for gap in gaps)
+
+
+def _is_frame(own: BinaryIO, out: BinaryIO, gap: Gap, size: int) -> bool:
+    data = _at(out, gap.at, gap.length)
+    if 0 < gap.begin < size:
+        return data == _DASH
+    frame = _FRAME.match(data) if gap.begin == 0 else None
+    after = data[frame.end() :] if frame else data
+    if gap.begin == size:
+        return bool(_ARMOR.fullmatch(after))
+    return bool(frame) and (not after or (after == _DASH and _at(own, 0, 5).startswith(_ESCAPED)))
+
+
+def cvd_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
+    """Say whether a header stands for ours that differs in claims, digest and signature alone."""
+    ours, made = _at(own, 0, _CVD_HEADER), _at(out, 0, _CVD_HEADER)
+    return (
+        all(gap.end <= _CVD_HEADER for gap in gaps)
+        and not _growth(gaps)
+        and _is_same_database(ours, made)
+    )
+
+
+def info_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
+    """Say whether a member .info stands for ours with other claims, and a signature at its end."""
+    places, growth = info_members(own), _growth(gaps)
+    if len(places) != 1:
+        return False
+    ((begin, end),) = places
+    length = end + growth - begin
+    if (
+        any(gap.begin < begin or gap.end > end for gap in gaps)
+        or info_members(out) != ((begin, end + growth),)
+        or not length <= _MAX_INFO + 2 * _TAR_BLOCK
+    ):
+        return False
+    (head, mine), (made, theirs) = (
+        _member(_at(own, begin, end - begin)),
+        _member(_at(out, begin, length)),
+    )
+    first, _, ours = mine.partition(b"\n")
+    claims, _, rest = theirs.partition(b"\n")
+    return (
+        head == made
+        and _is_same_database(first, claims)
+        and rest.startswith(ours)
+        and bool(_INFO_SIGNATURE.fullmatch(rest.removeprefix(ours)))
+    )
+
+
+def _member(data: bytes) -> tuple[bytes, bytes]:
+    """Return the header of a member without its size and checksum, and the content of it."""
+    size = int(data[124:136].strip(b"\0 "), 8)
+    head, content = data[:_TAR_BLOCK], data[_TAR_BLOCK:]
+    # What fills the last block has to be zeros: others are shown as part of the content.
+    return head[:124] + head[136:148] + head[156:], content[:size] + content[size:].rstrip(b"\0")
+
+
+def _is_same_database(ours: bytes, theirs: bytes) -> bool:
+    """Say whether two headers are of the same kind, version, number of signatures and level."""
+    fields, others = ours.split(b":"), theirs.split(b":")
+    same = [one[:1] + one[2:5] for one in (fields, others)]
+    return len(fields) == len(others) == _CVD_FIELDS and same[0] == same[1]
+
+
+def _growth(gaps: Sequence[Gap]) -> int:
+    return sum(gap.length - (gap.end - gap.begin) for gap in gaps)
+
+
+def _keeps_lengths(
+    gaps: Sequence[Gap], size: int, more: Mapping[tuple[int, int], int] | None = None
+) -> bool:
+    """Say whether all in place of ours, up to its end at `size`, is as long, or as much longer."""
+    return all(
+        gap.length == gap.end - gap.begin + (more or {}).get((gap.begin, gap.end), 0)
+        for gap in gaps
+        if gap.begin < size
+    )
 
 
 def _at(file: BinaryIO, offset: int, length: int) -> bytes:

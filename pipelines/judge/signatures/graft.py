@@ -9,6 +9,7 @@ hashing and verifying go on side by side, as neither needs what the others find.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ from pipelines.judge.signatures.pe import PE
 from pipelines.judge.signatures.rauc import RAUC
 from pipelines.judge.signatures.rpm import RPM
 from pipelines.judge.signatures.signature_format import (
+    MAX_CARRIED,
     MAX_DETAIL,
     BadSignatureError,
     CarriedRange,
@@ -204,21 +206,26 @@ def _graft(
         if not same and alike is None:
             raise _unlike()
         verified = _read(verifying())
+        uncovered = _in_order(verified.uncovered)
         if {signer.certificate for signer in verified.signers} != set(pinned.signers):
             detail = "the signatures are not by exactly the pinned signers"
             raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, detail)
-        if not same and alike is not None and not alike(out, verified.uncovered):
+        if not same and alike is not None and not alike(out, uncovered):
             raise _unlike()
+        carried = (
+            *_carried(uncovered, made.taken, out),
+            *_carried(uncovered, inside, content, inside=True),
+        )
+        if len(carried) > MAX_CARRIED:
+            detail = f"{len(carried)} ranges that no signature covers, at most {MAX_CARRIED}"
+            raise BadSignatureError(SignatureFault.UNREADABLE, detail)
         return Graft(
             format=pinned.format,
             sha256=made.sha256,
             size=made.size,
             signers=verified.signers,
             taken=sum(piece.length for piece in (*made.taken, *inside)),
-            carried=(
-                *_carried(verified.uncovered, made.taken, out),
-                *_carried(verified.uncovered, inside, content, inside=True),
-            ),
+            carried=carried,
             contents=contents,
             packing=str(plan.inside.packing)[:MAX_DETAIL] if plan.inside else None,
         )
@@ -294,16 +301,51 @@ def _carried(
     *,
     inside: bool = False,
 ) -> Iterator[CarriedRange]:
-    """Yield what was taken from the shipped file and no signature covers."""
+    """Yield what was taken from the shipped file and no signature covers.
+
+    Both come in order, and neither has a byte twice: so each byte is hashed once at most.
+    """
+    ranges = list(_joined(taken))
+    first = 0
     for bare in uncovered:
-        for piece in taken if bare.inside is inside else ():
-            begin = max(bare.offset, piece.offset)
-            length = min(bare.offset + bare.length, piece.offset + piece.length) - begin
-            if length > 0:
-                sha256 = Digest(_sha256(out, begin, length))
-                yield CarriedRange(
-                    offset=begin, length=length, sha256=sha256, why=bare.why, inside=inside
-                )
+        if bare.inside is not inside:
+            continue
+        end = bare.offset + bare.length
+        while first < len(ranges) and ranges[first][1] <= bare.offset:
+            first += 1
+        for number in range(first, len(ranges)):
+            begin = max(bare.offset, ranges[number][0])
+            length = min(end, ranges[number][1]) - begin
+            if length <= 0:
+                break
+            sha256 = Digest(_sha256(out, begin, length))
+            yield CarriedRange(
+                offset=begin, length=length, sha256=sha256, why=bare.why, inside=inside
+            )
+
+
+def _joined(taken: Sequence[Taken]) -> Iterator[tuple[int, int]]:
+    """Yield begin and end of what was taken, of pieces that follow on each other as one."""
+    at: tuple[int, int] | None = None
+    for piece in taken:
+        if at is not None and at[1] == piece.offset:
+            at = at[0], at[1] + piece.length
+            continue
+        if at is not None:
+            yield at
+        at = piece.offset, piece.offset + piece.length
+    if at is not None:
+        yield at
+
+
+def _in_order(uncovered: Iterable[Uncovered]) -> tuple[Uncovered, ...]:
+    """Sort ranges by where they begin; raises `BadSignatureError` if two have a byte in common."""
+    ranges = sorted(uncovered, key=lambda one: (one.inside, one.offset))
+    for one, after in itertools.pairwise(ranges):
+        if one.inside is after.inside and one.offset + one.length > after.offset:
+            detail = f"bytes {after.offset} that a signature does not cover are listed twice"
+            raise BadSignatureError(SignatureFault.UNREADABLE, detail)
+    return tuple(ranges)
 
 
 def _sha256(file: BinaryIO, offset: int = 0, length: int | None = None) -> str:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from builders.core.digest import CHUNK
 from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.filled import rpm_fits
 from pipelines.judge.signatures.left_out import RPM_LEAD, signature_header
 from pipelines.judge.signatures.openpgp import signing_keys, verify_openpgp
 from pipelines.judge.signatures.openpgp_packets import OpenPgpError
@@ -320,5 +321,6 @@ RPM = SignatureFormat(
         derived=MAX_SIGNATURE_DATA,
         taken=MAX_SIGNATURE_DATA,
         places=signature_header,
+        fits=rpm_fits,
     ),
 )

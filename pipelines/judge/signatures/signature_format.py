@@ -21,6 +21,10 @@ MAX_DETAIL = 500
 """The shipped file decides how much there is to say of it: a thousand certificates, for one."""
 
 
+MAX_CARRIED = 10_000
+"""Ranges of the shipped file in a statement on it."""
+
+
 class SignatureFault(StrEnum):
     """Why a file is not ours with the pinned signature."""
 
@@ -129,7 +133,7 @@ class VerifiedSignatures(FrozenModel):
     """Signatures that are those pinned, and no others."""
 
     signers: tuple[Signer, ...]
-    uncovered: Annotated[tuple[Uncovered, ...], Field(max_length=10_000)]
+    uncovered: Annotated[tuple[Uncovered, ...], Field(max_length=MAX_CARRIED)]
 
 
 class FoundPins(FrozenModel):

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+
+import pytest
 
 from builders.core.digest import Digest
-from pipelines.judge.signatures.graft import _carried
-from pipelines.judge.signatures.signature_format import Uncovered
-from pipelines.judge.signatures.splice import Taken
+from pipelines.judge.signatures import graft as graft_module
+from pipelines.judge.signatures.graft import _carried, graft
+from pipelines.judge.signatures.pe import PE
+from pipelines.judge.signatures.signature_format import (
+    MAX_CARRIED,
+    Graft,
+    Refused,
+    Signer,
+    Uncovered,
+    VerifiedSignatures,
+)
+from pipelines.judge.signatures.splice import SplicePlan, Taken
+from tests.judge.signatures.pe_tricks import ADA, BY_ADA
+from tests.judge.signatures.signing import program, with_table
+from tests.judge.signatures.test_packed_plans import LyingJail
 
 
 def test_a_range_that_begins_or_ends_in_our_bytes_is_listed_in_part() -> None:
@@ -25,3 +40,58 @@ def test_a_range_that_begins_or_ends_in_our_bytes_is_listed_in_part() -> None:
         Digest.of(data[18:20]),
         Digest.of(data[30:32]),
     ]
+
+
+def test_pieces_that_follow_on_each_other_are_one_range() -> None:
+    taken = [Taken(offset=at, length=2, why="table") for at in (10, 12, 14, 20)]
+    bare = [Uncovered(offset=0, length=13, why="a"), Uncovered(offset=13, length=27, why="b")]
+    found = list(_carried(bare, taken, io.BytesIO(bytes(40))))
+    assert [(one.offset, one.length, one.why) for one in found] == [
+        (10, 3, "a"),
+        (13, 3, "b"),
+        (20, 2, "b"),
+    ]
+
+
+def lied(cuts: int, bare: Sequence[Uncovered]) -> Graft | Refused:
+    """Return what comes of a table taken in pieces, of which this is said not to be covered."""
+    ours = program(b"x" * 512)
+    table = bytes(2 * (MAX_CARRIED + 1))
+    shipped = with_table(ours, table)
+    honest = PE.plan(io.BytesIO(shipped), io.BytesIO(ours)).pieces
+    step = len(table) // cuts
+    pieces = [
+        Taken(offset=len(ours) + at, length=min(step, len(table) - at), why="table")
+        for at in range(0, len(table), step)
+    ]
+    plan = SplicePlan(pieces=(*honest[:-1], *pieces))
+    signers = (Signer(certificate=ADA.pin, subject="CN=ada"),)
+    verified = VerifiedSignatures(signers=signers, uncovered=tuple(bare))
+    files = io.BytesIO(shipped), io.BytesIO(ours)
+    return graft(LyingJail(PLAN=plan, VERIFY=verified), *files, BY_ADA, io.BytesIO())
+
+
+def test_a_byte_is_listed_once() -> None:
+    whole = Uncovered(offset=0, length=1 << 40, why="all")
+    found = lied(20, [whole])
+    assert isinstance(found, Graft)
+    assert len(found.carried) == 1
+    found = lied(20, [whole, whole])
+    assert isinstance(found, Refused)
+    assert "listed twice" in found.detail
+    two = [Uncovered(offset=1060, length=9, why="b"), Uncovered(offset=1050, length=10, why="a")]
+    found = lied(1, two)
+    assert isinstance(found, Graft)
+    assert [one.why for one in found.carried] == ["a", "b"]
+
+
+def test_a_statement_has_place_for_all_that_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = [Uncovered(offset=1024 + 2 * at, length=1, why="x") for at in range(MAX_CARRIED)]
+    found = lied(1, bare)
+    assert isinstance(found, Graft)
+    assert len(found.carried) == MAX_CARRIED
+    monkeypatch.setattr(graft_module, "MAX_CARRIED", MAX_CARRIED - 1)
+    found = lied(1, bare)
+    assert isinstance(found, Refused)
+    assert found.fault == "signature-unreadable"
+    assert "at most 9999" in found.detail

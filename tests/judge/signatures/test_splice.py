@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 import pytest
 
 from builders.core.digest import Digest
 from builders.recipe.signature import SignedFormat
 from pipelines.judge.signatures.graft import FORMATS, graft
+from pipelines.judge.signatures.left_out import info_members, signature_header
 from pipelines.judge.signatures.signature_format import Refused
 from pipelines.judge.signatures.splice import (
     Derived,
@@ -21,10 +23,16 @@ from pipelines.judge.signatures.splice import (
     Taken,
     splice,
 )
-from tests.judge.signatures.cab_tricks import cabinet
+from tests.judge.signatures.cab_tricks import GROWN, HEADER, cabinet, prepared
+from tests.judge.signatures.databases import OURS as DATABASE
+from tests.judge.signatures.databases import SIGNED, block
 from tests.judge.signatures.pe_tricks import ADA, BY_ADA
+from tests.judge.signatures.rpm_signing import Entry, Rpm
+from tests.judge.signatures.rpm_tricks import OURS as PACKAGE
+from tests.judge.signatures.rpm_tricks import RPM
 from tests.judge.signatures.signing import CHECKSUM, ENTRY, Signing, program, signed
 from tests.judge.signatures.test_packed_plans import LyingJail
+from tests.judge.signatures.texts import DSC, ClearSigned
 
 OURS, THEIRS = b"0123456789", b"01AB456789signature"
 LIMITS = SpliceLimits(replaced=2, derived=2, taken=9, places=lambda _: ((0, 10),), within=True)
@@ -116,9 +124,18 @@ def test_no_plan_hides_a_difference_as_derived(form: SignedFormat) -> None:
 OTHERS = "others in a place of a signature"
 
 
-def refused(form: SignedFormat, ours: bytes, pieces: Sequence[Piece], shipped: bytes) -> None:
+def refused(
+    form: SignedFormat,
+    ours: bytes,
+    pieces: Sequence[Piece],
+    shipped: bytes,
+    *,
+    inside: bool = False,
+) -> None:
     """Require that a plan that makes the shipped file is refused for what it puts in a place."""
-    out, limits, plan = io.BytesIO(), FORMATS[form].limits, SplicePlan(pieces=tuple(pieces))
+    limits = FORMATS[form].limits.inside if inside else FORMATS[form].limits
+    assert limits is not None
+    out, plan = io.BytesIO(), SplicePlan(pieces=tuple(pieces))
     with pytest.raises(SpliceError, match=OTHERS):
         splice(plan, io.BytesIO(ours), io.BytesIO(shipped), out, limits)
     assert out.getvalue() == shipped
@@ -161,3 +178,136 @@ def test_a_program_has_the_fields_that_follow_from_its_table(changed: int) -> No
         Taken(offset=end + 5, length=len(shipped) - end - 5, why="table"),
     )
     refused(SignedFormat.PE, ours, pieces, bytes(shipped))
+
+
+@pytest.mark.parametrize("at", [8, 16, 30, 36, 44])
+def test_nothing_longer_stands_in_place_of_a_field_of_a_cabinet(at: int) -> None:
+    ours, length = cabinet(b"a", b"b"), 2 if at == 30 else 4
+    shipped = ours[:at] + b"E" * 200_000 + ours[at + length :]
+    pieces = (
+        Own(offset=0, length=at),
+        Taken(offset=at, length=200_000, why="field"),
+        Own(offset=at + length, length=len(ours) - at - length),
+    )
+    refused(SignedFormat.CAB, ours, pieces, shipped)
+
+
+@pytest.mark.parametrize("changed", [None, 8, 16, 30, *range(HEADER, HEADER + GROWN + 4), 68])
+def test_a_cabinet_has_the_fields_that_follow_from_its_signature(changed: int | None) -> None:
+    ours, signature = cabinet(b"a", b"b"), b"signature"
+    shipped = bytearray(prepared(ours, len(signature)) + signature)
+    end = len(shipped) - len(signature)
+    if changed is not None:
+        shipped[changed] ^= 1
+    pieces: list[Piece] = []
+    done = 0
+    for at, length, grown in ((8, 4, 0), (16, 4, 0), (30, 2, 0), (36, 4, GROWN), (44, 4, 0)):
+        moved = at + (GROWN if at > HEADER else 0)
+        data = bytes(shipped[moved : moved + length + grown])
+        pieces += [Own(offset=done, length=at - done), Derived(data=data.hex())]
+        done = at + length
+    pieces.append(Own(offset=done, length=len(ours) - done))
+    pieces.append(Taken(offset=end, length=len(signature), why="signature"))
+    if changed is not None:
+        refused(SignedFormat.CAB, ours, pieces, bytes(shipped))
+        return
+    out, files = io.BytesIO(), (io.BytesIO(ours), io.BytesIO(shipped))
+    splice(SplicePlan(pieces=tuple(pieces)), *files, out, FORMATS[SignedFormat.CAB].limits)
+    assert out.getvalue() == shipped
+
+
+def test_no_other_package_stands_in_place_of_a_signature_header() -> None:
+    ((_, begin),) = signature_header(io.BytesIO(PACKAGE))
+    evil = Rpm(
+        entries=(Entry.text(1000, "hello"), Entry.text(1023, "evil")), payload=PACKAGE[begin:]
+    )
+    shipped = evil.signed()
+    end = len(shipped) - (len(PACKAGE) - begin)
+    pieces = (
+        Own(offset=0, length=96),
+        Taken(offset=96, length=end - 96, why="signature"),
+        Own(offset=begin, length=len(PACKAGE) - begin),
+    )
+    refused(SignedFormat.RPM, PACKAGE, pieces, shipped)
+
+
+def test_nothing_follows_the_payload_of_a_package() -> None:
+    shipped = RPM.signed() + b"more"
+    ((_, ours),) = signature_header(io.BytesIO(PACKAGE))
+    ((_, begin),) = signature_header(io.BytesIO(shipped))
+    pieces = (
+        Own(offset=0, length=96),
+        Taken(offset=96, length=begin - 96, why="signature"),
+        Own(offset=ours, length=len(PACKAGE) - ours),
+        Derived(data=b"more".hex()),
+    )
+    refused(SignedFormat.RPM, PACKAGE, pieces, shipped)
+
+
+@pytest.mark.parametrize(
+    ("begin", "line", "end"),
+    [
+        (b"", b"Package: trojan\n- ", b""),
+        (b"", b"- - ", b""),
+        (b"Package: trojan\n", b"- ", b""),
+        (b"", b"- ", b"Package: trojan\n"),
+    ],
+)
+def test_no_line_is_put_into_a_text(begin: bytes, line: bytes, end: bytes) -> None:
+    whole, dash, late = ClearSigned().whole(), DSC.index(b"-dash"), DSC.index(b"From")
+    first, armor = whole.index(DSC[:9]), whole.index(b"-----BEGIN PGP SIGNATURE")
+    head, tail = whole[:first] + begin, end + whole[armor:]
+    text = DSC[:dash] + line + DSC[dash:late] + b"- " + DSC[late:]
+    shipped = head + text + tail
+    at = len(head) + len(text)
+    pieces = (
+        Derived(data=head.hex()),
+        Own(offset=0, length=dash),
+        Derived(data=line.hex()),
+        Own(offset=dash, length=late - dash),
+        Derived(data=b"- ".hex()),
+        Own(offset=late, length=len(DSC) - late),
+        Taken(offset=at, length=len(tail), why="signature"),
+    )
+    refused(SignedFormat.CLEARSIGNED, DSC, pieces, shipped)
+
+
+@pytest.mark.parametrize("evil", [b"", block(b"a.ign2", b"Win.A\n"), block(b"a.info", b"")])
+def test_no_member_is_put_in_front_of_an_info(evil: bytes) -> None:
+    ours, theirs = DATABASE.tar(DATABASE.info), SIGNED.tar(SIGNED.info)
+    ((begin, end),) = info_members(io.BytesIO(ours))
+    ((_, after),) = info_members(io.BytesIO(theirs))
+    made = evil + theirs[begin:after]
+    if not evil:
+        made = made.replace(b"DSIG:", b"DSIG;")
+    shipped = ours[:begin] + made + ours[end:]
+    pieces = [Own(offset=0, length=begin), *spliced(ours[begin:end], made, begin)]
+    pieces.append(Own(offset=end, length=len(ours) - end))
+    refused(SignedFormat.CVD, ours, pieces, shipped, inside=True)
+
+
+def spliced(ours: bytes, made: bytes, base: int) -> list[Piece]:
+    """Return pieces that make `made` of bytes at `base`, with as few others as can be."""
+    found: list[Piece] = []
+    derived = 0
+    codes = SequenceMatcher(None, ours, made, autojunk=False).get_opcodes()
+    for tag, begin, end, at, last in codes:
+        if tag == "equal":
+            found.append(Own(offset=base + begin, length=end - begin))
+            continue
+        split = min(last, at + 1024 - derived)
+        if split > at:
+            found.append(Derived(data=made[at:split].hex()))
+            derived += split - at
+        if last > split:
+            found.append(Taken(offset=base + split, length=last - split, why="more"))
+    return found
+
+
+@pytest.mark.parametrize("changed", [b"ClamAV-VDB", b":7:", b":3:", b":90:", b" " * 9])
+def test_a_header_of_a_database_keeps_what_is_no_claim(changed: bytes) -> None:
+    ours, theirs = DATABASE.whole(), SIGNED.whole()
+    head = theirs[:512].replace(changed, changed[:-2] + b"1" + changed[-1:], 1)
+    shipped = (head if changed.strip() else theirs[:504]) + ours[512:]
+    pieces = (Derived(data=shipped[: len(shipped) - len(ours) + 512].hex()),)
+    refused(SignedFormat.CVD, ours, (*pieces, Own(offset=512, length=len(ours) - 512)), shipped)
