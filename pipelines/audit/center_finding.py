@@ -62,6 +62,8 @@ class ExclusionReason(StrEnum):
     """Its leaf says that it is of another kind or release: gone, it would not be missed."""
     OTHER_BUILDER = "other-builder"
     INCOMPLETE = "incomplete"
+    CONTRADICTORY = "contradicts-itself"
+    """A verdict in favour of a file, and signature, normalizers, sizes or ground that refute it."""
     UNDECLARED = "undeclared-output"
     NO_CLAIM = "no-claim"
     UNREACHABLE = "silent"

@@ -3,6 +3,8 @@
 A run counts as a whole: a comparison without its attempt, or an attempt whose artefacts were not
 all compared, gives no finding. No match counts whose run did not commit to claim and seal before it
 was stated, nor one of a run that was not stated by one commit, whose leaves follow each other.
+No verdict in favour of a file counts where the rest of its statement contradicts it. One that its
+own digests contradict is kept, as is any against a file: those are dissent.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from builders.core.enums import Outcome, Verdict
 from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionReason
 from pipelines.audit.logged_release import LoggedCommitment
 from pipelines.audit.statement_reader import VerifiedStatement
+from pipelines.audit.verdict_rule import contradiction, is_supported
 from pipelines.evidence.statements.comparison import ComparisonStatement, unmatched_artefact
 from pipelines.evidence.statements.rebuilds import AttemptStatement, final_attempt
 from pipelines.evidence.statements.statement import value_of
@@ -22,6 +25,8 @@ from pipelines.log.leaf import commitment_digest
 
 MATCHES = frozenset({Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED})
 """The verdicts that can be a match."""
+_IN_FAVOUR = MATCHES | {Verdict.EQUIVALENT}
+_NOT_WHOLE = frozenset({ExclusionReason.INCOMPLETE, ExclusionReason.CONTRADICTORY})
 _Comparison = tuple[VerifiedStatement, ComparisonStatement]
 _Attempt = tuple[VerifiedStatement, AttemptStatement]
 
@@ -86,7 +91,7 @@ def run_findings(
             one = one.excluded(*barred)
         found.append(one)
     excluded = tuple(one for one in found if isinstance(one, Excluded))
-    whole = not scattered and all(e.reason is not ExclusionReason.INCOMPLETE for e in excluded)
+    whole = not scattered and all(e.reason not in _NOT_WHOLE for e in excluded)
     return RunFindings(
         attempt=last if whole else None,
         seal=seal,
@@ -162,7 +167,7 @@ def _finding(
         return verified.excluded(ExclusionReason.INCOMPLETE, detail)
     signature = compared.signature if compared.verdict is Verdict.IDENTICAL_SIGNED else None
     grafted = signature.grafted if signature else None
-    return CenterFinding(
+    finding = CenterFinding(
         center=verified.center,
         key=verified.key.material,
         artefact=statement.name,
@@ -185,3 +190,18 @@ def _finding(
         seal=seal,
         user_namespace=attempted.has_user_namespace,
     )
+    if expected := _contradiction(statement, finding):
+        detail = f"{finding.verdict} ({compared.ground}), expected {expected}"
+        return verified.excluded(ExclusionReason.CONTRADICTORY, detail)
+    return finding
+
+
+def _contradiction(statement: ComparisonStatement, finding: CenterFinding) -> str | None:
+    """Return what a comparison would have to say, where more than its digests contradicts it.
+
+    None for one of format version 1, which has no signature and no ledger.
+    """
+    built = finding.outcome is Outcome.BUILT
+    if statement.version == 1 or finding.verdict not in _IN_FAVOUR:
+        return None
+    return contradiction(statement, built=True) if built and is_supported(finding) else None

@@ -123,6 +123,8 @@ def test_a_signature_counts_as_attached_for_its_own_verdict_alone(
 
     def change(document: Document) -> None:
         document["predicate"]["verdict"] = verdict
+        if verdict == "IDENTICAL_SIGNED":
+            document["predicate"]["ground"] = "signature-grafted"
         document["predicate"]["rebuilt"]["digest"]["sha256"] = "a" * 64
         if signature:
             document["predicate"]["signature"] = signature

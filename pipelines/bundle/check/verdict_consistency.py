@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from builders.core.digest import Digest
+from builders.core.enums import Verdict
 from pipelines.audit.center_finding import ExclusionReason
 from pipelines.audit.verdict_rule import contradiction
 from pipelines.bundle.check.opened import OpenedBundle
@@ -11,7 +13,10 @@ from pipelines.bundle.check.result import (
     require_equal,
     require_fields,
 )
-from pipelines.judge.finding import verdicts_exit_code
+from pipelines.evidence.statements.statement import DigestSet
+
+_CHANGED = frozenset({Verdict.IDENTICAL_SIGNED, Verdict.EQUIVALENT})
+"""Verdicts on rebuilt bytes with a signature attached or with fields masked."""
 
 
 def check_complete(opened: OpenedBundle) -> str:
@@ -47,22 +52,36 @@ def check_provenance(opened: OpenedBundle) -> str:
 
 
 def check_not_copied(opened: OpenedBundle) -> str:
-    """Require that nothing passes whose shipped bytes went into the build."""
+    """Require that nothing passes whose shipped bytes went into the build.
+
+    Nor may the rebuilt bytes have gone into it, where others than those are the shipped ones.
+    """
     if opened.provenance is None:
         raise NotNeededError("nothing was built")
     definition = opened.provenance.predicate.build_definition
-    inputs = {r.digest.sha256: r.name for r in definition.resolved_dependencies}
+    dependencies = definition.resolved_dependencies
+    inputs = {digest: r.name for r in dependencies for digest in _values(r.digest)}
     for statement in opened.comparisons:
         found = statement.predicate
-        published = found.shipped.published.sha256 if found.shipped else None
-        copied = published is not None and published in inputs
-        require(
-            not copied or verdicts_exit_code([found.verdict]) != 0,
-            f"{statement.name} was copied, not rebuilt",
-            f"{found.verdict}, with the shipped file as the input {inputs.get(published)}",
-            "NOT_CHECKED (copied-input)",
-        )
-    return f"{len(inputs)} inputs, none of them a file that is judged"
+        files: dict[str, DigestSet] = {}
+        if found.shipped and found.verdict in {Verdict.IDENTICAL, *_CHANGED}:
+            files["shipped"] = found.shipped.published
+        if found.rebuilt and found.verdict in _CHANGED:
+            files["rebuilt"] = found.rebuilt.digest
+        for which, digest in files.items():
+            copy = next((inputs[value] for value in _values(digest) if value in inputs), None)
+            require(
+                copy is None,
+                f"{statement.name} was copied, not rebuilt",
+                f"{found.verdict}, with the {which} file as the input {copy}",
+                "NOT_CHECKED (copied-input)",
+            )
+    return f"{len(dependencies)} inputs, none of them a file that is judged"
+
+
+def _values(digest: DigestSet) -> list[Digest]:
+    """Return the plain and the keyed digest of a file, as far as they are there."""
+    return [value for value in (digest.sha256, digest.hmac_sha256) if value]
 
 
 def check_verdicts(opened: OpenedBundle) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from builders.core.enums import Verdict
-from builders.recipe.signature import KeyFingerprint
+from builders.recipe.signature import KeyFingerprint, SignedFormat
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import (
     NAMESPACE,
@@ -141,7 +141,8 @@ class VendorSignature(StatementPart):
     """The vendor's signature on the rebuilt bytes, or the name of why it does not count."""
 
     fault: SignatureFault | None = None
-    format: Word | None = None
+    """Nothing else is said beside it."""
+    format: SignedFormat | None = None
     signers: Annotated[tuple[SignatureBy, ...], Field(max_length=64)] = ()
     grafted: FileDigest | None = None
     """The rebuilt file with the signature."""
@@ -153,9 +154,30 @@ class VendorSignature(StatementPart):
 
     @model_validator(mode="after")
     def _one_answer(self) -> Self:
-        whole = bool(self.format and self.signers and self.grafted)
-        if whole is bool(self.fault) or (self.fault and (self.carried or self.taken)):
-            raise ValueError("expected a graft with its signers, or a fault")
+        parts = (self.format, self.signers, self.grafted)
+        rest = (self.taken, self.carried, self.packing)
+        if any((*parts, *rest)) if self.fault else not all(parts):
+            raise ValueError("expected a graft with its signers, or a fault alone")
+        return self
+
+    @model_validator(mode="after")
+    def _strong_signers(self) -> Self:
+        if len({(one.certificate, one.key) for one in self.signers}) < len(self.signers):
+            raise ValueError("expected each signer once")
+        if self.signers and all(one.weak_digest for one in self.signers):
+            raise ValueError("expected a signer whose digest is not weak")
+        return self
+
+    @model_validator(mode="after")
+    def _within_its_file(self) -> Self:
+        size = self.grafted.size if self.grafted else 0
+        if self.taken > size and self.packing is None:
+            raise ValueError("expected no more bytes from the shipped file than it has")
+        for part in self.carried:
+            if part.inside and self.packing is None:
+                raise ValueError("expected a packing where bytes are of what is compressed")
+            if not part.inside and part.offset + part.length > size:
+                raise ValueError("expected carried bytes within the file")
         return self
 
 
