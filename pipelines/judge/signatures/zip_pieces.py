@@ -3,8 +3,9 @@
 An archive gets signature files of another one: its local records and those in its directory stay
 as they are, but for alignment padding and for offsets. Both follow from our bytes and from where
 they come to stand, so a plan names the places only. What is taken from the shipped file has to be
-a record whose name is that of a signature file, or a signing block before the directory. So each
-other entry of the archive that is made is ours, whatever a plan says.
+a record whose name is that of a signature file, or a signing block before the directory. It stands
+between entries of ours, which our directory tells apart. So each other entry of the archive that is
+made is ours, whatever a plan says.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 import struct
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, BinaryIO, Literal
 
@@ -19,7 +21,8 @@ from pydantic import Field
 
 from builders.core.frozen_model import FrozenModel
 
-_LOCAL, _CENTRAL, _END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
+_LOCAL, _CENTRAL, _END, _DESCRIPTOR = b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\7\x08"
+_HAS_DESCRIPTOR = 8
 _LOCAL_SIZE, _CENTRAL_SIZE, _END_SIZE = 30, 46, 22
 _MAX_DIRECTORY = 32 << 20
 _MAX_PADDING = 4095
@@ -100,8 +103,18 @@ class ZipMaker:
     limits: ZipLimits
     _kept: list[tuple[int, int, int]] = field(default_factory=list)
     """Where bytes of ours begin, where they stand now, and how many they are."""
-    _taken: dict[int, bytes] = field(default_factory=dict)
-    """Names of local records that were taken, by place."""
+    _taken: dict[int, tuple[bytes, int]] = field(default_factory=dict)
+    """Name and end of local records that were taken, by place."""
+    _own_end: int = 0
+    """Where the bytes of ours end that were used so far."""
+    _between: set[int] = field(default_factory=set)
+    """Where in our file records were taken, which has to be between entries."""
+    _last: set[int] = field(default_factory=set)
+    """Where in our file padding or a signing block are, which has to be after all entries."""
+    _whole: dict[int, int | None] = field(default_factory=dict)
+    """Where entries of ours begin that were dropped, and where they end; None for aligned ones."""
+    _own_directory: tuple[int, int] | None = None
+    """Where our directory begins and ends."""
     _directory: int | None = None
     _first_record: int | None = None
     """Where our own directory begins."""
@@ -116,6 +129,7 @@ class ZipMaker:
         if self._directory is not None or self._block_end is not None:
             raise ZipError("bytes of ours after the entries that are no directory")
         self._kept.append((offset, at, length))
+        self._own_end = offset + length
 
     def take(self, offset: int, length: int) -> None:
         """Require that bytes of the shipped file are what may be taken from it."""
@@ -125,12 +139,16 @@ class ZipMaker:
         if self._directory is None and head[:4] == _LOCAL and length >= _LOCAL_SIZE:
             name = _name(self.shipped, offset, head, 26, _LOCAL_SIZE)
             self._match(self.limits.taken, name)
-            self._taken[offset] = name
+            self._taken[offset] = name, offset + length
+            self._between.add(self._own_end)
         elif head[:4] == _CENTRAL and length == _record_size(head):
             self._begin_directory(offset)
             name = _name(self.shipped, offset, head, 28, _CENTRAL_SIZE)
-            if self._taken.pop(int.from_bytes(head[42:46], "little"), None) != name:
+            taken = self._taken.pop(int.from_bytes(head[42:46], "little"), None)
+            if taken is None or taken[0] != name:
                 raise ZipError("a record taken for an entry that is not taken")
+            if taken[1] != _local_end(self.shipped, head):
+                raise ZipError("an entry taken that does not end where its record says")
             self._records += 1
         elif self.limits.block and self._directory is None and self._block_end is None:
             size = length - 8
@@ -138,6 +156,7 @@ class ZipMaker:
             if length < 32 or tail != head[:8] + _BLOCK_END or head[:8] != struct.pack("<Q", size):
                 raise ZipError("bytes taken that are neither a record nor a signing block")
             self._block_end = offset + length
+            self._last.add(self._own_end)
         else:
             raise ZipError("bytes taken that are no record")
 
@@ -147,6 +166,7 @@ class ZipMaker:
             case Padding():
                 if self._directory is not None or self._block_end is not None:
                     raise ZipError("padding that is not before a signing block")
+                self._last.add(self._own_end)
                 return bytes(piece.length)
             case Dropped():
                 self._drop(piece)
@@ -161,9 +181,32 @@ class ZipMaker:
                 return self._end(piece, at)
 
     def finish(self) -> None:
-        """Require that the archive came to its end."""
-        if not self._done:
+        """Require that the archive came to its end, and that our entries are whole in it."""
+        if self._own_directory is None:
             raise ZipError("an archive without an end record")
+        records = dict(self._own_entries(*self._own_directory))
+        if self._between - {*records, *records.values(), 0}:
+            raise ZipError("an entry taken that would be within one of ours")
+        if self._last - {self._own_directory[0]}:
+            raise ZipError("a signing block or padding that is not after our last entry")
+        for start, end in self._whole.items():
+            if start not in records or end not in (None, records[start]):
+                raise ZipError("padding for, or dropped, what is no whole entry of ours")
+
+    def _own_entries(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield begin and end of each local record of ours, by the directory that is there."""
+        found = []
+        at = begin
+        while at < end:
+            head = _at(self.own, at, _CENTRAL_SIZE)
+            at += _record_size(head)
+            found.append((int.from_bytes(head[42:46], "little"), _local_end(self.own, head)))
+        last = 0
+        for one in sorted(found):
+            if not last <= one[0] < one[1] <= begin:
+                raise ZipError("entries of ours that overlap")
+            last = one[1]
+            yield one
 
     def _begin_directory(self, at: int, own: int | None = None) -> None:
         if self._directory is None:
@@ -177,6 +220,7 @@ class ZipMaker:
         head = _at(self.own, piece.offset, min(piece.length, _CENTRAL_SIZE))
         if head[:4] == _LOCAL and self._directory is None and piece.length >= _LOCAL_SIZE:
             name = _name(self.own, piece.offset, head, 26, _LOCAL_SIZE)
+            self._whole[piece.offset] = self._own_end = piece.offset + piece.length
         elif head[:4] == _CENTRAL and piece.length == _record_size(head):
             name = _name(self.own, piece.offset, head, 28, _CENTRAL_SIZE)
             self._own_records += 1
@@ -193,6 +237,7 @@ class ZipMaker:
         name, extra = struct.unpack_from("<HH", head, 26)
         if piece.length != _LOCAL_SIZE + name + extra:
             raise ZipError("padding for a local header of another length")
+        self._whole[piece.offset] = None
         before = _LOCAL_SIZE + name
         made = aligned_extra(head[before:], at + before, piece.alignment, stated=piece.stated)
         return head[:28] + struct.pack("<H", len(made)) + head[30:before] + made
@@ -231,6 +276,7 @@ class ZipMaker:
         if directory + size != piece.offset or self._records >= 0xFFFF or self._done:
             raise ZipError("a directory of ours that does not end where its end begins")
         self._done = True
+        self._own_directory = directory, piece.offset
         numbers = (self._records, self._records, at - self._directory, self._directory)
         return head[:8] + struct.pack("<HHII", *numbers) + head[20:]
 
@@ -269,6 +315,21 @@ def _record_size(head: bytes) -> int:
         raise ZipError("a record that ends early")
     name, extra, comment = struct.unpack_from("<HHH", head, 28)
     return _CENTRAL_SIZE + int(name + extra + comment)
+
+
+def _local_end(file: BinaryIO, record: bytes) -> int:
+    """Return where the local record ends that a record of a directory is for."""
+    (flags,) = struct.unpack_from("<H", record, 8)
+    (packed,) = struct.unpack_from("<I", record, 20)
+    local = int.from_bytes(record[42:46], "little")
+    head = _at(file, local, _LOCAL_SIZE)
+    if len(head) < _LOCAL_SIZE or head[:4] != _LOCAL:
+        raise ZipError("a record whose entry is not there")
+    name, extra = struct.unpack_from("<HH", head, 26)
+    end = int(local + _LOCAL_SIZE + name + extra + packed)
+    if flags & _HAS_DESCRIPTOR:
+        end += 16 if _at(file, end, 4) == _DESCRIPTOR else 12
+    return end
 
 
 def _name(file: BinaryIO, offset: int, head: bytes, field_at: int, size: int) -> bytes:

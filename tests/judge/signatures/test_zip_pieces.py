@@ -13,6 +13,7 @@ from pipelines.judge.signatures.zip_pieces import (
     Directory,
     Dropped,
     End,
+    Padding,
     ZipError,
     aligned_extra,
 )
@@ -60,6 +61,26 @@ def listed(first: Dropped) -> list[Piece]:
 
 
 WHOLE = len(laid_out([LIST, *ITEMS]).entries)
+MIDDLE = len(ITEMS[0].local())
+CUT = LOCALS - 3
+"""Within the content of our last entry."""
+NESTED = laid_out([Item(name="in.zip", content=archive([LIST]), stored=True)])
+INNER = NESTED.entries.index(b"PK\3\4", 4)
+END_OF_NESTED: list[Piece] = [
+    Own(offset=INNER + SIZE, length=len(NESTED.entries) - INNER - SIZE),
+    Directory(offset=len(NESTED.entries), length=len(NESTED.directory)),
+    End(offset=len(NESTED.entries + NESTED.directory)),
+]
+
+
+def cut_by(data: bytes) -> bytes:
+    """Return our archive with others within its last entry, and with a record for them."""
+    first = laid_out(ITEMS)
+    made = replace(first, directory=first.directory + SIGN.record(CUT), count=3)
+    entries = OURS[:CUT] + data + OURS[CUT:LOCALS]
+    return entries + made.directory + made.end(len(entries))
+
+
 LIST_RECORD = len(LIST.record(0))
 BROKEN: dict[str, tuple[list[Piece], bytes, bytes, str]] = {
     "nothing but our bytes": (
@@ -166,6 +187,66 @@ BROKEN: dict[str, tuple[list[Piece], bytes, bytes, str]] = {
         LISTED,
         SIGNED,
         "no record",
+    ),
+    "an entry within one of ours": (
+        [Own(offset=0, length=CUT), FILE.model_copy(update={"offset": CUT}),
+         Own(offset=CUT, length=LOCALS - CUT), *GOOD[2:]],
+        OURS,
+        cut_by(SIGN.local()),
+        "within one of ours",
+    ),
+    "an entry with others after it": (
+        [GOOD[0], FILE.model_copy(update={"length": FILE.length + 4}), GOOD[2],
+         RECORD.model_copy(update={"offset": RECORD.offset + 4}), GOOD[4]],
+        OURS,
+        OURS[:LOCALS] + SIGN.local() + b"more" + SIGNED[LOCALS + FILE.length :],
+        "does not end where its record says",
+    ),
+    "padding within one of ours": (
+        [Own(offset=0, length=CUT), Padding(length=4), Own(offset=CUT, length=LOCALS - CUT),
+         GOOD[2], GOOD[4]],
+        OURS,
+        SIGNED,
+        "not after our last entry",
+    ),
+    "padding between two of ours": (
+        [Own(offset=0, length=MIDDLE), Padding(length=4),
+         Own(offset=MIDDLE, length=LOCALS - MIDDLE), GOOD[2], GOOD[4]],
+        OURS,
+        SIGNED,
+        "not after our last entry",
+    ),
+    "an entry within one of ours is dropped": (
+        [Own(offset=0, length=INNER), Dropped(offset=INNER, length=SIZE), *END_OF_NESTED],
+        NESTED.made(),
+        SIGNED,
+        "no whole entry",
+    ),
+    "padding for an entry within one of ours": (
+        [Own(offset=0, length=INNER), Aligned(offset=INNER, length=34, alignment=4, stated=True),
+         Own(offset=INNER + 34, length=SIZE - 34), *END_OF_NESTED],
+        NESTED.made(),
+        SIGNED,
+        "no whole entry",
+    ),
+    "a part of an entry is dropped": (
+        [Dropped(offset=0, length=SIZE - 1), Own(offset=SIZE - 1, length=WHOLE - SIZE + 1),
+         Dropped(offset=WHOLE, length=LIST_RECORD),
+         Directory(offset=WHOLE + LIST_RECORD, length=RECORDS),
+         End(offset=WHOLE + LIST_RECORD + RECORDS)],
+        LISTED,
+        SIGNED,
+        "no whole entry",
+    ),
+    "a directory of no records that holds something": (
+        [Own(offset=0, length=LOCALS + 9), FILE.model_copy(update={"offset": LOCALS + 9}),
+         RECORD.model_copy(update={"offset": LOCALS + 9 + FILE.length}), End(offset=LOCALS + 9)],
+        OURS[:LOCALS] + bytes(9) + struct.pack("<4s4xHHIIH", b"PK\5\6", 0, 0, 9, LOCALS, 0),
+        OURS[:LOCALS] + bytes(9) + SIGN.local() + SIGN.record(LOCALS + 9),
+        "a record that ends early",
+    ),
+    "two records of one entry": (
+        [GOOD[0], GOOD[2], GOOD[4]], pointing(MIDDLE), SIGNED, "overlap",
     ),
     "the only entry is dropped and its record is not": (
         [Dropped(offset=0, length=SIZE), Directory(offset=SIZE, length=LIST_RECORD),

@@ -32,7 +32,7 @@ from pipelines.judge.signatures.zip_pieces import (
     ZipLimits,
 )
 from pipelines.judge.signatures.zip_plan import SignatureFiles, plan_zip
-from tests.judge.signatures.zips import Item, aligned, archive, laid_out
+from tests.judge.signatures.zips import Item, aligned, archive, laid_out, shifted
 
 LIMITS = SpliceLimits(
     replaced=0,
@@ -114,6 +114,12 @@ def test_fillers_of_ours_stay_and_others_are_refused() -> None:
         with pytest.raises(BadSignatureError) as refused:
             planned(ours, archive([*ITEMS, SIGN], between=bad))
         assert refused.value.refused.fault == "data-between-entries"
+
+
+def test_a_signature_file_may_come_before_a_filler() -> None:
+    ours, layout = shifted(ITEMS, FILLER).made(), shifted(ITEMS, SIGN.local() + FILLER)
+    theirs = replace(layout, directory=layout.directory + SIGN.record(0), count=3).made()
+    assert made(planned(ours, theirs), ours, theirs) == theirs
 
 
 def test_bytes_of_ours_after_the_last_entry_are_refused() -> None:
