@@ -27,7 +27,7 @@ FIELDS = [
     "reason", "verdict", "artefacts", "by_products", "environment", "timings", "attempts",
 ]  # fmt: skip
 ARTEFACT_FIELDS = [
-    "name", "verdict", "reason", "shipped", "rebuilt", "signature", "normalizers",
+    "name", "verdict", "reason", "shipped", "rebuilt", "signature", "normalizers", "ledger",
 ]  # fmt: skip
 
 
