@@ -29,7 +29,7 @@ _INFO_SIGNATURE = re.compile(rb"DSIG:[A-Za-z0-9+/]{1,400}\n")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gap:
+class FilledGap:
     """Where bytes of ours are left out, or others stand."""
 
     begin: int
@@ -40,7 +40,7 @@ class Gap:
     """Of the others, in the file that is made."""
 
 
-def pe_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
+def pe_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     """Say whether checksum and directory entry are right, and a table is all that follows."""
     size, places = own.seek(0, 2), pe_places(own)
     if not places or not _keeps_lengths(gaps, size):
@@ -60,7 +60,7 @@ def pe_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
     )
 
 
-def cab_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
+def cab_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     """Say whether the header is ours with reserved fields that name all that follows our bytes."""
     size, made = own.seek(0, 2), out.seek(0, 2)
     head = bytearray(_at(own, 0, _CAB_HEADER))
@@ -86,20 +86,20 @@ def cab_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
     )
 
 
-def rpm_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
+def rpm_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     """Say whether our main header and payload follow a signature header, and nothing them."""
     places = tuple((gap.begin, gap.end) for gap in gaps)
     made = tuple((gap.at, gap.at + gap.length) for gap in gaps)
     return places == signature_header(own) and made == signature_header(out)
 
 
-def clearsigned_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
+def clearsigned_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     """Say whether nothing but a frame, dashes in front of lines, and an armor are added."""
     size = own.seek(0, 2)
     return all(_is_frame(own, out, gap, size) for gap in gaps)
 
 
-def _is_frame(own: BinaryIO, out: BinaryIO, gap: Gap, size: int) -> bool:
+def _is_frame(own: BinaryIO, out: BinaryIO, gap: FilledGap, size: int) -> bool:
     data = _at(out, gap.at, gap.length)
     if 0 < gap.begin < size:
         return data == _DASH
@@ -110,7 +110,7 @@ def _is_frame(own: BinaryIO, out: BinaryIO, gap: Gap, size: int) -> bool:
     return bool(frame) and (not after or (after == _DASH and _at(own, 0, 5).startswith(_ESCAPED)))
 
 
-def cvd_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
+def cvd_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     """Say whether a header stands for ours that differs in claims, digest and signature alone."""
     ours, made = _at(own, 0, _CVD_HEADER), _at(out, 0, _CVD_HEADER)
     return (
@@ -120,7 +120,7 @@ def cvd_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
     )
 
 
-def info_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[Gap]) -> bool:
+def info_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     """Say whether a member .info stands for ours with other claims, and a signature at its end."""
     places, growth = info_members(own), _growth(gaps)
     if len(places) != 1:
@@ -162,12 +162,12 @@ def _is_same_database(ours: bytes, theirs: bytes) -> bool:
     return len(fields) == len(others) == _CVD_FIELDS and same[0] == same[1]
 
 
-def _growth(gaps: Sequence[Gap]) -> int:
+def _growth(gaps: Sequence[FilledGap]) -> int:
     return sum(gap.length - (gap.end - gap.begin) for gap in gaps)
 
 
 def _keeps_lengths(
-    gaps: Sequence[Gap], size: int, more: Mapping[tuple[int, int], int] | None = None
+    gaps: Sequence[FilledGap], size: int, more: Mapping[tuple[int, int], int] | None = None
 ) -> bool:
     """Say whether all in place of ours, up to its end at `size`, is as long, or as much longer."""
     return all(

@@ -19,7 +19,7 @@ from pydantic import Field
 from builders.core.digest import CHUNK, Digest
 from builders.core.frozen_model import FrozenModel
 from builders.packing import GzipPacking, XzPacking
-from pipelines.judge.signatures.filled import Gap
+from pipelines.judge.signatures.filled import FilledGap
 from pipelines.judge.signatures.left_out import Places
 from pipelines.judge.signatures.verity import hash_tree
 from pipelines.judge.signatures.zip_pieces import (
@@ -109,7 +109,7 @@ class SpliceLimits:
     """Ranges of our file in place of which, or for an empty one where, there may be others."""
     within: bool = False
     """Whether others may stand for parts of a range."""
-    fits: Callable[[BinaryIO, BinaryIO, Sequence[Gap]], bool] = lambda *_: True
+    fits: Callable[[BinaryIO, BinaryIO, Sequence[FilledGap]], bool] = lambda *_: True
     """Says of our file and the one that was made whether others are what a signature needs."""
     zip: ZipLimits | None = None
     """Of a zip archive; the pieces of one are refused in other files."""
@@ -208,16 +208,16 @@ def _check_gap(begin: int, end: int, places: Places | None, *, others: bool, wit
         raise SpliceError(f"our bytes {begin} to {end} would be {what}, in no place of a signature")
 
 
-def _gaps(plan: SplicePlan, stands: Sequence[int], own: int, size: int) -> Iterator[Gap]:
+def _gaps(plan: SplicePlan, stands: Sequence[int], own: int, size: int) -> Iterator[FilledGap]:
     """Yield where others stand in the file that was made; `own` is the size of ours."""
     at = put = 0
     for piece, stand in zip(plan.pieces, stands, strict=True):
         if isinstance(piece, Own):
             if piece.offset > at or stand > put:
-                yield Gap(begin=at, end=piece.offset, at=put, length=stand - put)
+                yield FilledGap(begin=at, end=piece.offset, at=put, length=stand - put)
             at, put = piece.offset + piece.length, stand + piece.length
     if own > at or size > put:
-        yield Gap(begin=at, end=own, at=put, length=size - put)
+        yield FilledGap(begin=at, end=own, at=put, length=size - put)
 
 
 def _bytes(
