@@ -24,7 +24,7 @@ from builders.images.provide import ProvidedImage, ensure_image
 from pipelines.center.center import load_center
 from pipelines.requests.serve import serve_round
 from pipelines.verify.session import Session
-from tests.command import Ended, samebits
+from tests.command import Ended, samebits, wait_until
 from tests.lab import SMALL
 
 pytestmark = pytest.mark.engine
@@ -116,6 +116,7 @@ class Center:
         thread = Thread(target=serve)
         thread.start()
         try:
+            wait_until((self.file.parent / "home/store").is_dir, seconds=60)
             yield
         finally:
             ended.set()
