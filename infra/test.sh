@@ -79,5 +79,5 @@ run_tests_without_services
 # short paths.
 services_scratch=$(mktemp -d /tmp/sb-XXXX)
 trap 'rm -rf "$scratch" "$services_scratch"' EXIT
-.venv/bin/pytest -m "$services" --numprocesses "$(nproc)" --dist loadgroup \
-    --no-loadscope-reorder --basetemp "$services_scratch/t"
+.venv/bin/pytest -m "$services" --numprocesses "$(nproc)" --dist loadfile \
+    --basetemp "$services_scratch/t"

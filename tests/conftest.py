@@ -35,21 +35,9 @@ MARKERS = {
 """What a test needs beside this process, by marker: known from the fixtures that it uses."""
 
 
-LONG = {"walks", "flows"}
-"""Folders whose modules take minutes."""
-STANDING = {"flows", "services"}
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with what its fixtures need, so that `-m` can leave it out.
-
-    Modules of long tests come first: two processes share the modules, and end together. Those with
-    a standing center share one process, since these have one id on one engine.
-    """
-    items.sort(key=lambda item: item.path.parent.name not in LONG)
+    """Mark each test with what its fixtures need, so that `-m` can leave it out."""
     for item in items:
-        standing = item.path.parent.name in STANDING
-        item.add_marker(pytest.mark.xdist_group("standing" if standing else str(item.path)))
         given = _parameters(item)
         used = set(getattr(item, "fixturenames", ())) - given.keys()
         if any(str(value).startswith("s3-") for value in given.values()):
