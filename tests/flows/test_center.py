@@ -52,7 +52,7 @@ def test_a_night_on_the_workers_ends_with_its_summary(stand: Stand, night: Ended
         ("suspect", "lab/bad@1"),
         ("worse", "lab/bad@1"),
     ]
-    record = stand.center.home / f"store/public/nights/stand/{summary['night']}.json"
+    record = stand.center.home / f"store/public/nights/{stand.center.id}/{summary['night']}.json"
     told = json.loads(record.read_text())
     assert told["alarms"] == summary["alarms"]
     assert {one["robustness"] for one in told["releases"]} == {"same"}
@@ -68,7 +68,9 @@ def test_what_was_cut_off_or_asked_meanwhile_is_looked_at_once_it_is_up(
 
 
 def test_the_night_leaves_a_table_and_its_alarms_as_events(stand: Stand, night: Ended) -> None:
-    found = stand.api.post("/artifacts/filter", artifacts={"key": {"any_": ["night-stand"]}})
+    found = stand.api.post(
+        "/artifacts/filter", artifacts={"key": {"any_": [f"night-{stand.center.id}"]}}
+    )
     told = {row["release"] for row in json.loads(found[0]["data"])}
     assert told == {r"lab/bad\@1", r"lab/good\@1"}, "text, where the page reads Markdown"
 
@@ -79,7 +81,7 @@ def test_the_night_leaves_a_table_and_its_alarms_as_events(stand: Stand, night: 
     wait_until(lambda: bool(sent()), seconds=30)  # events are written a moment later
     (event,) = sent()
     assert event["resource"]["samebits.about"] == "lab/bad@1"
-    assert event["resource"]["prefect.resource.id"] == "samebits.center.stand"
+    assert event["resource"]["prefect.resource.id"] == f"samebits.center.{stand.center.id}"
 
 
 def test_the_flow_runs_are_in_postgresql(stand: Stand, night: Ended, database: Path) -> None:
@@ -110,7 +112,7 @@ def test_deployments_can_be_brought_up_to_date_at_any_time(stand: Stand) -> None
 
 
 def test_who_waits_is_served_before_the_night_and_both_have_their_limit(stand: Stand) -> None:
-    found = {q["name"]: q for q in stand.api.post("/work_pools/stand/queues/filter")}
+    found = {q["name"]: q for q in stand.api.post(f"/work_pools/{stand.center.pool}/queues/filter")}
     assert found["asked"]["priority"] < found["night"]["priority"]
     limits = {name: found[name]["concurrency_limit"] for name in ("steering", "asked", "night")}
     assert limits == {"steering": None, "asked": 2, "night": 2}

@@ -39,7 +39,7 @@ def test_workers_that_are_killed_in_mid_build_cost_no_verdict(stand: Stand, engi
     stand.release("quick")
     stand.release("slow", "sleep 12; echo one > /out/out.bin")
     asked = stand.ask_night()
-    done = "store/private/nights/stand/*.results/*quick*"
+    done = f"store/private/nights/{stand.center.id}/*.results/*quick*"
     wait_until(lambda: bool(list(stand.center.home.glob(done))), seconds=240)
     # A run that is killed before it begins is started again after ten minutes only.
     wait_until(lambda: stand.builds(engine, seconds=2) and not stand.pending(), seconds=240)
@@ -50,7 +50,9 @@ def test_workers_that_are_killed_in_mid_build_cost_no_verdict(stand: Stand, engi
     night = stand.night(asked)
     with Session(stand.center) as session:
         reap_center(session)
-    record = json.loads((stand.center.home / f"store/public/nights/stand/{night}.json").read_text())
+    record = json.loads(
+        (stand.center.home / f"store/public/nights/{stand.center.id}/{night}.json").read_text()
+    )
     assert {r["release"]: r["verdict"] for r in record["releases"]} == {
         "lab/quick@1": "IDENTICAL",
         "lab/slow@1": "IDENTICAL",
@@ -101,12 +103,12 @@ def test_a_run_that_is_cancelled_from_prefect_after_its_verdict_is_explained_by_
     stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING"})
     assert stand.wait(asked)["state_type"] == "CANCELLED"
     (run,) = stand.runs("late")
-    folder = stand.center.home / "store/public/releases/lab/late/1/stand" / run
+    folder = stand.center.home / "store/public/releases/lab/late/1" / stand.center.id / run
     report = json.loads((folder / "report.json").read_text())
     attempts = [(a["purpose"], a["rebuild"]["outcome"]) for a in report["attempts"]]
     assert (report["verdict"], report["outcome"]) == ("DIFFERENT", "BUILT")
     assert attempts == [("judged", "BUILT")]
-    name = RunName.of(ReleaseName.parse("lab/late@1"), "stand", run)
+    name = RunName.of(ReleaseName.parse("lab/late@1"), stand.center.id, run)
     store = DirectoryStore(stand.center.home / "store")
     assert read_explanation(store, name, whole=True) is None
     stand.wait(stand.ask("reap"))
@@ -232,7 +234,7 @@ def test_one_run_of_a_night_is_cancelled_and_the_night_goes_on(
     stand.release("quick", "sleep 3; echo one > /out/out.bin")
     stand.release("endless", "sleep 200")
     asked = stand.ask_night()
-    notes = stand.center.home / "store/private/begun/stand"
+    notes = stand.center.home / "store/private/begun" / stand.center.id
 
     def of_endless() -> list[str]:
         made = {p.stem: json.loads(p.read_text())["release"] for p in notes.glob("*.json")}
@@ -243,7 +245,7 @@ def test_one_run_of_a_night_is_cancelled_and_the_night_goes_on(
     assert stand.run("cancel", run, "--json").document()["state"] == "cancelled"
     night = stand.night(asked)
     record = json.loads(
-        (stand.center.home / f"store/private/nights/stand/{night}.json").read_text()
+        (stand.center.home / f"store/private/nights/{stand.center.id}/{night}.json").read_text()
     )
     assert {r["release"]: (r["verdict"], r["outcome"]) for r in record["releases"]} == {
         "lab/quick@1": ("IDENTICAL", "BUILT"),

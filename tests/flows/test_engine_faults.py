@@ -77,7 +77,7 @@ def test_an_engine_that_is_started_again_in_mid_build_costs_a_try_and_no_verdict
     (begun(stand.center.runs, attempt=2)[0] / "go").touch()
     stand.complete(asked)
     (run,) = stand.runs(number.name.lower())
-    place = f"releases/lab/{number.name.lower()}/1/stand/{run}"
+    place = f"releases/lab/{number.name.lower()}/1/{stand.center.id}/{run}"
     report = json.loads((stand.center.home / "store/private" / place / "report.json").read_text())
     assert report["verdict"] == "IDENTICAL"
     assert [(one["purpose"], one["rebuild"]["outcome"]) for one in report["attempts"]] == [

@@ -25,7 +25,9 @@ from tests.lab import write_recipe
 class Stand:
     """One center that is up, and what a test does to it."""
 
-    def __init__(self, folder: Path, *, name: str = "stand", **sections: Any) -> None:
+    def __init__(self, folder: Path, **sections: Any) -> None:
+        # One id on one engine is one center: processes that test side by side need several.
+        name = f"stand{os.environ.get('PYTEST_XDIST_WORKER', '')}"
         self.folder = folder
         self.file = folder / "center.yaml"
         self.recipes = folder / "recipes"
