@@ -14,6 +14,13 @@ from pipelines.cli.terminal import tell
 if TYPE_CHECKING:
     from pipelines.verify.session import Session
 
+_against = click.option(
+    "--against",
+    multiple=True,
+    metavar="COMMIT",
+    help="Measure this commit of the checkout too, in turn; may be given again.",
+)
+
 
 @click.group(cls=options.Group)
 def command() -> None:
@@ -23,12 +30,7 @@ def command() -> None:
 @command.command()
 @click.argument("recipes", nargs=-1, type=options.PATH, metavar="[RECIPE...]")
 @click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 100))
-@click.option(
-    "--against",
-    multiple=True,
-    metavar="COMMIT",
-    help="Measure the command of this commit too, in turn; may be given again.",
-)
+@_against
 @options.common
 def overhead(
     session: Session, recipes: tuple[Path, ...], pairs: int, against: tuple[str, ...]
@@ -84,12 +86,7 @@ def digest(size: int, pairs: int) -> None:
 
 @command.command()
 @click.option("--runs", default=10, show_default=True, type=click.IntRange(1, 100))
-@click.option(
-    "--against",
-    multiple=True,
-    metavar="COMMIT",
-    help="Measure this commit of the checkout too, in turn; may be given again.",
-)
+@_against
 @options.json
 def startup(runs: int, against: tuple[str, ...]) -> None:
     """Measure how long the ten most used commands take as whole processes.
@@ -165,12 +162,7 @@ def log(leaves: int) -> None:
 
 @command.command()
 @click.option("--releases", default=1_000, show_default=True, type=click.IntRange(1, 100_000))
-@click.option(
-    "--against",
-    multiple=True,
-    metavar="COMMIT",
-    help="Measure this commit of the checkout too, in turn; may be given again.",
-)
+@_against
 @options.json
 def consensus(releases: int, against: tuple[str, ...]) -> None:
     """Measure the consensus over many made-up releases of three centers.
@@ -206,12 +198,7 @@ def peers(leaves: int) -> None:
 
 
 @command.command()
-@click.option(
-    "--against",
-    multiple=True,
-    metavar="COMMIT",
-    help="Measure this commit of the checkout too; may be given again.",
-)
+@_against
 @options.json
 def looks(against: tuple[str, ...]) -> None:
     """Measure what hostile files cost a first look: global headers, bombs, nested archives.
@@ -276,12 +263,7 @@ def explain(
     type=click.IntRange(1, 1000),
     help="MB of a file; may be given again. By default 1, 10 and 100.",
 )
-@click.option(
-    "--against",
-    multiple=True,
-    metavar="COMMIT",
-    help="Measure this commit of the checkout too; may be given again.",
-)
+@_against
 @options.json
 def graft(pairs: int, sizes: tuple[int, ...], against: tuple[str, ...]) -> None:
     """Measure what grafting a signature costs beyond hashing both files, by format and size.

@@ -284,7 +284,7 @@ def _texts() -> Iterable[PlantedPair]:
     )  # fmt: skip
     for name, one, other in (
         ("time", b"2024-01-02 03:04:05", b"2025-11-12 13:14:15"),
-        ("path", b"/build/reproducible-path/hello", b"/home/builder-01/hello/work/aa"),
+        ("path", b"/build/reproducible-path/hello", b"/srv/builder-01/hello/outputs/"),
         ("version", b"12.2.0", b"14.2.1"),
     ):
         pair = (text + b"made: " + value + b"\n" + text for value in (one, other))

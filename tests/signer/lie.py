@@ -20,3 +20,7 @@ class Lie:
     check: str
     scene: str
     tell: Change
+
+
+def finding_with(index: int = 0, **changes: Any) -> Change:
+    return lambda e, _: e["report"]["artefacts"][index].update(changes)

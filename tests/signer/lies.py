@@ -12,7 +12,8 @@ from builders.recipe.claim import MAX_SCRIPT
 from pipelines.storage.names import Visibility
 from tests.signer.bytelies import BYTE_LIES
 from tests.signer.explanationlies import CONTENT, EXPLANATION_LIES
-from tests.signer.lie import OTHER, Change, Document, Lie
+from tests.signer.lie import OTHER, Change, Document, Lie, finding_with
+from tests.signer.maskinglies import MASKING_LIES
 from tests.signer.robustnesslies import ROBUSTNESS_LIES
 from tests.signer.scene import OURS, THEIRS, Scene
 
@@ -35,10 +36,6 @@ def _attempt(index: int = 0, **changes: Any) -> Change:
 
 def _output(index: int = 0, **changes: Any) -> Change:
     return lambda e, _: e["report"]["attempts"][0]["rebuild"]["outputs"][index].update(changes)
-
-
-def _finding(index: int = 0, **changes: Any) -> Change:
-    return lambda e, _: e["report"]["artefacts"][index].update(changes)
 
 
 def _recipe(old: bytes, new: bytes) -> Change:
@@ -220,35 +217,6 @@ def _other_ground(evidence: Document, _: Scene) -> None:
     finding.update(reason="copied-input: rules.idx is already in the source")
 
 
-def _equivalent(evidence: Document, _: Scene) -> None:
-    finding = evidence["report"]["artefacts"][0]
-    line = {
-        "normalizer": "ar-times",
-        "version": 1,
-        "members": [],
-        "field": "modification-time",
-        "offset": 0,
-        "length": 2,
-        "shipped": str(Digest.of(b"12")),
-        "rebuilt": str(Digest.of(b"13")),
-        "data": b"12".hex(),
-        "reason": "masked",
-        "signed": False,
-    }
-    ledger = {**finding["shipped"], "lines": [line]}
-    ledger = {name: ledger[name] for name in ("sha256", "size", "lines")}
-    finding.update(verdict="EQUIVALENT", normalizers=["ar-times"], reason="masked", ledger=ledger)
-    evidence["report"]["verdict"] = "EQUIVALENT"
-
-
-def _ledger_line(**changes: Any) -> Change:
-    return lambda e, _: e["report"]["artefacts"][0]["ledger"]["lines"][0].update(changes)
-
-
-def _equivalent_without(evidence: Document, _: Scene) -> None:
-    evidence["report"]["artefacts"][1].update(verdict="EQUIVALENT", reason="masked")
-
-
 def _second_rebuild(evidence: Document, _: Scene) -> None:
     attempt = dict(evidence["report"]["attempts"][0], number=2, purpose="confirming")
     evidence["report"]["attempts"].append(attempt)
@@ -267,6 +235,7 @@ LIES: dict[str, Lie] = (
     ROBUSTNESS_LIES
     | EXPLANATION_LIES
     | BYTE_LIES
+    | MASKING_LIES
     | {
         "center-not-ours": Lie("center", "identical", _report(center="geneva")),
         "other-vendor": Lie("release", "identical", _report(vendor="umbrella")),
@@ -373,22 +342,9 @@ LIES: dict[str, Lie] = (
         "served-file-of-other-size": Lie("shipped-bytes", "identical", _served_size),
         "served-file-by-half": Lie("shipped-bytes", "identical", _served_half),
         "served-file-without-size": Lie("shipped-bytes", "identical", _served_without_size),
-        "masked": Lie("normalized", "different", _equivalent),
-        "masked-identical": Lie("schema", "identical", _finding(normalizers=["ar-times"])),
-        "masked-by-what-is-not-there": Lie("schema", "equivalent", _finding(normalizers=["x"])),
-        "masked-for-another-reason": Lie("ledger", "equivalent", _ledger_line(reason="none")),
-        "masked-and-signed": Lie("ledger", "equivalent", _ledger_line(signed=True)),
-        "masked-elsewhere": Lie("ledger", "equivalent", _ledger_line(offset=0)),
-        "masked-by-nobody": Lie("schema", "equivalent", _finding(ledger=None)),
-        "refused-and-nothing-declared": Lie(
-            "ledger", "different", _finding(ledger={"fault": "mode", "detail": "told in words"})
-        ),
-        "equivalent-called-different": Lie(
-            "verdict", "equivalent", _finding(verdict="DIFFERENT", normalizers=[], ledger=None)
-        ),
         "identical-over-different": Lie("rebuilt", "different", _identical_over_different),
         "twins-swapped": Lie("rebuilt", "twins", _twins_swapped),
-        "other-rebuilt-size": Lie("rebuilt", "different", _finding(rebuilt=_fact(b"short"))),
+        "other-rebuilt-size": Lie("rebuilt", "different", finding_with(rebuilt=_fact(b"short"))),
         "match-hidden": Lie("verdict", "identical", _verdict_turned),
         "difference-hidden": Lie("verdict", "different", _different_digest_shipped),
         "copied-from-the-source": Lie("verdict", "identical", _copied),
@@ -397,23 +353,22 @@ LIES: dict[str, Lie] = (
         "signature-that-nobody-refused": Lie(
             "signature",
             "different",
-            _finding(signature={"fault": "unexpected-signer", "detail": "another"}),
+            finding_with(signature={"fault": "unexpected-signer", "detail": "another"}),
         ),
         "other-ground": Lie("ground", "unreachable", _other_ground),
         "release-better-than-its-worst": Lie("worst", "different", _report(verdict="IDENTICAL")),
         "release-worse-than-its-worst": Lie("worst", "identical", _report(verdict="MISSING")),
-        "cause-in-the-report": Lie("final", "different", _finding(causes=[CONTENT])),
+        "cause-in-the-report": Lie("final", "different", finding_with(causes=[CONTENT])),
         "explanation-in-the-report": Lie(
-            "final", "different", _finding(explanation={"status": "complete"})
+            "final", "different", finding_with(explanation={"status": "complete"})
         ),
         "line-break-in-the-version": Lie("statement", "identical", _environment(samebits="1\n2")),
         "identical-by-schema": Lie(
-            "schema", "different", _finding(verdict="IDENTICAL", reason="same SHA-256")
+            "schema", "different", finding_with(verdict="IDENTICAL", reason="same SHA-256")
         ),
-        "not-checked-made-equivalent": Lie("schema", "unreachable", _equivalent_without),
         "unknown-field": Lie("schema", "identical", lambda e, _: e.update(trust_me=True)),
         "unknown-field-in-the-report": Lie("schema", "identical", _report(trust_me=True)),
-        "unknown-verdict": Lie("schema", "identical", _finding(verdict="FINE")),
+        "unknown-verdict": Lie("schema", "identical", finding_with(verdict="FINE")),
         "short-digest": Lie("schema", "identical", _report(claim="abc")),
         "recipe-in-bad-base64": Lie("schema", "identical", lambda e, _: e.update(recipe="%%%")),
         "recipe-in-loose-base64": Lie("schema", "identical", lambda e, _: e.update(recipe="QR==")),

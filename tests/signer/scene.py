@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import io
-import tarfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from builders.container.idmap import IdRange
 from builders.core.digest import Digest
@@ -23,7 +20,7 @@ from builders.rebuild.rebuild_result import Output, RebuildResult
 from builders.rebuild.robustness_plan import plan_robustness
 from builders.rebuild.seal import Seal, seal_files
 from builders.recipe.claim import claim_of, recipe_script
-from builders.recipe.recipe import LoadedRecipe, load_recipe
+from builders.recipe.recipe import LoadedRecipe
 from builders.recipe.scope import scope_of
 from pipelines.center.center import Center
 from pipelines.evidence.errors import RefusedError
@@ -58,6 +55,7 @@ from pipelines.storage.names import Visibility
 from tests.fakes.jail import OpenJail
 from tests.fakes.store import MemoryStore
 from tests.log.keys import FixedKey
+from tests.signer.scene_recipe import written_recipe
 
 IMAGES = Path(__file__).parents[2] / "recipes" / "images"
 RUN = "20260102T030405Z-0a1b2c3d"
@@ -151,7 +149,7 @@ class Scene:
         return OpenedEvidence(evidence, self.center, source, NOW)
 
     def make(self) -> Evidence:
-        loaded = self._recipe()
+        loaded = written_recipe(self)
         lock, image = self._image()
         attempts = self._attempts(loaded)
         seal = self._seal(attempts[-1].rebuild) if self.outcome is Outcome.BUILT else None
@@ -269,50 +267,6 @@ class Scene:
         lock = load_lock(IMAGES / f"{self.image}.lock.yaml")
         return lock, lock.image.config
 
-    def _recipe(self) -> LoadedRecipe:
-        folder = self.folder / "recipe"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "build.sh").write_bytes(b"#!/bin/sh\n")
-        tar = io.BytesIO()
-        with tarfile.open(fileobj=tar, mode="w") as archive:
-            for name, content in self.source.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                archive.addfile(info, io.BytesIO(content))
-        pin = self._vault("rules.tar", self.archive or tar.getvalue())
-        tool = self._vault("tool.bin", b"a tool\n")
-        data = {
-            "schema": "samebits/recipe/v1",
-            "vendor": "acme",
-            "product": "rules",
-            "version": "1.10",
-            "kind": "ruleset",
-            "visibility": self.visibility,
-            "platform": "linux/amd64",
-            "build": {
-                "method": "script",
-                "image": self.image,
-                "script": "build.sh",
-                **self.build,
-            },
-            "inputs": [
-                {"role": "source", "locator": "file:my%20rules.tar", "sha256": str(pin)}
-                | ({"opaque": self.opaque} if self.opaque else {}),
-                {"role": "toolchain", "locator": "file:tool.bin", "sha256": str(tool)},
-            ],
-            "artefacts": [
-                {"name": n, "shipped": {"locator": f"file:{n}", "sha256": str(Digest.of(b))}}
-                | ({"normalizers": [*self.normalizers]} if self.normalizers and not i else {})
-                | ({"packing": {**self.packing}} if self.packing else {})
-                for i, (n, b) in enumerate(self.shipped.items())
-            ],
-            "by_products": ["*.debug"],
-            "ignore": ["*.notes"],
-        }
-        path = folder / "recipe.yaml"
-        path.write_text(yaml.safe_dump(data))
-        return load_recipe(path)
-
     def _attempts(self, loaded: LoadedRecipe) -> tuple[Attempt, ...]:
         if not self.attempted:
             return ()
@@ -370,7 +324,7 @@ class Scene:
             if data is None:
                 served[name] = Unreachable(reason="nobody serves it")
             else:
-                served[name] = FileFact(sha256=self._vault(name, data), size=len(data))
+                served[name] = FileFact(sha256=self.vault(name, data), size=len(data))
         facts = Facts(
             outcome=self.outcome,
             outcome_reason="told in words",
@@ -393,7 +347,7 @@ class Scene:
             )
         )
 
-    def _vault(self, name: str, data: bytes) -> Digest:
+    def vault(self, name: str, data: bytes) -> Digest:
         path = self.folder / f"vaulted-{name}"
         path.write_bytes(data)
         digest = Digest.of(data)

@@ -30,6 +30,7 @@ from pipelines.judge.finding import CauseName, Confirmation, ExplanationStatus
 from pipelines.judge.normalizers.ledger import MaskLedger
 from tests.signer.conftest import SCENES
 from tests.signer.scene import Scene
+from tests.signer.scene_recipe import written_recipe
 
 SALT = Salt(secret=b"s" * 32)
 PUBLIC = {
@@ -198,7 +199,7 @@ def test_statements_of_a_private_release_are_keyed(
             definition = statement.predicate.build_definition
             assert definition.external_parameters.environment is None
             assert definition.external_parameters.packing is None
-            pins = [item.sha256 for item in scene._recipe().recipe.inputs]
+            pins = [item.sha256 for item in written_recipe(scene).recipe.inputs]
             told_pins = [r.digest.hmac_sha256 for r in definition.resolved_dependencies[:-1]]
             assert told_pins == [salt.keyed(pin) for pin in pins]
         if isinstance(statement, ComparisonStatement | AttemptStatement | RobustnessStatement):
