@@ -82,6 +82,7 @@ def test_what_is_raised_ends_every_lane_and_begins_nothing_more(own: Session) ->
     with pytest.raises(InputUnavailableError, match="gone"):
         in_lanes(own, work, [1, 2, 3, 4], lanes=2)
     assert sorted(begun) in ([1, 2], [1, 2, 3]), "the lane that is free may take one more before"
+    assert own.cancelled.is_set()
 
 
 def test_a_fault_of_a_single_item_cancels_nobody_elses_work(own: Session) -> None:

@@ -41,11 +41,11 @@ def zip_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[File
     names = [entry.name.decode("utf-8", "backslashreplace") for entry in entries]
     if (twice := duplicate(names)) is not None:
         raise UnmaskableError(MaskFault.DUPLICATE, f"the member {twice} is there twice")
-    if entries:
-        _check_apart(file, place, entries)
+    ends = _ends(entries)
     for name, entry in zip(names, entries, strict=True):
         members = (*place.members, name)
-        yield from _member(file, place.start + entry.offset, entry, members)
+        end = place.start + ends[entry.offset]
+        yield from _member(file, place.start + entry.offset, end, entry, members)
         at = place.start + entry.record
         lengths = struct.unpack("<3H", read_at(file, at + 28, 6))
         if wanted.within(at, _CENTRAL + sum(lengths)):
@@ -54,18 +54,15 @@ def zip_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[File
             yield from _texts(file, record, _CENTRAL, lengths)
 
 
-def _check_apart(file: BinaryIO, place: FilePlace, entries: Sequence[DirectoryEntry]) -> None:
-    """Refuse local records that reach into the next one, or into the directory."""
-    ends = [*sorted(entry.offset for entry in entries)[1:], min(e.record for e in entries)]
-    for entry, end in zip(sorted(entries, key=lambda one: one.offset), ends, strict=True):
-        local = read_at(file, place.start + entry.offset, LOCAL.size)
-        name, extra = struct.unpack_from("<HH", local, 26)
-        if entry.offset + LOCAL.size + name + extra + entry.packed > end:
-            raise UnmaskableError(MaskFault.LAYOUT, "a member of a zip that reaches into the next")
+def _ends(entries: Sequence[DirectoryEntry]) -> dict[int, int]:
+    """Return where each local record has to end, by its offset: at the next, or the directory."""
+    starts = sorted(entry.offset for entry in entries)
+    directory = min((entry.record for entry in entries), default=0)
+    return dict(zip(starts, [*starts[1:], directory], strict=False))
 
 
 def _member(
-    file: BinaryIO, at: int, entry: DirectoryEntry, members: tuple[str, ...]
+    file: BinaryIO, at: int, end: int, entry: DirectoryEntry, members: tuple[str, ...]
 ) -> Iterator[FilePart]:
     magic, _, _, name, extra = LOCAL.unpack(read_at(file, at, LOCAL.size))
     if magic != b"PK\x03\x04" or read_at(file, at + LOCAL.size, name) != entry.name:
@@ -76,6 +73,9 @@ def _member(
     yield from _fields(_LOCAL_FIELDS, record)
     yield from _texts(file, record, LOCAL.size, (name, extra, 0))
     content = FilePlace(members=members, start=record.end, size=entry.packed)
+    if content.end > end:  # by its local header: the directory says nothing of extra fields there
+        detail = f"the member {members[-1]} reaches into what follows it"
+        raise UnmaskableError(MaskFault.LAYOUT, detail)
     yield FilePart(
         offset=content.start,
         length=content.size,
