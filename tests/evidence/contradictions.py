@@ -11,10 +11,8 @@ Change = Callable[[Document], object]
 _ADA, _BEN = ({"certificate": {"sha256": letter * 64}} for letter in "ab")
 _WEAK = {"weakDigest": "md5"}
 _NOTHING: Document = {"signers": [], "taken": 0, "carried": []}
-_LEDGER = {
-    "normalizers": [{"name": "ar-times", "reason": "its clock", "version": 1, "masked": 2}],
-    "maskLedger": {"sha256": "c" * 64},
-}
+_MASKED = {"name": "ar-times", "reason": "its clock", "version": 1, "masked": 2}
+_LEDGER = {"normalizers": [_MASKED], "maskLedger": {"sha256": "c" * 64}}
 
 
 def signed(**changes: Any) -> Change:
@@ -111,6 +109,9 @@ IMPOSSIBLE: dict[str, Change] = {
     "taken-more-than-the-file": signed(taken=1 << 40),
     "carried-beyond-the-file": signed(carried=[_carried(1 << 50, 9)]),
     "carried-across-the-end": _carried_at_the_end,
+    "masked-by-what-is-not-known": masked(normalizers=[{**_MASKED, "name": "any-byte"}]),
+    "masked-by-one-normalizer-twice": masked(normalizers=[_MASKED] * 2),
+    "masked-more-than-any-recipe-may": masked(normalizers=[{**_MASKED, "masked": 1 << 40}]),
     "carried-inside-of-nothing": signed(carried=[_carried(0, 1, inside=True)]),
 }
 """No statement of a comparison can say it."""

@@ -14,6 +14,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from builders.core.enums import Verdict
+from builders.recipe.normalizers import MAX_MASKED, NormalizerName
 from builders.recipe.signature import KeyFingerprint, SignedFormat
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import (
@@ -181,6 +182,9 @@ class VendorSignature(StatementPart):
         return self
 
 
+_NORMALIZERS = frozenset(NormalizerName)
+
+
 class Normalizer(StatementPart):
     """A normalizer that masked bytes, how many, and the reason that the recipe gives for it."""
 
@@ -224,10 +228,13 @@ class Comparison(RunPredicate):
 
     @property
     def has_its_ledger(self) -> bool:
-        """Whether it names ledger and normalizers of EQUIVALENT, or has neither."""
+        """Whether it names ledger and normalizers of EQUIVALENT, each once, or has neither."""
+        known = {one.name for one in self.normalizers if one.name in _NORMALIZERS}
         counted = all(one.version and one.masked for one in self.normalizers)
+        few = sum(one.masked or 0 for one in self.normalizers) <= MAX_MASKED
         found = {bool(self.normalizers), self.mask_ledger is not None}
-        return counted and found == {self.verdict is Verdict.EQUIVALENT}
+        each = counted and few and len(known) == len(self.normalizers)
+        return each and found == {self.verdict is Verdict.EQUIVALENT}
 
 
 class ComparisonStatement(
