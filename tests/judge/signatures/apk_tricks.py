@@ -25,6 +25,7 @@ from tests.judge.signatures.apk_signing import (
     sized,
     u32,
 )
+from tests.judge.signatures.planted import Planted
 from tests.judge.signatures.signing import Vendor
 from tests.judge.signatures.zips import Item, archive, laid_out, shifted
 
@@ -78,11 +79,9 @@ ROTATED = Package(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trick:
+class Trick(Planted):
     """A shipped file, or bytes of ours, that must not pass, and what it is called then."""
 
-    fault: str
-    shipped: Callable[[], bytes]
     pins: PinnedSignature = BY_ANN
     ours: bytes = OURS
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from asn1crypto.core import OctetString
 
 from builders.recipe.signature import PinnedSignature, SignedFormat
+from tests.judge.signatures.planted import Planted
 from tests.judge.signatures.signing import (
     CHECKSUM,
     ENTRY,
@@ -50,11 +51,9 @@ TAG = {"type": "1.3.6.1.4.1.11129.2.1.1", "values": [OctetString(b"tag")]}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trick:
+class Trick(Planted):
     """A shipped file, or bytes of ours, that must not pass, and what it is called then."""
 
-    fault: str
-    shipped: Callable[[], bytes]
     pins: PinnedSignature = BY_ADA
     ours: bytes = OURS
 

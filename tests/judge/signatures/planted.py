@@ -31,4 +31,5 @@ def check(planted: Planted) -> None:
     found = grafted(planted.shipped(), planted.pins, planted.ours)
     assert isinstance(found, Refused), found
     assert found.fault == planted.fault, found.detail
+    assert 0 < len(found.detail) < 600
     assert found.detail.isprintable()

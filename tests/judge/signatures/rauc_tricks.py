@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from tests.judge.signatures.pe_tricks import ADA, BOB, EVE, ROOT
+from tests.judge.signatures.planted import Planted
 from tests.judge.signatures.rauc_signing import (
     BLOCK,
     SALT,
@@ -39,11 +40,9 @@ BY_ADA = pinned(ADA)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trick:
+class Trick(Planted):
     """A shipped bundle, or one of ours, that must not pass, and what it is called then."""
 
-    fault: str
-    shipped: Callable[[], bytes]
     pins: PinnedSignature = BY_ADA
     ours: bytes = OURS
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from builders.recipe.signature import PinnedSignature
 from tests.judge.signatures.pgp_signing import PgpKey, Signature, ed25519_key, packet
+from tests.judge.signatures.planted import Planted
 from tests.judge.signatures.rpm_signing import (
     INT64,
     MD5,
@@ -50,11 +51,9 @@ GOOD = RPM.signed(RPM.by(ADA))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trick:
+class Trick(Planted):
     """A shipped package, or one of ours, that must not pass, and what it is called then."""
 
-    fault: str
-    shipped: Callable[[], bytes]
     pins: PinnedSignature = BY_ADA
     ours: bytes = OURS
 

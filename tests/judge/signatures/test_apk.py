@@ -26,7 +26,6 @@ from tests.judge.signatures.apk_tricks import (
     ITEMS,
     OURS,
     ROTATED,
-    TRICKS,
     first,
     pinned,
     second,
@@ -116,16 +115,6 @@ def test_of_a_package_with_version_1_alone_all_that_is_taken_is_carried() -> Non
         assert {one.why for one in found.carried} == (
             {"signature-file", "directory-record"} if all_ else {"signing-block"}
         )
-
-
-@pytest.mark.parametrize("name", TRICKS)
-def test_a_trick_is_refused_by_its_own_name(name: str) -> None:
-    trick = TRICKS[name]
-    found = grafted(trick.shipped(), trick.pins, trick.ours)
-    assert isinstance(found, Refused), found
-    assert found.fault == trick.fault, found.detail
-    assert 0 < len(found.detail) < 600
-    assert found.detail.isprintable()
 
 
 @pytest.mark.parametrize("name", ["versions 1, 2 and 3", "version 1 alone"])

@@ -12,7 +12,14 @@ import pytest
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.openpgp_packets import dearmored
 from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
-from tests.judge.signatures import rauc_tricks, rpm_tricks, test_openpgp, test_rauc, test_rpm
+from tests.judge.signatures import (
+    planted,
+    rauc_tricks,
+    rpm_tricks,
+    test_openpgp,
+    test_rauc,
+    test_rpm,
+)
 from tests.judge.signatures.pe_tricks import ADA, BOB, ROOT
 from tests.judge.signatures.pgp_signing import Signature
 
@@ -54,7 +61,7 @@ def test_what_we_take_of_rpm_packages_rpm_takes_too(tmp_path: Path) -> None:
     ours = {
         name
         for name, one in tricks.items()
-        if isinstance(test_rpm.grafted(one.shipped(), one.pins, one.ours), Graft)
+        if isinstance(planted.grafted(one.shipped(), one.pins, one.ours), Graft)
     }
     assert ours == test_rpm.GOOD.keys()
     assert ours - theirs == RPM.keys()
@@ -75,7 +82,7 @@ def test_what_we_take_of_rauc_bundles_rauc_takes_too(tmp_path: Path) -> None:
         fine, printed = said("rauc", keyring, "info", tmp_path / "a.raucb")
         if fine or _NO_IMAGE in printed:
             theirs.add(name)
-        if isinstance(test_rauc.grafted(one.shipped(), one.pins, one.ours), Graft):
+        if isinstance(planted.grafted(one.shipped(), one.pins, one.ours), Graft):
             ours.add(name)
     assert ours == test_rauc.BUNDLES.keys()
     assert ours <= theirs

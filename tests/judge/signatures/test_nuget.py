@@ -14,7 +14,6 @@ from tests.judge.signatures.nuget_tricks import (
     BY_BOTH,
     OURS,
     REPOSITORY,
-    TRICKS,
     attributes,
     content,
     countersigned,
@@ -58,16 +57,6 @@ def test_our_bytes_with_the_signature_are_the_shipped_package(name: str) -> None
 def test_any_package_with_its_signature_is_given_back(contents: dict[str, bytes]) -> None:
     ours = package(**contents)
     assert isinstance(grafted(signed(ours), BY_ADA, ours), Graft)
-
-
-@pytest.mark.parametrize("name", TRICKS)
-def test_a_trick_is_refused_by_its_own_name(name: str) -> None:
-    trick = TRICKS[name]
-    found = grafted(trick.shipped(), trick.pins, trick.ours)
-    assert isinstance(found, Refused), found
-    assert found.fault == trick.fault, found.detail
-    assert 0 < len(found.detail) < 600
-    assert found.detail.isprintable()
 
 
 def test_every_altered_byte_beside_the_signature_is_refused() -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
-from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.rauc import RAUC, verify
 from pipelines.judge.signatures.rpm import RPM
 from pipelines.judge.signatures.signature_format import BadSignatureError, Graft, Refused
@@ -25,11 +24,11 @@ from pipelines.judge.signatures.splice import (
     splice,
 )
 from pipelines.judge.signatures.verity import hash_tree, tree_size
-from tests.fakes.jail import OpenJail
 from tests.judge.signatures import rpm_tricks
 from tests.judge.signatures.pe_tricks import ADA, BOB, ROOT
+from tests.judge.signatures.planted import grafted
 from tests.judge.signatures.rauc_signing import BLOCK, SALT, Verity, plain, sized, squashfs
-from tests.judge.signatures.rauc_tricks import BY_ADA, GOOD, IMAGE, OURS, TRICKS, pinned
+from tests.judge.signatures.rauc_tricks import BY_ADA, GOOD, IMAGE, OURS, pinned
 
 BUNDLES: dict[str, tuple[bytes, bytes, PinnedSignature]] = {
     "plain": (plain(ADA, IMAGE), IMAGE, BY_ADA),
@@ -44,10 +43,6 @@ BUNDLES: dict[str, tuple[bytes, bytes, PinnedSignature]] = {
 }
 
 
-def grafted(shipped: bytes, pins: PinnedSignature, ours: bytes) -> Graft | Refused:
-    return graft(OpenJail(), io.BytesIO(shipped), io.BytesIO(ours), pins, io.BytesIO())
-
-
 @pytest.mark.parametrize("name", BUNDLES)
 def test_our_squashfs_with_the_signature_is_the_shipped_bundle(name: str) -> None:
     shipped, ours, pins = BUNDLES[name]
@@ -57,14 +52,6 @@ def test_our_squashfs_with_the_signature_is_the_shipped_bundle(name: str) -> Non
     assert {one.certificate for one in found.signers} == set(pins.signers)
     assert {one.why for one in found.carried} == {"certificate", "structure"}
     assert sum(one.length for one in found.carried) < found.taken < 4000
-
-
-@pytest.mark.parametrize("name", TRICKS)
-def test_a_trick_is_a_difference_with_a_name(name: str) -> None:
-    trick = TRICKS[name]
-    found = grafted(trick.shipped(), trick.pins, trick.ours)
-    assert isinstance(found, Refused), "it passed"
-    assert found.fault == trick.fault, found.detail
 
 
 def test_what_is_not_covered_is_found_where_it_is() -> None:

@@ -40,7 +40,6 @@ from tests.judge.signatures.rpm_tricks import (
     OLD,
     OURS,
     RPM,
-    TRICKS,
     pinned,
     with_main,
 )
@@ -87,14 +86,6 @@ def test_our_bytes_with_the_signature_are_the_shipped_package(name: str) -> None
     for one in found.carried:
         assert one.sha256 == Digest.of(shipped[one.offset :][: one.length])
     assert sum(one.length for one in found.carried) < found.taken < 1000
-
-
-@pytest.mark.parametrize("name", TRICKS)
-def test_a_trick_is_a_difference_with_a_name(name: str) -> None:
-    trick = TRICKS[name]
-    found = grafted(trick.shipped(), trick.pins, trick.ours)
-    assert isinstance(found, Refused), "it passed"
-    assert found.fault == trick.fault, found.detail
 
 
 def test_what_is_not_covered_of_signatures_in_base64_is_found_there() -> None:
