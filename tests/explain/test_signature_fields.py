@@ -23,8 +23,8 @@ def told(jail: Jail, one: bytes, other: bytes) -> list[str]:
     return list(sentences(look_at(jail, io.BytesIO(one), io.BytesIO(other))))
 
 
-def openpgp() -> tuple[bytes, str]:
-    key = ed25519_key()
+def openpgp(user: str = "Ada") -> tuple[bytes, str]:
+    key = ed25519_key(user)
     made = Signature(by=key, kind=0).packet(b"text")
     return armor(made, "SIGNATURE").encode(), key.fingerprint
 
@@ -37,7 +37,7 @@ def test_the_signers_of_two_cms_signatures_are_named() -> None:
 
 
 def test_the_keys_of_two_openpgp_signatures_are_named() -> None:
-    (one, ours), (other, theirs) = openpgp(), openpgp()
+    (one, ours), (other, theirs) = openpgp("Ada"), openpgp("Bob")
     (first, *_) = told(OpenJail(), one, other)
     said = f"`signer` says OpenPGP key {ours}, the rebuild OpenPGP key {theirs} (signature)"
     assert first == said

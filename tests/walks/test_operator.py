@@ -88,7 +88,7 @@ def operator(
 
     made = Operator(
         tmp_path,
-        name="europe",
+        id="europe",
         store=f"s3://{new_bucket(admin, versions=True)}/europe",
         signer="signer.sock",
         workers=1,
