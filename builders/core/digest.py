@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -122,3 +123,12 @@ def keyed_digest_stream(key: bytes, stream: BinaryIO) -> Digest:
 def canonical_json(value: Any) -> bytes:
     """Return the canonical JSON (RFC 8785) of `value`: the form that is hashed or signed."""
     return rfc8785.dumps(value)
+
+
+def canonical_plain_json(value: Any) -> bytes:
+    """Return the same, in a fifth of the time, of a value all of whose numbers are plain.
+
+    These are whole and below 2^53: of others this is not the canonical form.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.encode() if text.isascii() else canonical_json(value)

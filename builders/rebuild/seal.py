@@ -14,7 +14,7 @@ import hmac
 from collections.abc import Iterable
 from pathlib import Path
 
-from builders.core.digest import Digest, canonical_json, keyed_digest
+from builders.core.digest import Digest, canonical_plain_json, keyed_digest
 from builders.core.frozen_model import FrozenModel
 
 
@@ -38,7 +38,7 @@ def seal_key(center: str, run: str, secret: bytes = b"") -> bytes:
 
     With the `secret` of a private release it is the HMAC-SHA256 of that under the secret.
     """
-    public = canonical_json([center, run])
+    public = canonical_plain_json([center, run])
     return hmac.digest(secret, public, hashlib.sha256) if secret else public
 
 
@@ -65,4 +65,4 @@ def hidden_name(name: str, key: bytes) -> str:
 
 def seal_digest(files: Iterable[SealedFile]) -> Digest:
     """Return the digest of a seal's entries, which are sorted by name."""
-    return Digest.of(canonical_json([file.model_dump(mode="json") for file in files]))
+    return Digest.of(canonical_plain_json([file.model_dump(mode="json") for file in files]))

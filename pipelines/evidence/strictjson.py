@@ -52,7 +52,7 @@ def read_object(
         raise malformed(what, got=escaped(str(error))[:200], expected="JSON") from error
     if not isinstance(value, dict):
         raise malformed(what, got=type(value).__name__, expected="a JSON object")
-    if not _is_small(data, nodes):
+    if not is_small(data, nodes):
         _check_nodes(value, what, nodes)
     if b"\\u" in data:  # only so can UTF-8 give text that is not Unicode
         _check_text(value, what)
@@ -106,6 +106,21 @@ def check_canonical(data: bytes, canonical: bytes, *, what: str) -> None:
         )
 
 
+def is_small(data: bytes, nodes: int = MAX_NODES) -> bool:
+    """Say whether punctuation alone shows that a document is within the bounds, as it mostly does.
+
+    What strings hold counts too: that makes a document larger than it is, never smaller.
+    """
+    brackets = data.translate(None, _NO_BRACKETS)
+    if len(brackets) + data.count(b",") + 2 * data.count(b":") > nodes:
+        return False
+    for _ in range(MAX_DEPTH - 1):  # each round takes the innermost level away
+        if not brackets:
+            return True
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    return not brackets
+
+
 def printable(text: str) -> str:
     """Return text of printable characters alone, for a field of a model; raises ValueError."""
     if not text.isprintable():
@@ -121,21 +136,6 @@ def malformed(what: str, *, got: object, expected: object) -> MalformedError:
         expected=expected,
         todo="Take it again from where it was published; a damaged copy proves nothing",
     )
-
-
-def _is_small(data: bytes, nodes: int) -> bool:
-    """Say whether punctuation alone shows that a document is within the bounds, as it mostly does.
-
-    What strings hold counts too: that makes a document larger than it is, never smaller.
-    """
-    brackets = data.translate(None, _NO_BRACKETS)
-    if len(brackets) + data.count(b",") + 2 * data.count(b":") > nodes:
-        return False
-    for _ in range(MAX_DEPTH - 1):  # each round takes the innermost level away
-        if not brackets:
-            return True
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
-    return not brackets
 
 
 def _check_nodes(value: Any, what: str, nodes: int) -> None:
