@@ -7,7 +7,7 @@ in one signature. Here they are refused, with whatever RFC 8785 cannot write.
 from __future__ import annotations
 
 import json
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from math import isinf
 from typing import Any, NoReturn, TypeVar
@@ -35,13 +35,7 @@ def read_object(
     if len(data) > limit:
         raise malformed(what, got=f"{len(data)} bytes", expected=f"at most {limit} bytes")
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_refuse,
-            parse_int=partial(_whole, what=what),
-            parse_float=partial(_finite, what=what) if floats else _refuse,
-        )
+        value = _decoder(what, floats=floats).decode(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise malformed(
             what, got=f"byte {data[error.start]:#04x} at {error.start}", expected="UTF-8"
@@ -135,6 +129,16 @@ def malformed(what: str, *, got: object, expected: object) -> MalformedError:
         got=got,
         expected=expected,
         todo="Take it again from where it was published; a damaged copy proves nothing",
+    )
+
+
+@lru_cache(64)
+def _decoder(what: str, *, floats: bool) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_unique,
+        parse_constant=_refuse,
+        parse_int=partial(_whole, what=what),
+        parse_float=partial(_finite, what=what) if floats else _refuse,
     )
 
 

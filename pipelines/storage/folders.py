@@ -6,6 +6,7 @@ it is complete. Its writer locks it, so that `sweep` can tell the files of dead 
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -20,6 +21,13 @@ from builders.core.errors import UsageError
 from pipelines.storage.names import MAX_SEGMENT, decode
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_OPENAT2 = 437
+"""The number of the system call on all platforms but alpha."""
+_NO_SYMLINKS = 0x04
+_BENEATH = 0x08
+_WITHOUT_OPENAT2 = (errno.ENOSYS, errno.EPERM, errno.EAGAIN)
+"""An old kernel, a filter of system calls, or a race with a rename."""
+_libc = ctypes.CDLL(None, use_errno=True)
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -42,6 +50,13 @@ def open_folder(root: Path, segments: Sequence[str] = (), *, create: int | None 
     itself may be a symbolic link. Raises OSError.
     """
     fd = os.open(root, _FOLDER)
+    if segments and create is None:
+        try:
+            return _open_at_once(fd, "/".join(segments))
+        except OSError as error:
+            if error.errno not in _WITHOUT_OPENAT2:
+                os.close(fd)
+                raise
     for segment in segments:
         try:
             if create is not None:
@@ -51,6 +66,29 @@ def open_folder(root: Path, segments: Sequence[str] = (), *, create: int | None 
             os.close(fd)
         fd = child
     return fd
+
+
+class _OpenHow(ctypes.Structure):
+    """What openat2(2) is told."""
+
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    )
+
+
+_HOW = _OpenHow(_FOLDER, 0, _NO_SYMLINKS | _BENEATH)
+
+
+def _open_at_once(root: int, path: str) -> int:
+    """Open a folder below `root`, which is closed then, with one system call in place of many."""
+    fd = _libc.syscall(_OPENAT2, root, os.fsencode(path), ctypes.byref(_HOW), ctypes.sizeof(_HOW))
+    if fd < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), path)
+    os.close(root)
+    return int(fd)
 
 
 def open_file(name: str, folder: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -11,11 +13,13 @@ import time
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, StoreConflictError, StoreError
+from pipelines.storage import folders
 from pipelines.storage.directory import FORMAT, DirectoryStore
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.store import Store
@@ -208,8 +212,23 @@ def test_a_folder_in_place_of_a_file_is_named(store: Store) -> None:
         store.get("public/releases", 10)
 
 
-def test_symbolic_links_do_not_lead_out(store: Store, root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("missing", [None, errno.ENOSYS, errno.EPERM, errno.EAGAIN])
+def test_symbolic_links_do_not_lead_out(
+    store: Store,
+    root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    missing: int | None,
+) -> None:
+    """With openat2(2), and where a kernel or a filter of system calls has none."""
+    if missing:
+        monkeypatch.setattr(folders, "_libc", Mock(syscall=Mock(return_value=-1)))
+        monkeypatch.setattr(ctypes, "get_errno", lambda: missing)
     store.put_record(KEY, b"{}")
+    assert store.get(KEY, 10) == b"{}"
+    (root / "public/inside").symlink_to(root / "public/releases")
+    with pytest.raises(StoreError):
+        store.get(KEY.replace("releases", "inside"), 10)
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret").write_bytes(b"secret")
