@@ -17,12 +17,12 @@ from pipelines.evidence.statements.comparison import (
     ComparisonStatement,
     ExplanationDigests,
     FileDigest,
-    Normalizer,
     Shipped,
     SignatureBy,
     VaultCopy,
     VendorSignature,
     ground,
+    masked_by,
 )
 from pipelines.evidence.statements.explanation import (
     ConfirmingRebuild,
@@ -208,12 +208,7 @@ def _masked(found: MaskLedger | NotMasked | None) -> dict[str, Any]:
     """Return what a statement says of normalizers."""
     if not isinstance(found, MaskLedger):
         return {"normalizers": (), "mask_fault": found.fault if found else None}
-    first = {line.normalizer: line for line in reversed(found.lines)}
-    named = tuple(
-        Normalizer(name=name, masked=size, **first[name].only("reason", "version"))
-        for name, size in found.bytes_by_normalizer.items()
-    )
-    return {"normalizers": named, "mask_ledger": DigestSet(sha256=found.digest())}
+    return {"normalizers": masked_by(found), "mask_ledger": DigestSet(sha256=found.digest())}
 
 
 def _shipped(fact: ShippedFact) -> Shipped:

@@ -270,6 +270,22 @@ LIES: dict[str, Lie] = {
     "judged-without-a-build": Lie(
         "verdicts", stories.passed_unbuilt, "failed", says="NOT_CHECKED, as nothing was built"
     ),
+    "ledger-that-is-not-in-the-report": Lie(
+        "ledgers", in_one(COMPARISON, "predicate/maskLedger/sha256", OTHER), "equivalent"
+    ),
+    "ledger-of-a-difference": Lie("ledgers", stories.difference_with_a_ledger, "equivalent"),
+    "ledger-of-another-file": Lie(
+        "ledgers", stories.ledger_of_another_file, "equivalent", says="another file"
+    ),
+    "ledger-of-another-size": Lie(
+        "ledgers", stories.ledger_of_another_size, "equivalent", says="another file"
+    ),
+    "ledger-of-more-bytes-than-are-told": Lie(
+        "ledgers", in_one(COMPARISON, "predicate/normalizers/0/masked", 2), "equivalent"
+    ),
+    "ledger-for-another-reason": Lie(
+        "ledgers", in_one(COMPARISON, "predicate/normalizers/0/reason", "a typo"), "equivalent"
+    ),
     "moved-beside-nothing-judged": Lie(
         "tested", stories.moved_unbuilt, "failed", says="without a judged build"
     ),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from builders.core.digest import Digest
 from pipelines.evidence.privatekey import PrivateKey
+from pipelines.judge.normalizers.ledger import MaskLedger
 from tests.bundle.bundles import EVIDENCE, REPORT, Altered, Document
 from tests.bundle.tells import (
     ATTEMPT,
@@ -15,6 +17,7 @@ from tests.bundle.tells import (
     PROVENANCE,
     ROBUSTNESS,
     by_product,
+    in_one,
     member_of,
     payload_of,
     set_at,
@@ -85,6 +88,36 @@ def copied(altered: Altered, other: PrivateKey) -> None:
             digest={"sha256": str(Digest.of(OURS))}
         ),
     )
+
+
+def difference_with_a_ledger(altered: Altered, other: PrivateKey) -> None:
+    """Call a file different whose ledger the report has."""
+    told = {"verdict": "DIFFERENT", "ground": "bytes-differ", "normalizers": []}
+    altered.statement(COMPARISON, lambda d: d["predicate"].update(told))
+    altered.statement(COMPARISON, lambda d: d["predicate"].pop("maskLedger"))
+
+
+def ledger_of_another_file(altered: Altered, other: PrivateKey) -> None:
+    """Tell in the report of a file with another digest."""
+    _ledger_of(altered, published=OTHER, sha256=OTHER)
+
+
+def ledger_of_another_size(altered: Altered, other: PrivateKey) -> None:
+    """Tell in the report of a file with another size."""
+    _ledger_of(altered, size=1 << 20)
+
+
+def _ledger_of(altered: Altered, **file: Any) -> None:
+    """Change the shipped file and its ledger in the report, and let the comparison name that."""
+
+    def change(report: Document) -> None:
+        finding = report["artefacts"][0]
+        finding["shipped"].update(file)
+        finding["ledger"].update({n: v for n, v in file.items() if n in finding["ledger"]})
+        digest = MaskLedger.model_validate_json(json.dumps(finding["ledger"])).digest()
+        in_one(COMPARISON, "predicate/maskLedger/sha256", str(digest))(altered, altered.key)
+
+    altered.report(change)
 
 
 def passed_unbuilt(altered: Altered, other: PrivateKey) -> None:

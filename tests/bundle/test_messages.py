@@ -48,6 +48,7 @@ log: sha256 #
 by-products: 1 by-products
 inputs: 3 inputs, none of them a file that is judged
 verdicts: every verdict follows from its digests
+ledgers: nothing was masked
 tested: no robustness rebuild was made, or none is in the bundle
 moved: no robustness rebuild was made, or none is in the bundle
 explained: nothing explains the run, or nothing of it is in the bundle
@@ -83,6 +84,7 @@ OTHERS = {
         "attempts": "1 attempts: BUILT",
         "explained": "1 artefacts, 0 causes: no part of a verdict",
     },
+    "equivalent": {"ledgers": "24 masked bytes, each in a ledger of the report"},
     "nondeterministic": {"explained": "1 artefacts, 1 causes: no part of a verdict"},
     "unexpected": {
         "complete": "2 artefacts, none left out",
@@ -110,7 +112,7 @@ def test_a_run_that_ended_otherwise_is_told_otherwise(bundle: Maker, scene: str)
 def test_a_check_that_had_nothing_to_check_is_a_note(bundle: Maker) -> None:
     status = {step.name: step.status for step in bundle("failed").check().steps}
     notes = {"log", "inputs", "files", "sealed", "fresh"}
-    notes |= {"tested", "moved", "explained"}
+    notes |= {"tested", "moved", "explained", "ledgers"}
     assert {name for name in status if status[name] is CheckStatus.NOTE} == notes
 
 

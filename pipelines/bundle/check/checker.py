@@ -68,6 +68,7 @@ CHECKS: dict[str, Check] = {
     "by-products": members.check_by_products,
     "inputs": verdict_consistency.check_not_copied,
     "verdicts": verdict_consistency.check_verdicts,
+    "ledgers": verdict_consistency.check_ledgers,
     "tested": run_consistency.check_tested,
     "moved": run_consistency.check_moved,
     "explained": explanations.check_explained,

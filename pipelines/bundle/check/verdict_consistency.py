@@ -12,8 +12,11 @@ from pipelines.bundle.check.result import (
     require,
     require_equal,
     require_fields,
+    require_list,
 )
-from pipelines.evidence.statements.statement import DigestSet
+from pipelines.evidence.statements.comparison import masked_by
+from pipelines.evidence.statements.statement import DigestSet, value_of
+from pipelines.judge.normalizers.ledger import MaskLedger
 
 _CHANGED = frozenset({Verdict.IDENTICAL_SIGNED, Verdict.EQUIVALENT})
 """Verdicts on rebuilt bytes with a signature attached or with fields masked."""
@@ -92,3 +95,31 @@ def check_verdicts(opened: OpenedBundle) -> str:
         what = f"the verdict on {name} does not follow from its digests"
         require(expected is None, what, f"{found.verdict} ({found.ground})", expected)
     return "every verdict follows from its digests"
+
+
+def check_ledgers(opened: OpenedBundle) -> str:
+    """Require the ledgers that comparisons name, in the report, and what they say of them."""
+    found = ((f.name, f.ledger) for f in opened.report.artefacts)
+    ledgers = {name: ledger for name, ledger in found if isinstance(ledger, MaskLedger)}
+    about = {s.name: s.predicate for s in opened.comparisons if s.predicate.mask_ledger}
+    require_fields(
+        "the report has another ledger of",
+        {name: ledger.digest() for name, ledger in ledgers.items()},
+        {name: value_of(one.mask_ledger) for name, one in about.items()},
+    )
+    for name, ledger in ledgers.items():
+        shipped = about[name].shipped
+        compared = shipped.compared if shipped else None
+        require(
+            compared is not None
+            and (compared.digest.sha256, compared.size) == (ledger.sha256, ledger.size),
+            f"the ledger of {name} is of another file",
+            ledger.sha256,
+            compared and compared.digest.sha256,
+        )
+        what = f"the ledger of {name} masks other bytes than its comparison says:"
+        require_list(what, masked_by(ledger), about[name].normalizers)
+    if not ledgers:
+        raise NotNeededError("nothing was masked")
+    masked = sum(ledger.masked for ledger in ledgers.values())
+    return f"{masked} masked bytes, each in a ledger of the report"

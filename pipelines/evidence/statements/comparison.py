@@ -29,7 +29,7 @@ from pipelines.evidence.statements.statement import (
     Word,
 )
 from pipelines.judge.finding import CauseName, ExplanationStatus, Finding
-from pipelines.judge.normalizers.ledger import MaskFault, NotMasked
+from pipelines.judge.normalizers.ledger import MaskFault, MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Refused, SignatureFault
 
 
@@ -268,6 +268,15 @@ class ComparisonStatement(
     def name(self) -> str:
         """The artefact that it is about."""
         return self.subject[0].name
+
+
+def masked_by(ledger: MaskLedger) -> tuple[Normalizer, ...]:
+    """Return the normalizers of a ledger as a comparison names them."""
+    first = {line.normalizer: line for line in reversed(ledger.lines)}
+    return tuple(
+        Normalizer(name=name, masked=size, **first[name].only("reason", "version"))
+        for name, size in ledger.bytes_by_normalizer.items()
+    )
 
 
 def unmatched_artefact(
