@@ -78,7 +78,7 @@ IN_JAIL = {
     "pipelines.judge.signatures.clearsigned",
     "pipelines.judge.signatures.cvd",
     "pipelines.judge.signatures.der",
-    "pipelines.judge.signatures.graft",
+    "pipelines.judge.signatures.graft_readers",
     "pipelines.judge.signatures.jar",
     "pipelines.judge.signatures.jar_signature",
     "pipelines.judge.signatures.kernel_module",

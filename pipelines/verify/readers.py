@@ -16,9 +16,9 @@ READERS = (
     "pipelines.judge.copied:CONTENTS",
     "pipelines.judge.copied:FILES",
     "pipelines.judge.normalizers.find_fields:FIELDS",
-    "pipelines.judge.signatures.graft:PACK",
-    "pipelines.judge.signatures.graft:PLAN",
-    "pipelines.judge.signatures.graft:UNPACK",
-    "pipelines.judge.signatures.graft:VERIFY",
+    "pipelines.judge.signatures.graft_readers:PACK",
+    "pipelines.judge.signatures.graft_readers:PLAN",
+    "pipelines.judge.signatures.graft_readers:UNPACK",
+    "pipelines.judge.signatures.graft_readers:VERIFY",
     "pipelines.judge.signatures.shown:SHOW",
 )

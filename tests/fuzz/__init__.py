@@ -154,12 +154,12 @@ def damaged(content: bytes, other: bytes, chance: random.Random) -> bytes:
 
 TARGETS = {
     "apk": Target(
-        reader="pipelines.judge.signatures.graft:VERIFY",
+        reader="pipelines.judge.signatures.graft_readers:VERIFY",
         parameters=apk_tricks.BY_ANN.model_dump(),
         seeds=signed_packages,
     ),
     "apk-splice": Target(
-        reader="pipelines.judge.signatures.graft:PLAN",
+        reader="pipelines.judge.signatures.graft_readers:PLAN",
         parameters=apk_tricks.BY_ANN.model_dump(),
         beside=lambda: apk_tricks.OURS,
         seeds=signed_packages,
@@ -181,18 +181,18 @@ TARGETS = {
         beside=made_wheel,
     ),
     "content": Target(
-        reader="pipelines.judge.signatures.graft:UNPACK",
+        reader="pipelines.judge.signatures.graft_readers:UNPACK",
         parameters=_MODULE,
         seeds=signed_modules,
         writes=True,
     ),
     "database": Target(
-        reader="pipelines.judge.signatures.graft:VERIFY",
+        reader="pipelines.judge.signatures.graft_readers:VERIFY",
         parameters=_DATABASE,
         seeds=signed_databases,
     ),
     "database-splice": Target(
-        reader="pipelines.judge.signatures.graft:PLAN",
+        reader="pipelines.judge.signatures.graft_readers:PLAN",
         parameters=_DATABASE,
         beside=lambda: signed_databases()[1],
         seeds=signed_databases,
@@ -206,7 +206,7 @@ TARGETS = {
         seeds=lambda: [rebuilt for _, rebuilt in pairs().values() if rebuilt[:4] == b"\x7fELF"],
     ),
     "bundle": Target(
-        reader="pipelines.judge.signatures.graft:PLAN",
+        reader="pipelines.judge.signatures.graft_readers:PLAN",
         parameters=rauc_tricks.BY_ADA.model_dump(),
         beside=lambda: rauc_tricks.OURS,
         seeds=lambda: [rauc_tricks.GOOD],
@@ -218,7 +218,7 @@ TARGETS = {
     ),
     "files": Target(reader="pipelines.judge.copied:FILES"),
     "jar": Target(
-        reader="pipelines.judge.signatures.graft:VERIFY",
+        reader="pipelines.judge.signatures.graft_readers:VERIFY",
         parameters=jar_tricks.JAR_BY_ANN.model_dump(),
         seeds=signed_packages,
     ),
@@ -229,27 +229,29 @@ TARGETS = {
         reader="builders.inputs.archive_member:MEMBER", parameters={"path": "a.py"}, beside=bytes
     ),
     "module": Target(
-        reader="pipelines.judge.signatures.graft:VERIFY", parameters=_MODULE, seeds=signed_modules
+        reader="pipelines.judge.signatures.graft_readers:VERIFY",
+        parameters=_MODULE,
+        seeds=signed_modules,
     ),
     "module-splice": Target(
-        reader="pipelines.judge.signatures.graft:PLAN",
+        reader="pipelines.judge.signatures.graft_readers:PLAN",
         parameters=_MODULE,
         beside=modules.module,
         seeds=signed_modules,
     ),
     "pack": Target(
-        reader="pipelines.judge.signatures.graft:PACK",
+        reader="pipelines.judge.signatures.graft_readers:PACK",
         parameters={"pieces": [], "packing": GzipPacking()},
         beside=bytes,
         writes=True,
     ),
     "package": Target(
-        reader="pipelines.judge.signatures.graft:VERIFY",
+        reader="pipelines.judge.signatures.graft_readers:VERIFY",
         parameters=rpm_tricks.BY_ADA.model_dump(),
         seeds=lambda: [rpm_tricks.GOOD],
     ),
     "package-splice": Target(
-        reader="pipelines.judge.signatures.graft:PLAN",
+        reader="pipelines.judge.signatures.graft_readers:PLAN",
         parameters=rpm_tricks.BY_ADA.model_dump(),
         beside=lambda: rpm_tricks.OURS,
         seeds=lambda: [rpm_tricks.GOOD],
@@ -279,13 +281,15 @@ TARGETS = {
         reader="builders.inputs.source_archive:ARCHIVE", parameters={"name": "a.tar.gz"}
     ),
     "signature": Target(
-        reader="pipelines.judge.signatures.graft:VERIFY", parameters=_PINNED, seeds=signed_files
+        reader="pipelines.judge.signatures.graft_readers:VERIFY",
+        parameters=_PINNED,
+        seeds=signed_files,
     ),
     "shown": Target(
         reader="pipelines.judge.signatures.shown:SHOW", parameters={}, seeds=signed_files
     ),
     "splice": Target(
-        reader="pipelines.judge.signatures.graft:PLAN",
+        reader="pipelines.judge.signatures.graft_readers:PLAN",
         parameters=_PINNED,
         beside=program,
         seeds=signed_files,

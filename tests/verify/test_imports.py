@@ -17,7 +17,7 @@ LATER = [
     "asn1crypto",  # what reads signatures
     "cyclonedx",  # while the build runs
     "pipelines.judge.normalizers.find_fields",
-    "pipelines.judge.signatures.graft",
+    "pipelines.judge.signatures.graft_readers",
     "prefect",
 ]
 

@@ -8,12 +8,11 @@ to give the shipped file.
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from builders.core.digest import CHUNK, Digest, chunks
+from builders.core.digest import CHUNK, Digest, digest_stream
 from builders.jail.errors import JailFailedError
 from builders.jail.file_reader import Jail
 from builders.recipe.normalizers import MAX_MASKED, DeclaredNormalizer
@@ -89,7 +88,8 @@ def _mask(
         for field in ours
     )
     sha256, size = replay(lines, rebuilt)
-    if sha256 != _sha256(shipped):
+    shipped.seek(0)
+    if sha256 != digest_stream(shipped):
         what = "the rebuilt file with the masked bytes of the shipped one is not the shipped file"
         raise _NotMaskedError(MaskFault.UNLIKE, what)
     return MaskLedger(sha256=sha256, size=size, lines=lines)
@@ -184,11 +184,3 @@ def _line(
 def _read(file: BinaryIO, field: FileField) -> bytes:
     file.seek(field.offset)
     return file.read(field.length)
-
-
-def _sha256(file: BinaryIO) -> Digest:
-    digest = hashlib.sha256()
-    file.seek(0)
-    for data in chunks(file):
-        digest.update(data)
-    return Digest(digest.hexdigest())

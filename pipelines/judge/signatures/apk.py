@@ -33,13 +33,11 @@ from pipelines.judge.signatures.apk_signer import (
     verify_signer,
 )
 from pipelines.judge.signatures.jar_signature import (
-    MANIFEST,
     SIGNATURE_FILES,
     JarSignature,
     bytes_of_signature,
-    check_manifest,
     has_signature,
-    is_signature_file,
+    plan_jar,
     signature_blocks,
     verify_jar,
 )
@@ -57,7 +55,6 @@ from pipelines.judge.signatures.signature_format import (
 )
 from pipelines.judge.signatures.splice import SpliceLimits, SplicePlan
 from pipelines.judge.signatures.zip_pieces import ZipLimits
-from pipelines.judge.signatures.zip_plan import SignatureFiles, plan_zip
 
 _CHUNK = 1 << 20
 _PAGE = 4096
@@ -78,10 +75,7 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
     if read_block(rebuilt, ours) is not None:
         what = "the rebuilt file has a signing block of its own"
         raise BadSignatureError(SignatureFault.REBUILT_IS_SIGNED, what)
-    files = SignatureFiles(taken=is_signature_file, replaced={MANIFEST})
-    made = plan_zip(shipped, theirs, ours, files, block=block.start if block else None)
-    check_manifest(shipped, theirs, rebuilt, ours)
-    return made
+    return plan_jar(shipped, theirs, rebuilt, ours, block=block.start if block else None)
 
 
 def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from pipelines.judge.signatures.raw_zip import RawZip
-from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFault
+from pipelines.judge.signatures.signature_format import (
+    BadSignatureError,
+    SignatureFault,
+    unreadable,
+)
 
 V2, V3, V31 = 0x7109871A, 0xF05368C0, 0x1B93AD61
 VERSIONS = {V2: "v2", V3: "v3", V31: "v3.1"}
@@ -72,11 +76,11 @@ class BlockReader:
     def end(self) -> None:
         """Require that nothing is left."""
         if self.left:
-            raise _unreadable(f"{self.left} bytes after the fields of a signer")
+            raise unreadable(f"{self.left} bytes after the fields of a signer")
 
     def _bytes(self, length: int) -> BlockField:
         if length > self.left:
-            raise _unreadable("a field of a signing block that ends after it")
+            raise unreadable("a field of a signing block that ends after it")
         start = self._at
         self._at += length
         return BlockField(data=self._field.data[start : self._at], at=self._field.at + start)
@@ -115,12 +119,12 @@ def read_block(file: BinaryIO, archive: RawZip) -> SigningBlock | None:
         return None
     start = archive.directory - int.from_bytes(foot[:8], "little") - 8
     if not archive.local_end <= start <= archive.directory - 32:
-        raise _unreadable("a signing block that begins before the last entry ends")
+        raise unreadable("a signing block that begins before the last entry ends")
     if archive.directory - start > MAX_BLOCK:
-        raise _unreadable(f"a signing block of more than {MAX_BLOCK} bytes")
+        raise unreadable(f"a signing block of more than {MAX_BLOCK} bytes")
     file.seek(start)
     if file.read(8) != foot[:8]:
-        raise _unreadable("a signing block with another size at its begin than at its end")
+        raise unreadable("a signing block with another size at its begin than at its end")
     body = BlockField(data=file.read(archive.directory - 24 - start - 8), at=start + 8)
     return SigningBlock(start=start, end=archive.directory, values=dict(_values(body)))
 
@@ -129,11 +133,11 @@ def _values(body: BlockField) -> Iterator[tuple[int, BlockField]]:
     at, seen = 0, set[int]()
     while at < len(body):
         if len(body) - at < 12:
-            raise _unreadable("a signing block that ends within a value")
+            raise unreadable("a signing block that ends within a value")
         length, kind = struct.unpack_from("<QI", body.data, at)
         value = body.data[at + 12 : at + 8 + length]
         if length < 4 or at + 8 + length > len(body):
-            raise _unreadable("a value of a signing block that ends after it")
+            raise unreadable("a value of a signing block that ends after it")
         if kind in seen:
             raise BadSignatureError(SignatureFault.DUPLICATE_BLOCK, f"{kind:#010x}")
         seen.add(kind)
@@ -169,7 +173,7 @@ def _signed(signer: BlockField, *, ranged: bool) -> Signed:
         inner.number()  # what apksigner writes after the attributes
     inner.end()
     if versions != outer or (versions and versions[0] > versions[1]):
-        raise _unreadable(f"versions of Android {outer}, and {versions} in what is signed")
+        raise unreadable(f"versions of Android {outer}, and {versions} in what is signed")
     found = tuple((kind, one.data) for kind, one in map(_numbered, digests.items()))
     return Signed(
         data=data,
@@ -192,7 +196,3 @@ def _numbered(field: BlockField) -> tuple[int, BlockField]:
 def _attribute(field: BlockField) -> tuple[int, bytes]:
     reader = field.reader()
     return reader.number(), reader.rest().data
-
-
-def _unreadable(detail: str) -> BadSignatureError:
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)

@@ -24,6 +24,7 @@ from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
     SignatureFault,
     Signer,
+    unreadable,
 )
 
 _PSS, _PKCS1, _ECDSA, _DSA = "PSS", "PKCS #1", "ECDSA", "DSA"
@@ -74,7 +75,7 @@ def verify_signer(
     """
     certificates = [_certificate(der) for der in signed.certificates]
     if not certificates or not signed.signatures:
-        raise _unreadable("a signer without a certificate or without a signature")
+        raise unreadable("a signer without a certificate or without a signature")
     certificate = certificates[0]
     own = Digest.of(signed.certificates[0])
     if own not in pinned.signers:
@@ -201,7 +202,7 @@ def _check(certificate: Certificate, kind: int, signature: bytes, data: bytes) -
         elif isinstance(key, dsa.DSAPublicKey) and scheme == _DSA:
             key.verify(signature, data, hashed)
         else:
-            raise _unreadable(f"a signature by {scheme} with a key of another kind")
+            raise unreadable(f"a signature by {scheme} with a key of another kind")
     except InvalidSignature as error:
         raise BadSignatureError(SignatureFault.INVALID, "its signature does not verify") from error
 
@@ -215,7 +216,7 @@ def _certificate(der: bytes) -> Certificate:
         _ = certificate.subject.rfc4514_string(), certificate.not_valid_before_utc
         _ = certificate.not_valid_after_utc
     except (DerError, InvalidVersion, UnsupportedAlgorithm, ValueError) as error:
-        raise _unreadable(f"a certificate that cannot be read: {error!a:.200}") from error
+        raise unreadable(f"a certificate that cannot be read: {error!a:.200}") from error
     return certificate
 
 
@@ -230,7 +231,3 @@ def _require_pinned(certificates: tuple[bytes, ...] | list[bytes], pinned: Pinne
 
 def _bad_lineage(detail: str) -> BadSignatureError:
     return BadSignatureError(SignatureFault.LINEAGE, detail)
-
-
-def _unreadable(detail: str) -> BadSignatureError:
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)

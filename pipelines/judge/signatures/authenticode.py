@@ -21,13 +21,13 @@ from pipelines.judge.signatures.signature_format import (
     Uncovered,
     VerifiedSignatures,
     check_signers,
+    unreadable,
 )
 from pipelines.judge.signatures.signed_data import (
     DigestOf,
     SignedData,
     digest_algorithm,
     readable,
-    unreadable,
     verify_signed_data,
 )
 

@@ -31,8 +31,8 @@ from pipelines.judge.signatures.signature_format import (
     SignatureFault,
     SignatureFormat,
     VerifiedSignatures,
+    unreadable,
 )
-from pipelines.judge.signatures.signed_data import unreadable
 from pipelines.judge.signatures.splice import Derived, Own, Piece, SpliceLimits, SplicePlan, Taken
 
 _HEADER = struct.Struct("<4sIIIIIBBHHHHH")

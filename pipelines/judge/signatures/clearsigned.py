@@ -31,6 +31,7 @@ from pipelines.judge.signatures.signature_format import (
     Uncovered,
     VerifiedSignatures,
     check_signers,
+    unreadable,
 )
 from pipelines.judge.signatures.splice import Derived, Own, Piece, SpliceLimits, SplicePlan, Taken
 
@@ -73,7 +74,7 @@ def _frame(file: BinaryIO) -> _Frame:
     armor = data.find(b"\n" + _ARMOR, headers.end() - 1 if headers else 0) + 1
     end = data.find(b"\n" + _END, armor) + 1
     if headers is None or not armor or not end:
-        raise _unreadable("a frame that is not complete")
+        raise unreadable("a frame that is not complete")
     after = data[end + len(_END) :]
     if after.lstrip().startswith(_BEGIN):
         raise BadSignatureError(SignatureFault.DUPLICATE, "a second frame")
@@ -92,7 +93,7 @@ def _read(file: BinaryIO) -> bytes:
     file.seek(0)
     data = file.read(_MAX_TEXT + 1)
     if len(data) > _MAX_TEXT:
-        raise _unreadable(f"a text of more than {_MAX_TEXT} bytes")
+        raise unreadable(f"a text of more than {_MAX_TEXT} bytes")
     return data
 
 
@@ -151,7 +152,7 @@ def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
         found = [data[one.begin : one.end] for one in packets(data) if one.tag == _SIGNATURE]
         digests = {read_signature(one).digest for one in found}
     except OpenPgpError as error:
-        raise _unreadable(f"an armor that cannot be read: {error}") from error
+        raise unreadable(f"an armor that cannot be read: {error}") from error
     if not _is_filled(frame.body, data):
         what = "an armor with headers, or with lines that are not filled"
         raise BadSignatureError(SignatureFault.SLACK, what)
@@ -172,10 +173,10 @@ def pins(file: BinaryIO) -> FoundPins:
         frame = _frame(file)
         keys = list(signing_keys(dearmored(_ARMOR + frame.body + _END)))
     except OpenPgpError as error:
-        raise _unreadable(f"an armor that cannot be read: {error}") from error
+        raise unreadable(f"an armor that cannot be read: {error}") from error
     except BadSignatureError as error:
         if error.refused.fault is SignatureFault.MISSING:
-            raise _unreadable(error.refused.detail) from error
+            raise unreadable(error.refused.detail) from error
         raise
     what = f"signed by OpenPGP key {', '.join(keys)}; a recipe needs the public key"
     raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, what)
@@ -219,12 +220,8 @@ def _canonical(text: bytes) -> bytes:
     """Return what is signed: no dashes, no blanks at the end of a line, CR LF between lines."""
     lines = text.removesuffix(b"\n").split(b"\n")
     if any(line.startswith(b"-") and not line.startswith(b"- ") for line in lines):
-        raise _unreadable("a line that begins with a dash that is not escaped")
+        raise unreadable("a line that begins with a dash that is not escaped")
     return b"\r\n".join(line.removeprefix(b"- ").rstrip(b" \t\r") for line in lines)
-
-
-def _unreadable(detail: str) -> BadSignatureError:
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)
 
 
 CLEARSIGNED = SignatureFormat(

@@ -34,6 +34,7 @@ from pipelines.judge.signatures.signature_format import (
     Uncovered,
     VerifiedSignatures,
     check_signers,
+    unreadable,
 )
 from pipelines.judge.signatures.splice import (
     Derived,
@@ -80,7 +81,7 @@ def _header(file: BinaryIO, whose: str) -> re.Match[bytes]:
     file.seek(0)
     found = _FIELDS.fullmatch(file.read(_HEADER).rstrip(b" "))
     if found is None or file.tell() != _HEADER:
-        raise _unreadable(f"the {whose} file has no header of a ClamAV database")
+        raise unreadable(f"the {whose} file has no header of a ClamAV database")
     return found
 
 
@@ -90,7 +91,7 @@ def _members(file: BinaryIO) -> Iterator[_Member]:
     while header := reader.upto(_BLOCK):
         name, size = header[:100].rstrip(b"\0"), header[124:136].rstrip(b"\0")
         if not re.fullmatch(rb"[0-7]{1,11}", size) or not re.fullmatch(rb"[\w.-]{1,99}", name):
-            raise _unreadable(f"no member of a tar at {at}")
+            raise unreadable(f"no member of a tar at {at}")
         if header != _tar_header(name, int(size, 8)):
             raise BadSignatureError(SignatureFault.SLACK, f"a header of a tar with data, at {at}")
         left, digest, kept = int(size, 8), hashlib.sha256(), bytearray()
@@ -102,7 +103,7 @@ def _members(file: BinaryIO) -> Iterator[_Member]:
         rest = -int(size, 8) % _BLOCK
         padding_ = reader.upto(rest)
         if left or len(padding_) < rest:
-            raise _unreadable("a tar that ends early")
+            raise unreadable("a tar that ends early")
         if any(padding_):
             raise BadSignatureError(SignatureFault.SLACK, f"data after the member {name!a}")
         yield _Member(name, at, int(size, 8), bytes(kept), digest.digest())
@@ -123,7 +124,7 @@ def _tar_header(name: bytes, size: int) -> bytes:
 def _info(file: BinaryIO, whose: str) -> _Member:
     found = [one for one in _members(file) if one.name.endswith(b".info")]
     if len(found) != 1 or found[0].size > _MAX_INFO:
-        raise _unreadable(f"the {whose} file has {len(found)} members .info")
+        raise unreadable(f"the {whose} file has {len(found)} members .info")
     return found[0]
 
 
@@ -224,7 +225,7 @@ def _signed_part(info: bytes) -> bytes:
 def _first_line(info: bytes) -> re.Match[bytes]:
     found = _FIELDS.fullmatch(info.partition(b"\n")[0])
     if found is None or (found["md5"], found["signature"]) != (b"X", b"X"):
-        raise _unreadable("a member .info that does not begin with the header")
+        raise unreadable("a member .info that does not begin with the header")
     return found
 
 
@@ -269,7 +270,7 @@ def _listed(body: bytes) -> Iterator[tuple[bytes, int, bytes]]:
     for line in lines.splitlines(keepends=True):
         one = _LISTED.fullmatch(line)
         if one is None:
-            raise _unreadable(f"a member .info with the line {line!a:.100}")
+            raise unreadable(f"a member .info with the line {line!a:.100}")
         yield one[1], int(one[2]), bytes.fromhex(one[3].decode())
 
 
@@ -279,7 +280,7 @@ def _keys(pinned: PinnedSignature) -> list[tuple[Digest, rsa.RSAPublicKey]]:
         try:
             key = load_der_public_key(der)
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise _unreadable(f"a pinned key that cannot be read: {error!a:.200}") from error
+            raise unreadable(f"a pinned key that cannot be read: {error!a:.200}") from error
         if isinstance(key, rsa.RSAPublicKey):
             found.append((Digest.of(der), key))
     return found
@@ -352,10 +353,6 @@ def pins(file: BinaryIO) -> FoundPins:
 
 def _others(what: str) -> BadSignatureError:
     return BadSignatureError(SignatureFault.SIGNED_OTHER_BYTES, what)
-
-
-def _unreadable(detail: str) -> BadSignatureError:
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)
 
 
 _FREE = sum(map(len, ("DD Mon YYYY HH-MM +ZZZZ", "b" * 31, "9" * 10)))

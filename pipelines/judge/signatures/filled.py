@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from builders.core.digest import chunks
-from pipelines.judge.signatures.left_out import info_members, pe_places, signature_header
+from pipelines.judge.signatures.left_out import (
+    info_members,
+    pe_places,
+    read_at,
+    signature_header,
+)
 from pipelines.judge.signatures.pe_checksum import PeChecksum
 
 _PE_ALIGNMENT = 8
@@ -48,27 +53,27 @@ def pe_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     (checksum, after), (entry, _) = places
     made, table = out.seek(0, 2), size + -size % _PE_ALIGNMENT
     total = PeChecksum()
-    total.add(_at(out, 0, checksum) + bytes(after - checksum))
+    total.add(read_at(out, 0, checksum) + bytes(after - checksum))
     out.seek(after)
     for data in chunks(out):
         total.add(data)
     return (
         made > table
-        and not any(_at(out, size, table - size))
-        and struct.unpack("<II", _at(out, entry, 8)) == (table, made - table)
-        and int.from_bytes(_at(out, checksum, after - checksum), "little") == total.value()
+        and not any(read_at(out, size, table - size))
+        and struct.unpack("<II", read_at(out, entry, 8)) == (table, made - table)
+        and int.from_bytes(read_at(out, checksum, after - checksum), "little") == total.value()
     )
 
 
 def cab_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     """Say whether the header is ours with reserved fields that name all that follows our bytes."""
     size, made = own.seek(0, 2), out.seek(0, 2)
-    head = bytearray(_at(own, 0, _CAB_HEADER))
+    head = bytearray(read_at(own, 0, _CAB_HEADER))
     if len(head) < _CAB_HEADER:
         return False
     (folders,) = struct.unpack_from("<H", head, 26)
     end = _CAB_HEADER + folders * _CAB_FOLDER
-    head += _at(own, _CAB_HEADER, end - _CAB_HEADER)
+    head += read_at(own, _CAB_HEADER, end - _CAB_HEADER)
     (said,) = struct.unpack_from("<I", head, _CAB_SIZE)
     grown = size + _CAB_GROWN
     if not folders or not end < size == said or not grown < made < 1 << 32:
@@ -81,7 +86,7 @@ def cab_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     reserved = struct.pack("<IIII8x", *fields)
     expected = bytes(head[:_CAB_HEADER]) + reserved + bytes(head[_CAB_HEADER:])
     where = (_CAB_HEADER, _CAB_HEADER + 4)
-    return _keeps_lengths(gaps, size, {where: len(reserved)}) and expected == _at(
+    return _keeps_lengths(gaps, size, {where: len(reserved)}) and expected == read_at(
         out, 0, len(expected)
     )
 
@@ -100,19 +105,21 @@ def clearsigned_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) ->
 
 
 def _is_frame(own: BinaryIO, out: BinaryIO, gap: FilledGap, size: int) -> bool:
-    data = _at(out, gap.at, gap.length)
+    data = read_at(out, gap.at, gap.length)
     if 0 < gap.begin < size:
         return data == _DASH
     frame = _FRAME.match(data) if gap.begin == 0 else None
     after = data[frame.end() :] if frame else data
     if gap.begin == size:
         return bool(_ARMOR.fullmatch(after))
-    return bool(frame) and (not after or (after == _DASH and _at(own, 0, 5).startswith(_ESCAPED)))
+    return bool(frame) and (
+        not after or (after == _DASH and read_at(own, 0, 5).startswith(_ESCAPED))
+    )
 
 
 def cvd_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     """Say whether a header stands for ours that differs in claims, digest and signature alone."""
-    ours, made = _at(own, 0, _CVD_HEADER), _at(out, 0, _CVD_HEADER)
+    ours, made = read_at(own, 0, _CVD_HEADER), read_at(out, 0, _CVD_HEADER)
     return (
         all(gap.end <= _CVD_HEADER for gap in gaps)
         and not _growth(gaps)
@@ -134,8 +141,8 @@ def info_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     ):
         return False
     (head, mine), (made, theirs) = (
-        _member(_at(own, begin, end - begin)),
-        _member(_at(out, begin, length)),
+        _member(read_at(own, begin, end - begin)),
+        _member(read_at(out, begin, length)),
     )
     first, _, ours = mine.partition(b"\n")
     claims, _, rest = theirs.partition(b"\n")
@@ -175,8 +182,3 @@ def _keeps_lengths(
         for gap in gaps
         if gap.begin < size
     )
-
-
-def _at(file: BinaryIO, offset: int, length: int) -> bytes:
-    file.seek(offset)
-    return file.read(length)

@@ -17,24 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from pydantic import TypeAdapter
-
-from builders.core.digest import CHUNK, Digest, chunks, digest_file
+from builders.core.digest import CHUNK, Digest, digest_file, digest_stream
 from builders.jail.errors import JailFailedError
-from builders.jail.file_reader import Jail, JailLimits, Nothing, Reader, Scratch
-from builders.packing.compress import PackingError, compressed
-from builders.recipe.signature import PinnedSignature, SignedFormat
-from pipelines.judge.signatures.apk import APK
-from pipelines.judge.signatures.cab import CAB
-from pipelines.judge.signatures.clearsigned import CLEARSIGNED
-from pipelines.judge.signatures.cvd import CVD
-from pipelines.judge.signatures.jar import JAR
-from pipelines.judge.signatures.kernel_module import KERNEL_MODULE
-from pipelines.judge.signatures.msi import MSI
-from pipelines.judge.signatures.nuget import NUGET
-from pipelines.judge.signatures.pe import PE
-from pipelines.judge.signatures.rauc import RAUC
-from pipelines.judge.signatures.rpm import RPM
+from builders.jail.file_reader import Jail
+from builders.packing.compress import PackingError
+from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.graft_readers import FORMATS, PACK, PLAN, UNPACK, VERIFY
 from pipelines.judge.signatures.signature_format import (
     MAX_CARRIED,
     MAX_DETAIL,
@@ -43,9 +31,7 @@ from pipelines.judge.signatures.signature_format import (
     Graft,
     Refused,
     SignatureFault,
-    SignatureFormat,
     Uncovered,
-    VerifiedSignatures,
 )
 from pipelines.judge.signatures.splice import (
     Own,
@@ -56,101 +42,11 @@ from pipelines.judge.signatures.splice import (
     splice,
 )
 
-FORMATS: dict[SignedFormat, SignatureFormat] = {
-    SignedFormat.APK: APK,
-    SignedFormat.CAB: CAB,
-    SignedFormat.CLEARSIGNED: CLEARSIGNED,
-    SignedFormat.CVD: CVD,
-    SignedFormat.JAR: JAR,
-    SignedFormat.KERNEL_MODULE: KERNEL_MODULE,
-    SignedFormat.MSI: MSI,
-    SignedFormat.NUGET: NUGET,
-    SignedFormat.PE: PE,
-    SignedFormat.RAUC: RAUC,
-    SignedFormat.RPM: RPM,
-}
 T = TypeVar("T")
-_LIMITS = JailLimits(seconds=120, answer=16 << 20)
 
 Alike = Callable[[BinaryIO, Sequence[Uncovered]], bool]
 """Says whether a file with a signature may stand for the shipped one, of which the signature does
 not cover some bytes."""
-
-
-def _plan(files: Sequence[BinaryIO], pinned: PinnedSignature, _: Scratch) -> SplicePlan | Refused:
-    shipped, rebuilt = files
-    try:
-        return FORMATS[pinned.format].plan(shipped, rebuilt)
-    except BadSignatureError as error:
-        return error.refused
-
-
-def _verify(
-    files: Sequence[BinaryIO], pinned: PinnedSignature, _: Scratch
-) -> VerifiedSignatures | Refused:
-    (file,) = files
-    try:
-        return FORMATS[pinned.format].verify(file, pinned)
-    except BadSignatureError as error:
-        return error.refused
-
-
-def _unpack(files: Sequence[BinaryIO], pinned: PinnedSignature, _: Scratch) -> Nothing | Refused:
-    file, out = files
-    unpack = FORMATS[pinned.format].unpack
-    try:
-        if unpack is not None:
-            unpack(file, out)
-            out.flush()
-    except BadSignatureError as error:
-        return error.refused
-    return Nothing()
-
-
-def _pack(files: Sequence[BinaryIO], plan: PackedPlan, _: Scratch) -> Nothing:
-    content, rebuilt, out = files
-    for file in (content, rebuilt):
-        file.seek(0)
-    out.write(rebuilt.read(plan.begin))
-    for piece in compressed(chunks(content), plan.packing):
-        out.write(piece)
-    out.flush()
-    return Nothing()
-
-
-PLAN = Reader(
-    name="pipelines.judge.signatures.graft:PLAN",
-    read=_plan,
-    parameters=PinnedSignature,
-    result=TypeAdapter[SplicePlan | Refused](SplicePlan | Refused),
-    limits=_LIMITS,
-)
-"""Says how a shipped file is made of a rebuilt one."""
-VERIFY = Reader(
-    name="pipelines.judge.signatures.graft:VERIFY",
-    read=_verify,
-    parameters=PinnedSignature,
-    result=TypeAdapter[VerifiedSignatures | Refused](VerifiedSignatures | Refused),
-    limits=_LIMITS,
-)
-"""Verifies the signatures of a file."""
-UNPACK = Reader(
-    name="pipelines.judge.signatures.graft:UNPACK",
-    read=_unpack,
-    parameters=PinnedSignature,
-    result=TypeAdapter[Nothing | Refused](Nothing | Refused),
-    limits=_LIMITS,
-)
-"""Writes what is compressed in a file to an output."""
-PACK = Reader(
-    name="pipelines.judge.signatures.graft:PACK",
-    read=_pack,
-    parameters=PackedPlan,
-    result=TypeAdapter[Nothing](Nothing),
-    limits=_LIMITS,
-    errors=(PackingError,),
-)
-"""Compresses content in place of the stream of a rebuilt file; is never given a shipped one."""
 
 
 def graft(
@@ -254,7 +150,8 @@ def _packed(
         for file, unpacked in ((rebuilt, ours), (shipped, theirs)):
             _read(jail.run(UNPACK, [file], pinned, outputs=[unpacked]))
         made = splice(SplicePlan(pieces=plan.pieces), ours, theirs, content, limits)
-        unsigned = Digest(_sha256(ours))
+        ours.seek(0)
+        unsigned = digest_stream(ours)
     jail.run(PACK, [content, rebuilt], plan, outputs=[packed])
     return made.taken, (unsigned, made.sha256)
 
@@ -291,7 +188,8 @@ def _digest(file: BinaryIO) -> Digest:
     try:
         return digest_file(Path(f"/proc/self/fd/{file.fileno()}"))
     except OSError:
-        return Digest(_sha256(file))
+        file.seek(0)
+        return digest_stream(file)
 
 
 def _carried(
@@ -318,7 +216,7 @@ def _carried(
             length = min(end, ranges[number][1]) - begin
             if length <= 0:
                 break
-            sha256 = Digest(_sha256(out, begin, length))
+            sha256 = _sha256((out, begin, length))
             yield CarriedRange(
                 offset=begin, length=length, sha256=sha256, why=bare.why, inside=inside
             )
@@ -348,11 +246,13 @@ def _in_order(uncovered: Iterable[Uncovered]) -> tuple[Uncovered, ...]:
     return tuple(ranges)
 
 
-def _sha256(file: BinaryIO, offset: int = 0, length: int | None = None) -> str:
+def _sha256(*parts: tuple[BinaryIO, int, int]) -> Digest:
+    """Hash parts of files, one after the other: each with its offset and length."""
     digest = hashlib.sha256()
-    file.seek(offset)
-    left = length
-    while data := file.read(CHUNK if left is None else min(CHUNK, left)):
-        digest.update(data)
-        left = None if left is None else left - len(data)
-    return digest.hexdigest()
+    for file, offset, length in parts:
+        file.seek(offset)
+        left = length
+        while data := file.read(min(CHUNK, left)):
+            digest.update(data)
+            left -= len(data)
+    return Digest(digest.hexdigest())

@@ -9,12 +9,10 @@ from typing import BinaryIO
 
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.jar_signature import (
-    MANIFEST,
     SIGNATURE_FILES,
     bytes_of_signature,
-    check_manifest,
     has_signature,
-    is_signature_file,
+    plan_jar,
     signature_blocks,
     verify_jar,
 )
@@ -30,7 +28,6 @@ from pipelines.judge.signatures.signature_format import (
 )
 from pipelines.judge.signatures.splice import SpliceLimits, SplicePlan
 from pipelines.judge.signatures.zip_pieces import ZipLimits
-from pipelines.judge.signatures.zip_plan import SignatureFiles, plan_zip
 
 
 def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
@@ -38,10 +35,7 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
     theirs, ours = read_zip(shipped, "shipped"), read_zip(rebuilt, "rebuilt")
     if not has_signature(theirs):
         raise BadSignatureError(SignatureFault.MISSING, "the shipped file has no signature")
-    files = SignatureFiles(taken=is_signature_file, replaced={MANIFEST})
-    made = plan_zip(shipped, theirs, ours, files)
-    check_manifest(shipped, theirs, rebuilt, ours)
-    return made
+    return plan_jar(shipped, theirs, rebuilt, ours)
 
 
 def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:

@@ -25,8 +25,10 @@ from pipelines.judge.signatures.signature_format import (
     Uncovered,
 )
 from pipelines.judge.signatures.signed_data import verify_signed_data
+from pipelines.judge.signatures.splice import SplicePlan
+from pipelines.judge.signatures.zip_plan import SignatureFiles, plan_zip
 
-MANIFEST = b"META-INF/MANIFEST.MF"
+_MANIFEST = b"META-INF/MANIFEST.MF"
 SIGNATURE_FILES = r"META-INF/(MANIFEST\.MF|[^/]+\.(SF|RSA|DSA|EC))"
 """Names of entries that are the signature, as a regular expression."""
 _SIGNATURE_FILE = re.compile(SIGNATURE_FILES.encode())
@@ -57,7 +59,7 @@ def is_signature_file(name: bytes) -> bool:
 
 def has_signature(archive: RawZip) -> bool:
     """Say whether there is a signature file other than the manifest."""
-    return any(is_signature_file(one.name) and one.name != MANIFEST for one in archive.entries)
+    return any(is_signature_file(one.name) and one.name != _MANIFEST for one in archive.entries)
 
 
 def verify_jar(
@@ -69,9 +71,9 @@ def verify_jar(
     """
     algorithms = {**_SHA2, **(_SHA1 if weak else {})}
     files = {one.name: one for one in archive.entries if is_signature_file(one.name)}
-    if MANIFEST not in files:
+    if _MANIFEST not in files:
         raise BadSignatureError(SignatureFault.MISSING, "the file has no META-INF/MANIFEST.MF")
-    data = entry_content(file, files[MANIFEST], _MAX_FILE)
+    data = entry_content(file, files[_MANIFEST], _MAX_FILE)
     manifest = read_manifest(data, "MANIFEST.MF")
     signers, schemes = [], set[int]()
     for listed, block in _signature_pairs(files):
@@ -93,7 +95,7 @@ def signature_blocks(file: BinaryIO, archive: RawZip) -> list[bytes]:
 def _signature_pairs(files: Mapping[bytes, ZipEntry]) -> Iterator[tuple[ZipEntry, ZipEntry]]:
     """Yield each list of digests with the PKCS #7 that signs it."""
     named: dict[bytes, dict[bytes, ZipEntry]] = {}
-    for name in files.keys() - {MANIFEST}:
+    for name in files.keys() - {_MANIFEST}:
         base, _, ending = name.rpartition(b".")
         named.setdefault(base, {})[ending] = files[name]
     for base, parts in sorted(named.items()):
@@ -122,7 +124,22 @@ def bytes_of_signature(archive: RawZip) -> list[Uncovered]:
     return found
 
 
-def check_manifest(shipped: BinaryIO, theirs: RawZip, rebuilt: BinaryIO, ours: RawZip) -> None:
+def plan_jar(
+    shipped: BinaryIO,
+    theirs: RawZip,
+    rebuilt: BinaryIO,
+    ours: RawZip,
+    *,
+    block: int | None = None,
+) -> SplicePlan:
+    """Return how our archive gets the signature files of the shipped one; see `plan_zip`."""
+    files = SignatureFiles(taken=is_signature_file, replaced={_MANIFEST})
+    made = plan_zip(shipped, theirs, ours, files, block=block)
+    _check_manifest(shipped, theirs, rebuilt, ours)
+    return made
+
+
+def _check_manifest(shipped: BinaryIO, theirs: RawZip, rebuilt: BinaryIO, ours: RawZip) -> None:
     """Require that the manifest of the shipped file is ours, but for the digests of entries.
 
     It says what a jar archive runs, and it is taken from the shipped file.
@@ -147,7 +164,7 @@ def check_manifest(shipped: BinaryIO, theirs: RawZip, rebuilt: BinaryIO, ours: R
 
 def _manifest(file: BinaryIO, archive: RawZip) -> JarManifest | None:
     for one in archive.entries:
-        if one.name == MANIFEST:
+        if one.name == _MANIFEST:
             return read_manifest(entry_content(file, one, _MAX_FILE), "MANIFEST.MF")
     return None
 

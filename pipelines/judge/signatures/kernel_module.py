@@ -34,6 +34,7 @@ from pipelines.judge.signatures.signature_format import (
     Signer,
     VerifiedSignatures,
     check_signers,
+    unreadable,
 )
 from pipelines.judge.signatures.splice import (
     Derived,
@@ -68,7 +69,7 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
     begin, signature = _signature(signed)
     own.seek(0)
     if own.read(4) != b"\x7fELF":
-        raise _unreadable("the rebuilt file is no module")
+        raise unreadable("the rebuilt file is no module")
     if begin != size:
         what = f"the shipped module has {begin} bytes before its signature, the rebuilt {size}"
         raise BadSignatureError(SignatureFault.LAYOUT, what)
@@ -102,7 +103,7 @@ def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     try:
         signer = _verified(module, begin, der, pinned)
     except _BROKEN as error:
-        raise _unreadable(f"a PKCS #7 that cannot be read: {error!a:.200}") from error
+        raise unreadable(f"a PKCS #7 that cannot be read: {error!a:.200}") from error
     check_signers((signer,), pinned)
     return VerifiedSignatures(signers=(signer,), uncovered=())
 
@@ -116,7 +117,7 @@ def _module(file: BinaryIO) -> BinaryIO:
     for piece in unpacked(file, name):
         made.write(piece)
         if made.tell() > _MAX_MODULE:
-            raise _unreadable(f"a compressed module of more than {_MAX_MODULE} bytes")
+            raise unreadable(f"a compressed module of more than {_MAX_MODULE} bytes")
     return made
 
 
@@ -140,10 +141,10 @@ def _signature(module: BinaryIO) -> tuple[int, bytes]:
     end = len(tail) - len(MAGIC) - _TRAILER.size
     trailer = tail[: -len(MAGIC)][-_TRAILER.size :]
     if len(trailer) < _TRAILER.size:
-        raise _unreadable("a module that is shorter than the trailer of its signature")
+        raise unreadable("a module that is shorter than the trailer of its signature")
     *_, kind, _, _, length = _TRAILER.unpack(trailer)
     if kind != _PKCS7 or not 1 <= length <= end:
-        raise _unreadable(f"a signature of {length} bytes, kind {kind}")
+        raise unreadable(f"a signature of {length} bytes, kind {kind}")
     if tail[end:] != _end(length):
         raise BadSignatureError(SignatureFault.SLACK, "a trailer with fields that hold data")
     begin = end - length
@@ -240,7 +241,7 @@ def _signed(digest: bytes, der: bytes, algorithm: str, signature: bytes) -> Sign
         elif isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(signature, digest, ec.ECDSA(hashed))
         else:
-            raise _unreadable("a signature by a key that is neither RSA nor elliptic")
+            raise unreadable("a signature by a key that is neither RSA nor elliptic")
     except InvalidSignature as error:
         what = "its signature does not verify on our bytes"
         raise BadSignatureError(SignatureFault.INVALID, what) from error
@@ -257,7 +258,7 @@ def pins(file: BinaryIO) -> FoundPins:
     try:
         _, der = _signature(_module(file))
     except BadSignatureError as error:
-        raise _unreadable(error.refused.detail) from error
+        raise unreadable(error.refused.detail) from error
     try:
         (info,) = cms.ContentInfo.load(der, strict=True)["content"]["signer_infos"]
         named = info["sid"].chosen
@@ -268,13 +269,9 @@ def pins(file: BinaryIO) -> FoundPins:
         else:
             who = f"the certificate with the key identifier {named.native.hex()}"
     except _BROKEN as error:
-        raise _unreadable(f"a PKCS #7 that cannot be read: {error!a:.200}") from error
+        raise unreadable(f"a PKCS #7 that cannot be read: {error!a:.200}") from error
     what = f"signed by {who}; a recipe needs the certificate, which a module does not bring"
     raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, what)
-
-
-def _unreadable(detail: str) -> BadSignatureError:
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)
 
 
 KERNEL_MODULE = SignatureFormat(

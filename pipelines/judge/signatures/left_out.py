@@ -21,10 +21,15 @@ _RPM_INTRO, _RPM_ENTRY, _RPM_PADDED = 16, 16, 8
 _SQUASHFS_BYTES_USED, _BLOCK = 40, 4096
 
 
+def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
+    """Read so many bytes, or those that there are."""
+    file.seek(offset)
+    return file.read(length)
+
+
 def signature_header(own: BinaryIO) -> Places:
     """Return where the signature header of an RPM package is, with its padding."""
-    own.seek(RPM_LEAD)
-    intro = own.read(_RPM_INTRO)
+    intro = read_at(own, RPM_LEAD, _RPM_INTRO)
     if len(intro) < _RPM_INTRO:
         return ()
     entries, data = struct.unpack(">II", intro[8:])
@@ -35,18 +40,15 @@ def signature_header(own: BinaryIO) -> Places:
 def after_squashfs(own: BinaryIO) -> Places:
     """Return what of a RAUC bundle follows its squashfs."""
     size = own.seek(0, 2)
-    own.seek(_SQUASHFS_BYTES_USED)
-    used = int.from_bytes(own.read(8), "little")
+    used = int.from_bytes(read_at(own, _SQUASHFS_BYTES_USED, 8), "little")
     return ((min(used + -used % _BLOCK, size), size),)
 
 
 def pe_places(own: BinaryIO) -> Places:
     """Return the checksum and the directory entry of the certificate table of a PE file."""
-    own.seek(0x3C)
     try:
-        (pe,) = struct.unpack("<I", own.read(4))
-        own.seek(pe + 24)
-        (kind,) = struct.unpack("<H", own.read(2))
+        (pe,) = struct.unpack("<I", read_at(own, 0x3C, 4))
+        (kind,) = struct.unpack("<H", read_at(own, pe + 24, 2))
         entry = pe + 24 + _PE_DIRECTORIES[kind] + _CERTIFICATES
     except (struct.error, KeyError):
         return ()
@@ -55,9 +57,8 @@ def pe_places(own: BinaryIO) -> Places:
 
 def cab_places(own: BinaryIO) -> Places:
     """Return size, offset of files, flags and offsets of folders in the header of a cabinet."""
-    own.seek(26)
     try:
-        (folders,) = struct.unpack("<H", own.read(2))
+        (folders,) = struct.unpack("<H", read_at(own, 26, 2))
     except struct.error:
         return ()
     count = min(folders, _MAX_FOLDERS)
@@ -80,8 +81,7 @@ def info_members(own: BinaryIO) -> Places:
     """Return the members .info among the first of a tar, header and content."""
     found, at = [], 0
     for _ in range(_MAX_MEMBERS):
-        own.seek(at)
-        header = own.read(_TAR_BLOCK)
+        header = read_at(own, at, _TAR_BLOCK)
         name, digits = header[:100].rstrip(b"\0"), header[124:136].strip(b"\0 ")
         if not digits.isdigit() or set(digits) - set(b"01234567"):
             break

@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFault
+from pipelines.judge.signatures.signature_format import (
+    BadSignatureError,
+    SignatureFault,
+    unreadable,
+)
 
 _MAX_SECTIONS = 200_000
 _SECTION = re.compile(rb"((?:[^\r\n\0]+\r?\n)+)(?:\r?\n|\Z)")
@@ -43,7 +47,7 @@ def read_manifest(data: bytes, what: str) -> JarManifest:
     while at < len(data):
         match = _SECTION.match(data, at)
         if not match:
-            raise _unreadable(f"{what} has a line that ends in no line end, or no section end")
+            raise unreadable(f"{what} has a line that ends in no line end, or no section end")
         section = ManifestSection(attributes=_attributes(match[1], what), raw=match[0])
         at = match.end()
         if main is None:
@@ -51,15 +55,15 @@ def read_manifest(data: bytes, what: str) -> JarManifest:
             continue
         name = section.attributes.get("name")
         if name is None:
-            raise _unreadable(f"{what} has a section without a name")
+            raise unreadable(f"{what} has a section without a name")
         key = name.encode()
         if key in entries:
             raise BadSignatureError(SignatureFault.DUPLICATE_NAME, f"{what} names {name!a:.200}")
         if len(entries) == _MAX_SECTIONS:
-            raise _unreadable(f"{what} has more than {_MAX_SECTIONS} sections")
+            raise unreadable(f"{what} has more than {_MAX_SECTIONS} sections")
         entries[key] = section
     if main is None or "name" in main.attributes:
-        raise _unreadable(f"{what} has no main section")
+        raise unreadable(f"{what} has no main section")
     return JarManifest(main=main, entries=entries)
 
 
@@ -67,15 +71,11 @@ def _attributes(lines: bytes, what: str) -> dict[str, str]:
     try:
         text = _CONTINUED.sub(b"", lines).decode()
     except UnicodeDecodeError as error:
-        raise _unreadable(f"{what} is not UTF-8") from error
+        raise unreadable(f"{what} is not UTF-8") from error
     found: dict[str, str] = {}
     for line in _LINE.split(text)[:-1]:
         match = _ATTRIBUTE.fullmatch(line)
         if not match or match[1].lower() in found:
-            raise _unreadable(f"{what} has a line that is no attribute, or one twice: {line!a:.80}")
+            raise unreadable(f"{what} has a line that is no attribute, or one twice: {line!a:.80}")
         found[match[1].lower()] = match[2]
     return found
-
-
-def _unreadable(detail: str) -> BadSignatureError:
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)

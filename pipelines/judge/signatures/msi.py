@@ -16,8 +16,8 @@ from pipelines.judge.signatures.signature_format import (
     SignatureFault,
     SignatureFormat,
     VerifiedSignatures,
+    unreadable,
 )
-from pipelines.judge.signatures.signed_data import unreadable
 from pipelines.judge.signatures.splice import SpliceLimits, SplicePlan
 
 _MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")

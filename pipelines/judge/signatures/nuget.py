@@ -29,12 +29,12 @@ from pipelines.judge.signatures.signature_format import (
     SignatureFormat,
     Uncovered,
     VerifiedSignatures,
+    unreadable,
 )
 from pipelines.judge.signatures.signed_data import (
     SignedData,
     digest_algorithm,
     readable,
-    unreadable,
     verify_signed_data,
 )
 from pipelines.judge.signatures.splice import SpliceLimits, SplicePlan

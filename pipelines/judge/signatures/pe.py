@@ -36,8 +36,8 @@ from pipelines.judge.signatures.signature_format import (
     SignatureFormat,
     Uncovered,
     VerifiedSignatures,
+    unreadable,
 )
-from pipelines.judge.signatures.signed_data import unreadable
 from pipelines.judge.signatures.splice import Derived, Own, Piece, SpliceLimits, SplicePlan, Taken
 
 _ALIGNMENT = 8

@@ -10,7 +10,9 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFault
+from pipelines.judge.signatures.signature_format import (
+    unreadable,
+)
 
 CHECKSUM, ENTRY = 4, 8
 """Sizes of the checksum and of a directory entry."""
@@ -80,11 +82,11 @@ def read_pe(file: BinaryIO, whose: str) -> PeImage:
         entry = directories + _CERTIFICATES * ENTRY
         table, table_size = struct.unpack_from("<II", head, entry)
     except (struct.error, KeyError) as error:
-        raise _unreadable(f"the {whose} file is no PE file") from error
+        raise unreadable(f"the {whose} file is no PE file") from error
     if magic != b"MZ" or head[pe : pe + 4] != b"PE\0\0" or not 5 <= entries <= 16:
-        raise _unreadable(f"the {whose} file is no PE file with a certificate directory")
+        raise unreadable(f"the {whose} file is no PE file with a certificate directory")
     if pe + 24 + optional < directories + entries * ENTRY:
-        raise _unreadable(f"the {whose} file has directories outside of its header")
+        raise unreadable(f"the {whose} file has directories outside of its header")
     first = pe + 24 + optional
     return PeImage(
         size=size,
@@ -114,7 +116,3 @@ def _section(header: bytes) -> PeSection:
         size=size,
         flags=flags,
     )
-
-
-def _unreadable(detail: str) -> BadSignatureError:
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)

@@ -15,13 +15,12 @@ from cryptography.x509 import load_der_x509_certificate
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.der import check_der
-from pipelines.judge.signatures.signature_format import FoundPins
+from pipelines.judge.signatures.signature_format import FoundPins, unreadable
 from pipelines.judge.signatures.signed_data import (
     COUNTERSIGNATURE,
     TIME_STAMPS,
     readable,
     signer_certificate,
-    unreadable,
 )
 
 _MOST = (16, 16, 64)

@@ -27,8 +27,9 @@ from pipelines.judge.signatures.signature_format import (
     Uncovered,
     VerifiedSignatures,
     check_signers,
+    unreadable,
 )
-from pipelines.judge.signatures.signed_data import unreadable, verify_signed_data
+from pipelines.judge.signatures.signed_data import verify_signed_data
 from pipelines.judge.signatures.splice import (
     Derived,
     HashTree,

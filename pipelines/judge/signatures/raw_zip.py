@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from builders.core.digest import CHUNK
-from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFault
+from pipelines.judge.signatures.left_out import read_at
+from pipelines.judge.signatures.signature_format import (
+    BadSignatureError,
+    SignatureFault,
+    unreadable,
+)
 
 LOCAL, CENTRAL, END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
 LOCAL_SIZE, CENTRAL_SIZE, END_SIZE = 30, 46, 22
@@ -85,7 +90,7 @@ def read_zip(file: BinaryIO, whose: str) -> RawZip:
     """
     size = file.seek(0, 2)
     directory, end, count = _end_record(file, size, whose)
-    records = _records(_at(file, directory, end - directory), directory, count, whose)
+    records = _records(read_at(file, directory, end - directory), directory, count, whose)
     entries = [_entry(file, record, directory, whose) for record in records]
     at = 0
     for entry in sorted(entries, key=lambda entry: entry.start):
@@ -99,7 +104,7 @@ def read_zip(file: BinaryIO, whose: str) -> RawZip:
 def entry_content(file: BinaryIO, entry: ZipEntry, most: int) -> bytes:
     """Return the unpacked content of an entry of at most `most` bytes."""
     if entry.size > most:
-        raise _unreadable(f"{shown(entry.name)} has {entry.size} bytes, at most {most}")
+        raise unreadable(f"{shown(entry.name)} has {entry.size} bytes, at most {most}")
     return b"".join(entry_chunks(file, entry))
 
 
@@ -113,16 +118,16 @@ def entry_chunks(file: BinaryIO, entry: ZipEntry) -> Iterator[bytes]:
                 break
             yield data
     except zlib.error as error:
-        raise _unreadable(f"{shown(entry.name)} is no deflate stream: {error}") from error
+        raise unreadable(f"{shown(entry.name)} is no deflate stream: {error}") from error
     if (crc, size) != (entry.crc, entry.size):
-        raise _unreadable(f"{shown(entry.name)} has another size or checksum than it says")
+        raise unreadable(f"{shown(entry.name)} has another size or checksum than it says")
 
 
 def _unpacked(file: BinaryIO, entry: ZipEntry) -> Iterator[bytes]:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     end = entry.data + entry.packed
     for start in range(entry.data, end, CHUNK):
-        data = _at(file, start, min(CHUNK, end - start))
+        data = read_at(file, start, min(CHUNK, end - start))
         if entry.method == STORED:
             yield data
             continue
@@ -132,30 +137,30 @@ def _unpacked(file: BinaryIO, entry: ZipEntry) -> Iterator[bytes]:
     if entry.method == DEFLATED:
         yield inflater.flush()
         if not inflater.eof or inflater.unused_data:
-            raise _unreadable(f"{shown(entry.name)} does not end where it says")
+            raise unreadable(f"{shown(entry.name)} does not end where it says")
 
 
 def _end_record(file: BinaryIO, size: int, whose: str) -> tuple[int, int, int]:
     """Return where the directory begins and ends, and how many records it has."""
     at = size - END_SIZE
-    tail = _at(file, at, END_SIZE) if at >= 0 else b""
+    tail = read_at(file, at, END_SIZE) if at >= 0 else b""
     if tail[:4] != END or tail[-2:] != b"\0\0":
         start = max(0, size - END_SIZE - 0xFFFF)
         fault = SignatureFault.UNREADABLE
-        if END in _at(file, start, size - start):
+        if END in read_at(file, start, size - start):
             fault = SignatureFault.ZIP_COMMENT
         raise BadSignatureError(fault, f"the {whose} file does not end in a plain end record")
     disk, first, here, count, length, directory, _ = struct.unpack("<HHHHIIH", tail[4:])
-    before = _at(file, max(0, at - _ZIP64_SIZE), min(at, _ZIP64_SIZE))
+    before = read_at(file, max(0, at - _ZIP64_SIZE), min(at, _ZIP64_SIZE))
     if before[:4] == _ZIP64 or count == 0xFFFF or 0xFFFFFFFF in (length, directory):
         raise BadSignatureError(SignatureFault.ZIP64, f"the {whose} file is a zip64 archive")
     if disk or first or here != count:
-        raise _unreadable(f"the {whose} file is a part of an archive")
+        raise unreadable(f"the {whose} file is a part of an archive")
     if directory + length < at:
         what = f"{at - directory - length} bytes of the {whose} file after its directory"
         raise BadSignatureError(SignatureFault.BETWEEN_ENTRIES, what)
     if directory + length > at or length > _MAX_DIRECTORY:
-        raise _unreadable(f"a directory of the {whose} file of {length} bytes at {directory}")
+        raise unreadable(f"a directory of the {whose} file of {length} bytes at {directory}")
     return directory, at, count
 
 
@@ -166,23 +171,23 @@ def _records(data: bytes, begin: int, count: int, whose: str) -> list[_Record]:
     while at < len(data):
         head = data[at : at + CENTRAL_SIZE]
         if len(head) < CENTRAL_SIZE or head[:4] != CENTRAL:
-            raise _unreadable(f"a directory of the {whose} file with something else in it")
+            raise unreadable(f"a directory of the {whose} file with something else in it")
         flags, method = struct.unpack_from("<HH", head, 8)
         crc, packed, size, name, extra, comment, disk = struct.unpack_from("<IIIHHHH", head, 16)
         (local,) = struct.unpack_from("<I", head, 42)
         after = at + CENTRAL_SIZE + name + extra + comment
         named = data[at + CENTRAL_SIZE : at + CENTRAL_SIZE + name]
         if after > len(data) or disk:
-            raise _unreadable(f"a record of the {whose} file that ends after the directory")
+            raise unreadable(f"a record of the {whose} file that ends after the directory")
         if 0xFFFFFFFF in (packed, size, local):
             raise BadSignatureError(SignatureFault.ZIP64, f"{shown(named)} is a zip64 entry")
         if flags & _ENCRYPTED or method not in (STORED, DEFLATED):
-            raise _unreadable(f"{shown(named)} is encrypted, or packed by method {method}")
+            raise unreadable(f"{shown(named)} is encrypted, or packed by method {method}")
         if named in names:
             what = f"{shown(named)} is twice in the {whose} file"
             raise BadSignatureError(SignatureFault.DUPLICATE_NAME, what)
         if not named or b"\0" in named:
-            raise _unreadable(f"an entry of the {whose} file with no name that can be read")
+            raise unreadable(f"an entry of the {whose} file with no name that can be read")
         names.add(named)
         fields = (flags, method, crc, packed, size)
         found.append(
@@ -190,16 +195,16 @@ def _records(data: bytes, begin: int, count: int, whose: str) -> list[_Record]:
         )
         at = after
     if len(found) != count:
-        raise _unreadable(f"{len(found)} records in the {whose} file, which says {count}")
+        raise unreadable(f"{len(found)} records in the {whose} file, which says {count}")
     return found
 
 
 def _entry(file: BinaryIO, record: _Record, directory: int, whose: str) -> ZipEntry:
     """Return an entry whose local record says what its record in the directory does."""
-    head = _at(file, record.local, LOCAL_SIZE)
+    head = read_at(file, record.local, LOCAL_SIZE)
     flags, method, crc, packed, size = record.fields
     if len(head) < LOCAL_SIZE or head[:4] != LOCAL:
-        raise _unreadable(f"{shown(record.name)} has no local header in the {whose} file")
+        raise unreadable(f"{shown(record.name)} has no local header in the {whose} file")
     name, extra = struct.unpack_from("<HH", head, 26)
     said = (*struct.unpack_from("<HH", head, 6), *struct.unpack_from("<III", head, 14))
     data = record.local + LOCAL_SIZE + name + extra
@@ -208,12 +213,12 @@ def _entry(file: BinaryIO, record: _Record, directory: int, whose: str) -> ZipEn
     if flags & _HAS_DESCRIPTOR:
         sized.add((0, 0, 0))
         end += _descriptor_size(file, end, (crc, packed, size))
-    rest = _at(file, record.local + LOCAL_SIZE, name + extra)
+    rest = read_at(file, record.local + LOCAL_SIZE, name + extra)
     if said[:2] != (flags, method) or said[2:] not in sized or rest[:name] != record.name:
         what = f"that of {shown(record.name)} in the {whose} file"
         raise BadSignatureError(SignatureFault.LOCAL_HEADER, what)
     if end > directory or (method == STORED and packed != size):
-        raise _unreadable(f"{shown(record.name)} of the {whose} file ends after its place")
+        raise unreadable(f"{shown(record.name)} of the {whose} file ends after its place")
     return ZipEntry(
         name=record.name,
         start=record.local,
@@ -231,7 +236,7 @@ def _entry(file: BinaryIO, record: _Record, directory: int, whose: str) -> ZipEn
 
 def _descriptor_size(file: BinaryIO, at: int, sizes: Sequence[int]) -> int:
     plain = struct.pack("<III", *sizes)
-    found = _at(file, at, 16)
+    found = read_at(file, at, 16)
     if found == _DESCRIPTOR + plain:
         return 16
     if found[:12] == plain:
@@ -244,24 +249,15 @@ def _is_filler(file: BinaryIO, begin: int, end: int) -> bool:
     length = end - begin - LOCAL_SIZE
     if not 0 <= length <= 0xFFFF:
         return False
-    head = _at(file, begin, LOCAL_SIZE)
+    head = read_at(file, begin, LOCAL_SIZE)
     named = head[:4] == LOCAL and head[18:28] == bytes(10)
     return (
         named
         and head[28:] == struct.pack("<H", length)
-        and not any(_at(file, begin + LOCAL_SIZE, length))
+        and not any(read_at(file, begin + LOCAL_SIZE, length))
     )
-
-
-def _at(file: BinaryIO, offset: int, length: int) -> bytes:
-    file.seek(offset)
-    return file.read(length)
 
 
 def shown(name: bytes) -> str:
     """Return the name of an entry for a message."""
     return ascii(name.decode("utf-8", "replace"))[:200]
-
-
-def _unreadable(detail: str) -> BadSignatureError:
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)

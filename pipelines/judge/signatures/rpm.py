@@ -46,6 +46,7 @@ from pipelines.judge.signatures.signature_format import (
     Uncovered,
     VerifiedSignatures,
     check_signers,
+    unreadable,
 )
 from pipelines.judge.signatures.splice import Derived, Own, Piece, SpliceLimits, SplicePlan, Taken
 
@@ -86,7 +87,7 @@ def _package(file: BinaryIO, whose: str) -> RpmPackage:
             raise BadSignatureError(fault, f"tag {one.tag} in the signature header")
         alone = one.kind in {INT32, INT64, STRING}
         if one.kind != _KINDS[one.tag] or (alone and one.count != 1):
-            raise _unreadable(f"tag {one.tag} of type {one.kind}, {one.count} values")
+            raise unreadable(f"tag {one.tag} of type {one.kind}, {one.count} values")
     misplaced = [one.tag for one in found.main.entries if one.tag in _ONLY_IN_SIGNATURES]
     if misplaced:
         what = f"tag {misplaced[0]} of signatures in the main header"
@@ -258,7 +259,7 @@ def _packets(entry: RpmEntry, value: bytes) -> Iterator[tuple[int, bytes, int]]:
         try:
             data = base64.b64decode(text, validate=True)
         except ValueError as error:
-            raise _unreadable(f"tag {_OPENPGP}, which is no base64") from error
+            raise unreadable(f"tag {_OPENPGP}, which is no base64") from error
         if base64.b64encode(data) != text:
             raise BadSignatureError(SignatureFault.SLACK, f"bits at the end of tag {_OPENPGP}")
         yield at, data, 4
@@ -289,10 +290,6 @@ def _check_payload(package: RpmPackage, content: _Bytes) -> bool:
     return True
 
 
-def _unreadable(detail: str) -> BadSignatureError:
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)
-
-
 def pins(file: BinaryIO) -> FoundPins:
     """Raise `BadSignatureError`, always: it names the keys, which a package does not bring."""
     header = _package(file, "shipped").signature
@@ -305,7 +302,7 @@ def pins(file: BinaryIO) -> FoundPins:
             for name in signing_keys(data)
         }
     except OpenPgpError as error:
-        raise _unreadable(str(error)) from error
+        raise unreadable(str(error)) from error
     if not found:
         raise BadSignatureError(SignatureFault.MISSING, "the package has no signature")
     what = f"signed by OpenPGP key {', '.join(sorted(found))}; a recipe needs the public key"

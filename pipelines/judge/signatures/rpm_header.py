@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from pipelines.judge.signatures.left_out import RPM_LEAD
-from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFault
+from pipelines.judge.signatures.signature_format import (
+    BadSignatureError,
+    SignatureFault,
+    unreadable,
+)
 
 PADDED = 8
 MAX_SIGNATURE_DATA = 256 << 10
@@ -82,7 +86,7 @@ def read_package(file: BinaryIO, whose: str) -> RpmPackage:
     size = file.seek(0, 2)
     file.seek(0)
     if file.read(4) != _LEAD_MAGIC:
-        raise _unreadable(f"the {whose} file is no RPM package")
+        raise unreadable(f"the {whose} file is no RPM package")
     signature = read_header(file, RPM_LEAD, SIGNATURES)
     after = signature_end(signature.end)
     file.seek(signature.end)
@@ -101,15 +105,15 @@ def read_header(file: BinaryIO, start: int, region: int) -> RpmHeader:
     file.seek(start)
     intro = file.read(_INTRO)
     if len(intro) < _INTRO or intro[:8] != MAGIC:
-        raise _unreadable(f"no header at offset {start}")
+        raise unreadable(f"no header at offset {start}")
     count, size = struct.unpack(">II", intro[8:])
     own = region == SIGNATURES
     most = (_MAX_SIGNATURE_ENTRIES, MAX_SIGNATURE_DATA) if own else (_MAX_ENTRIES, _MAX_DATA)
     if not 1 <= count <= most[0] or size > most[1]:
-        raise _unreadable(f"a header of {count} entries and {size} bytes")
+        raise unreadable(f"a header of {count} entries and {size} bytes")
     rest = file.read(count * _ENTRY + size)
     if len(rest) < count * _ENTRY + size:
-        raise _unreadable("a header that ends after the file does")
+        raise unreadable("a header that ends after the file does")
     raw = intro + rest
     data = _INTRO + count * _ENTRY
     entries = tuple(_entry(raw, start, at, data) for at in range(_INTRO, data, _ENTRY))
@@ -175,7 +179,3 @@ def check_layout(header: RpmHeader) -> None:
         at = one.end
     if at != header.end:
         raise BadSignatureError(SignatureFault.SLACK, f"{header.end - at} bytes after all values")
-
-
-def _unreadable(detail: str) -> BadSignatureError:
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from builders.core.frozen_model import FrozenModel
 from builders.jail.file_reader import JailLimits, Reader, Scratch
 from builders.recipe.signature import SignedFormat
-from pipelines.judge.signatures.graft import FORMATS
+from pipelines.judge.signatures.graft_readers import FORMATS
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
     FoundPins,

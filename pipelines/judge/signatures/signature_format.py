@@ -92,6 +92,11 @@ class BadSignatureError(Exception):
         self.refused = Refused(fault=fault, detail=detail[:MAX_DETAIL])
 
 
+def unreadable(detail: str) -> BadSignatureError:
+    """Return the error of a file or a signature that cannot be read."""
+    return BadSignatureError(SignatureFault.UNREADABLE, detail)
+
+
 class Signer(FrozenModel):
     """One signature that verified. Dates are reported and decide nothing."""
 

@@ -31,6 +31,7 @@ from pipelines.judge.signatures.signature_format import (
     SignatureFault,
     Signer,
     Uncovered,
+    unreadable,
 )
 
 TIME_STAMPS = frozenset({"microsoft_time_stamp_token", "signature_time_stamp_token"})
@@ -132,11 +133,6 @@ def digest_algorithm(name: str, *, weak: bool = False) -> hashes.HashAlgorithm:
     if name not in _DIGESTS:
         raise BadSignatureError(SignatureFault.WEAK_DIGEST, f"{name}, expected SHA-2")
     return _DIGESTS[name]
-
-
-def unreadable(detail: str) -> BadSignatureError:
-    """Return the error of a signature that cannot be read."""
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)
 
 
 def _parsed(

@@ -17,7 +17,11 @@ from builders.archives.compressed import (
 from builders.core.digest import CHUNK
 from builders.packing import GzipPacking, XzPacking
 from pipelines.judge.packing import Deadline, UnknownPackingError, read_gzip, read_xz
-from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFault
+from pipelines.judge.signatures.signature_format import (
+    BadSignatureError,
+    SignatureFault,
+    unreadable,
+)
 
 _SECONDS = 60
 _PACKINGS: dict[str, Callable[[BinaryIO, BinaryIO, Deadline], GzipPacking | XzPacking]] = {
@@ -39,11 +43,11 @@ def unpacked(file: BinaryIO, name: Compression, at: int = 0) -> Iterator[bytes]:
     while not frame.eof:
         data = file.read(CHUNK) if frame.needs_input else b""
         if frame.needs_input and not data:
-            raise _unreadable(f"a {name} stream that ends early")
+            raise unreadable(f"a {name} stream that ends early")
         try:
             piece = frame.decompress(data, CHUNK)
         except DECOMPRESSION_ERRORS as error:
-            raise _unreadable(f"a broken {name} stream: {error!a:.200}") from error
+            raise unreadable(f"a broken {name} stream: {error!a:.200}") from error
         if piece:
             yield piece
     if left := len(frame.unused_data) + len(file.read(CHUNK)):
@@ -77,7 +81,3 @@ def packing_of(file: BinaryIO, name: Compression, content: BinaryIO) -> GzipPack
     except UnknownPackingError as error:
         what = f"the shipped file is {name} that cannot be made again: {error}"
         raise BadSignatureError(SignatureFault.LAYOUT, what) from error
-
-
-def _unreadable(detail: str) -> BadSignatureError:
-    return BadSignatureError(SignatureFault.UNREADABLE, detail)

@@ -20,6 +20,7 @@ from typing import Annotated, BinaryIO, Literal
 from pydantic import Field
 
 from builders.core.frozen_model import FrozenModel
+from pipelines.judge.signatures.left_out import read_at
 
 _LOCAL, _CENTRAL, _END, _DESCRIPTOR = b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\7\x08"
 _HAS_DESCRIPTOR = 8
@@ -133,7 +134,7 @@ class ZipMaker:
 
     def take(self, offset: int, length: int) -> None:
         """Require that bytes of the shipped file are what may be taken from it."""
-        head = _at(self.shipped, offset, min(length, _CENTRAL_SIZE))
+        head = read_at(self.shipped, offset, min(length, _CENTRAL_SIZE))
         if self._done:
             raise ZipError("bytes taken after the end record")
         if self._directory is None and head[:4] == _LOCAL and length >= _LOCAL_SIZE:
@@ -152,7 +153,7 @@ class ZipMaker:
             self._records += 1
         elif self.limits.block and self._directory is None and self._block_end is None:
             size = length - 8
-            tail = _at(self.shipped, offset + length - 24, 24)
+            tail = read_at(self.shipped, offset + length - 24, 24)
             if length < 32 or tail != head[:8] + _BLOCK_END or head[:8] != struct.pack("<Q", size):
                 raise ZipError("bytes taken that are neither a record nor a signing block")
             self._block_end = offset + length
@@ -176,7 +177,7 @@ class ZipMaker:
                 return self._aligned(piece, at)
             case Directory():
                 self._begin_directory(at, piece.offset)
-                return self._rewritten(_at(self.own, piece.offset, piece.length))
+                return self._rewritten(read_at(self.own, piece.offset, piece.length))
             case End():
                 return self._end(piece, at)
 
@@ -198,7 +199,7 @@ class ZipMaker:
         found = []
         at = begin
         while at < end:
-            head = _at(self.own, at, _CENTRAL_SIZE)
+            head = read_at(self.own, at, _CENTRAL_SIZE)
             at += _record_size(head)
             found.append((int.from_bytes(head[42:46], "little"), _local_end(self.own, head)))
         last = 0
@@ -217,7 +218,7 @@ class ZipMaker:
             self._first_record = own
 
     def _drop(self, piece: Dropped) -> None:
-        head = _at(self.own, piece.offset, min(piece.length, _CENTRAL_SIZE))
+        head = read_at(self.own, piece.offset, min(piece.length, _CENTRAL_SIZE))
         if head[:4] == _LOCAL and self._directory is None and piece.length >= _LOCAL_SIZE:
             name = _name(self.own, piece.offset, head, 26, _LOCAL_SIZE)
             self._whole[piece.offset] = self._own_end = piece.offset + piece.length
@@ -231,7 +232,7 @@ class ZipMaker:
         self._match(self.limits.dropped, name)
 
     def _aligned(self, piece: Aligned, at: int) -> bytes:
-        head = _at(self.own, piece.offset, piece.length)
+        head = read_at(self.own, piece.offset, piece.length)
         if len(head) < _LOCAL_SIZE or head[:4] != _LOCAL:
             raise ZipError("padding for something that is no local header")
         name, extra = struct.unpack_from("<HH", head, 26)
@@ -265,7 +266,7 @@ class ZipMaker:
         raise ZipError("a record of ours whose entry is not there")
 
     def _end(self, piece: End, at: int) -> bytes:
-        head = _at(self.own, piece.offset, _END_SIZE)
+        head = read_at(self.own, piece.offset, _END_SIZE)
         disks, here, count, size, directory, comment = struct.unpack("<4xIHHIIH", head)
         if head[:4] != _END or disks or comment or self._directory is None or self._taken:
             raise ZipError("an end record that is none, or that has entries without a record")
@@ -322,21 +323,16 @@ def _local_end(file: BinaryIO, record: bytes) -> int:
     (flags,) = struct.unpack_from("<H", record, 8)
     (packed,) = struct.unpack_from("<I", record, 20)
     local = int.from_bytes(record[42:46], "little")
-    head = _at(file, local, _LOCAL_SIZE)
+    head = read_at(file, local, _LOCAL_SIZE)
     if len(head) < _LOCAL_SIZE or head[:4] != _LOCAL:
         raise ZipError("a record whose entry is not there")
     name, extra = struct.unpack_from("<HH", head, 26)
     end = int(local + _LOCAL_SIZE + name + extra + packed)
     if flags & _HAS_DESCRIPTOR:
-        end += 16 if _at(file, end, 4) == _DESCRIPTOR else 12
+        end += 16 if read_at(file, end, 4) == _DESCRIPTOR else 12
     return end
 
 
 def _name(file: BinaryIO, offset: int, head: bytes, field_at: int, size: int) -> bytes:
     """Return the name in a record with its length at `field_at` and itself after `size` bytes."""
-    return _at(file, offset + size, int.from_bytes(head[field_at : field_at + 2], "little"))
-
-
-def _at(file: BinaryIO, offset: int, length: int) -> bytes:
-    file.seek(offset)
-    return file.read(length)
+    return read_at(file, offset + size, int.from_bytes(head[field_at : field_at + 2], "little"))

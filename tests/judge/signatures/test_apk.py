@@ -13,7 +13,8 @@ from builders.core.digest import Digest
 from builders.jail import ParserJail
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.apk import APK
-from pipelines.judge.signatures.graft import PLAN, VERIFY, graft
+from pipelines.judge.signatures.graft import graft
+from pipelines.judge.signatures.graft_readers import PLAN, VERIFY
 from pipelines.judge.signatures.signature_format import Graft, Refused
 from tests.fakes.jail import OpenJail
 from tests.judge.signatures.apk_signing import V2, V3, ApkSigning, JarSigning, Package, signers

@@ -8,7 +8,7 @@ import pytest
 
 from builders.core.digest import CHUNK, Digest
 from builders.recipe.signature import PinnedSignature, SignedFormat
-from pipelines.judge.signatures.graft import FORMATS
+from pipelines.judge.signatures.graft_readers import FORMATS
 from pipelines.judge.signatures.signature_format import BadSignatureError, Refused
 from tests.judge.signatures.test_pe import grafted
 

@@ -10,7 +10,8 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.recipe.signature import SignedFormat
-from pipelines.judge.signatures.graft import FORMATS, graft
+from pipelines.judge.signatures.graft import graft
+from pipelines.judge.signatures.graft_readers import FORMATS
 from pipelines.judge.signatures.left_out import info_members, signature_header
 from pipelines.judge.signatures.signature_format import Refused
 from pipelines.judge.signatures.splice import (
