@@ -101,6 +101,14 @@ IN_JAIL = {
     "pipelines.judge.signatures.signed_data",
     "pipelines.judge.signatures.unpacked",
     "pipelines.judge.signatures.zip_plan",
+    "pipelines.rules.languages",
+    "pipelines.rules.languages.clamav",
+    "pipelines.rules.languages.semgrep",
+    "pipelines.rules.languages.yaml_documents",
+    "pipelines.rules.languages.yara",
+    "pipelines.rules.reading",
+    "pipelines.rules.rule_files",
+    "pipelines.rules.rule_set",
 }
 OUTSIDE = {
     "builders.core.yamlfile": "recipes and policies, which people review: no tags, size bounded",
@@ -122,6 +130,7 @@ OUTSIDE = {
     "pipelines.infer.debian.buildinfo": "lines whose form is checked first, at most a MiB",
     "pipelines.infer.debian.source": "lists that apt has verified",
     "pipelines.policy.joint": "writes YAML",
+    "pipelines.rules.rule_folder": "writes a tar",
 }
 """What imports a parser and runs outside of the jail, and why it may."""
 _IMPORTED = re.compile(rf"\b(?:import|from) (?:{'|'.join(sorted(LIBRARIES))})\b")

@@ -30,7 +30,7 @@ from builders.jail.file_reader import Reader
 from builders.jail.supervise import Readers, isolate, supervise
 from builders.jail.syscalls import reader_filter
 
-_CODECS = ("ascii", "cp437", "idna", "latin-1", "utf-8", "utf-16")
+_CODECS = ("ascii", "cp437", "idna", "latin-1", "unicode_escape", "utf-8", "utf-16")
 """Loaded while there are files to load them from."""
 
 

@@ -50,7 +50,9 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
     from pipelines.explain.first_look import look_at
     from pipelines.explain.named_causes import named_causes
     from pipelines.explain.quickdiff import LOOK
+    from pipelines.explain.rule_differences import may_differ_in_rules, with_rule_changes
     from pipelines.judge.finding import Cause, CauseName
+    from pipelines.rules.reading import CHANGES
 
     if page is not None:
         options.require_new(page, "file")
@@ -59,7 +61,7 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
         with (
             shipped.open("rb") as theirs,
             rebuilt.open("rb") as ours,
-            closing(ParserJail([LOOK.name])) as jail,
+            closing(ParserJail([LOOK.name, CHANGES.name])) as jail,
         ):
             jail.start()
             digests = [digest_file(path) for path in (shipped, rebuilt)]
@@ -69,6 +71,9 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
                 causes = named_causes(seen)
                 if any(cause.name is CauseName.CONTAINER_ONLY for cause in causes):
                     packing = _packing(theirs, ours)
+                if may_differ_in_rules(rebuilt.name, seen):
+                    seen, rules = with_rule_changes(jail, rebuilt.name, theirs, ours, seen)
+                    causes = (*causes, *rules)
     except (JailFailedError, JailUnavailableError) as error:
         warn(f"they were not compared{' whole' if seen else ''}: {error}")
     except OSError as error:

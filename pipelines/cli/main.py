@@ -31,6 +31,7 @@ _COMMANDS = {
     "verify": ("verify.verify", "Rebuild releases and compare them with what was shipped."),
     "rebuild": ("rebuild.rebuild", "Rebuild one release; needs no shipped file."),
     "compare": ("compare.compare", "Compare two files that should be the same."),
+    "rules": ("rules.command", "Compare detection rules: which are gone, weakened or changed."),
     "recipe": ("recipe.command", "Infer and check recipes, and print their schema."),
     "signature": ("signature.command", "Show what a recipe pins of the signature on a file."),
     "image": ("inputs.image", "Lock, build and check builder images."),

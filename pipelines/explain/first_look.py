@@ -13,8 +13,9 @@ from typing import BinaryIO
 from builders.archives import ArchiveError, MonotonicClock
 from builders.jail.errors import JailEnd, JailFailedError
 from builders.jail.file_reader import Jail, Nothing
+from pipelines.explain.rule_differences import may_differ_in_rules, with_rule_changes
 from pipelines.judge.copied import FILES, CheckedInput, Contents, carried
-from pipelines.judge.finding import Carried, QuickDiff
+from pipelines.judge.finding import Carried, Cause, QuickDiff
 
 DEADLINE = 60.0
 """Seconds for all looks of a run."""
@@ -61,6 +62,15 @@ class FirstLooks:
     def difference(self, shipped: BinaryIO, rebuilt: BinaryIO) -> QuickDiff:
         """Compare two files that differ."""
         return look_at(self._jail, shipped, rebuilt, seconds=self._share(DIFFERENCE))
+
+    def rules(
+        self, name: str, shipped: BinaryIO, rebuilt: BinaryIO, seen: QuickDiff
+    ) -> tuple[QuickDiff, tuple[Cause, ...]]:
+        """Add the detection rules that differ to what was seen; return the causes they are."""
+        if not may_differ_in_rules(name, seen):
+            return seen, ()
+        seconds = self._share(DIFFERENCE)
+        return with_rule_changes(self._jail, name, shipped, rebuilt, seen, seconds=seconds)
 
     def carried(
         self, rebuilt: BinaryIO, scanned: Iterable[tuple[CheckedInput, Contents]]

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from builders.core.digest import Digest, digest_stream
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputMismatchError, SamebitsError
 from builders.locators import Fetcher
@@ -36,6 +35,7 @@ from pipelines.infer.wheel.facts import read_sdist, read_wheel
 from pipelines.infer.wheel.toolchain import python_images
 from pipelines.judge.finding import Finding
 from pipelines.storage.names import Visibility, cas
+from pipelines.verify.run_files import open_stored
 from pipelines.verify.session import Session
 
 _DEBIAN, _WHEEL, _SCRIPT = "debian", "wheel", "script"
@@ -174,20 +174,5 @@ def _both(session: Session, finding: Finding) -> Iterator[tuple[BinaryIO, Binary
     rebuilt = finding.rebuilt.sha256 if finding.rebuilt else None
     if shipped is None or rebuilt is None:
         raise InputMismatchError(f"{finding.name} has not both files")
-    with session.vault.open(shipped) as theirs, _copied(session, rebuilt) as ours:
+    with session.vault.open(shipped) as theirs, open_stored(session, rebuilt) as ours:
         yield theirs, ours
-
-
-@contextmanager
-def _copied(session: Session, digest: Digest) -> Iterator[BinaryIO]:
-    """Open a file of the evidence as a seekable stream; raises `InputMismatchError`."""
-    with tempfile.TemporaryFile(dir=session.workdir) as copy:
-        with session.store.open(cas(Visibility.PRIVATE, digest)) as stream:
-            while piece := stream.read(1 << 20):
-                copy.write(piece)
-        copy.seek(0)
-        if (found := digest_stream(copy)) != digest:
-            what = "a file of the evidence has other bytes"
-            raise InputMismatchError(what, got=found, expected=digest)
-        copy.seek(0)
-        yield copy

@@ -43,6 +43,9 @@ class CauseName(StrEnum):
     METADATA_ONLY = "metadata-only"
     CONTAINER_ONLY = "container-only"
     CONTENT = "content"
+    RULE_DISABLED = "rule-disabled"
+    RULE_WEAKENED = "rule-weakened"
+    RULE_CHANGED = "rule-changed"
 
 
 class Cause(FrozenModel):

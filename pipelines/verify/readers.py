@@ -21,4 +21,5 @@ READERS = (
     "pipelines.judge.signatures.graft_readers:UNPACK",
     "pipelines.judge.signatures.graft_readers:VERIFY",
     "pipelines.judge.signatures.shown:SHOW",
+    "pipelines.rules.reading:CHANGES",
 )

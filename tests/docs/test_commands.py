@@ -20,6 +20,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "image build": ("tests/docs/test_image_commands.py", '"image", "build"'),
     "image check": ("tests/docs/test_image_commands.py", '"image", "check"'),
     "image lock": ("tests/docs/test_image_commands.py", '"image", "lock"'),
+    "rules diff": ("tests/cli/test_rules_diff.py", '"rules", "diff"'),
     "signature show": ("tests/cli/test_signature_show.py", '"signature", "show"'),
     "vault export": ("tests/verify/test_supplies.py", '("vault", "export", archive, recipe'),
     "vault list": ("tests/verify/test_held_inputs.py", 'samebits("vault", "list", home=home'),

@@ -1,0 +1,13 @@
+"""Languages of rules: one module each, and this table.
+
+All of them run in the jail. Imports `builders.core`, and what a rule is.
+"""
+
+from pipelines.rules.languages import clamav, semgrep, yara
+from pipelines.rules.languages.rule_language import RuleLanguage
+
+LANGUAGES: tuple[RuleLanguage, ...] = (yara.LANGUAGE, clamav.LANGUAGE, semgrep.LANGUAGE)
+"""The first that says that a file is its own reads it."""
+
+ORDERED = frozenset(language.name for language in LANGUAGES if language.ordered)
+"""Languages to which the order of the rules of a file matters."""

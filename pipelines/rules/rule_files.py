@@ -1,0 +1,84 @@
+"""The files in which rules may be: of a plain file, an archive, or archives within archives.
+
+Runs in the jail. ClamAV's databases (.cvd, .cld, .cud) are a header of 512 bytes before an archive.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from builders.archives import ArchiveLimits, Member, Scratch, members
+
+MOST = 32 << 20
+"""Bytes of a file that is read for rules."""
+LIMITS = ArchiveLimits(members=100_000, unpacked=2 << 30, text=16 << 20, set_aside=64 << 20)
+_CVD, _CVD_HEADER = b"ClamAV-VDB:", 512
+_SUFFIXES = frozenset(
+    """cbc cdb cf cld conf crb cud cvd db fp ftm gdb hdb hdu hsb hsu idb ign ign2 imp json ldb ldu
+    mdb mdu msb msu ndb ndu pdb pwdb rule rules sdb sfp txt wdb yaml yar yara yarax yml""".split()  # noqa: SIM905
+)
+"""How the names of files end that may have rules; which do, their languages say."""
+
+
+def may_hold_rules(path: str) -> bool:
+    """Say by the name of a file whether it is worth reading for rules."""
+    return "." in path and path.rpartition(".")[2].lower() in _SUFFIXES
+
+
+def rule_files(stream: BinaryIO, name: str, scratch: Scratch) -> Iterator[tuple[str, bytes]]:
+    """Yield path and bytes of every file in `stream`, of an archive those inside.
+
+    A file that is longer than `MOST` is cut after as much, and one byte more. Raises
+    `ArchiveError` for an archive that cannot be read to its end.
+    """
+    stream.seek(0)
+    if stream.read(len(_CVD)) == _CVD:
+        stream.seek(_CVD_HEADER)
+        with scratch() as body:
+            shutil.copyfileobj(stream, body)
+            yield from _archived(cast("BinaryIO", body), "", scratch)
+        return
+    count = 0
+    for path, data in _archived(stream, "", scratch):
+        count += 1
+        yield path, data
+    if not count:
+        stream.seek(0)
+        yield name, stream.read(MOST + 1)
+
+
+def _archived(stream: BinaryIO, prefix: str, scratch: Scratch) -> Iterator[tuple[str, bytes]]:
+    copies: dict[str, _Copy] = {}
+
+    def copied(path: str, _container: str) -> _Copy:
+        copies[path] = copy = _Copy()
+        return copy
+
+    stream.seek(0)
+    for member in members(stream, LIMITS, copier=copied, scratch=scratch):
+        copy = copies.pop(member.path, None)
+        if copy is None or member.container or member.kind != "file":
+            continue
+        data = copy.data.getvalue()
+        if data.startswith(_CVD) and not prefix:
+            inside = io.BytesIO(data[_CVD_HEADER:])
+            yield from _archived(inside, f"{_plain(member)}/", scratch)
+        else:
+            yield f"{prefix}{_plain(member)}", data
+
+
+def _plain(member: Member) -> str:
+    return member.path.replace("/./", "/").removeprefix("./")
+
+
+class _Copy:
+    """Keeps what is written, up to one byte more than is read of a file."""
+
+    def __init__(self) -> None:
+        self.data = io.BytesIO()
+
+    def write(self, piece: bytes, /) -> None:
+        self.data.write(piece[: MOST + 1 - self.data.tell()])

@@ -1,0 +1,183 @@
+"""Rule sets compared: pairs, order, bounds, and identities that are used twice."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders.jail import ParserJail
+from pipelines.rules import compare_rules as module
+from pipelines.rules import rule_set as sets
+from pipelines.rules.change import ChangeKind, Effect
+from pipelines.rules.reading import CHANGES, rule_changes
+from pipelines.rules.rule_files import MOST, may_hold_rules, rule_files
+from tests.fakes.jail import OpenJail
+from tests.rules.rulesets import compared, kinds, only, rule_set
+
+SEMGREP = "rules: [{id: a, languages: [py], severity: ERROR, message: m, pattern: true}]"
+
+
+def rule(name: str, condition: str = "filesize > 5", meta: str = "") -> str:
+    return f"rule {name} {{ {meta} condition: {condition} }}\n"
+
+
+def test_the_worst_comes_first_and_all_is_counted() -> None:
+    old = {"r.yar": rule("gone", "1 == 1") + rule("same") + rule("other", "filesize > 6")}
+    new = {"r.yar": rule("fresh", "2 == 2") + rule("same") + rule("other", "filesize > 7")}
+    changes = compared(old, new)
+    assert changes.changes[0].identity == "gone"
+    assert changes.changes[0].judgement.effect is Effect.DISABLED
+    assert changes.counts == {"removed": 1, "changed": 1, "added": 1}
+    assert (changes.unchanged, changes.differs) == (1, True)
+    changed = next(c for c in changes.changes if c.kind is ChangeKind.CHANGED)
+    assert changed.judgement.effect is not Effect.NONE
+    (field,) = changed.fields
+    assert (field.field, field.old, field.new) == ("condition", "filesize > 6", "filesize > 7")
+
+
+def test_equal_sets_do_not_differ_wherever_their_files_are() -> None:
+    changes = compared({"a/r.yar": rule("one")}, {"b/s.yara": rule("one")})
+    assert (changes.changes, changes.unchanged, changes.differs) == ((), 1, False)
+
+
+def test_a_changed_rule_has_to_raise_its_revision() -> None:
+    old = {"r.yar": rule("one", meta="meta: version = 2")}
+    same = {"r.yar": rule("one", "true", meta="meta: version = 2")}
+    raised = {"r.yar": rule("one", "true", meta="meta: version = 3")}
+    assert only(compared(old, same)).revision_not_raised
+    assert not only(compared(old, raised)).revision_not_raised
+    assert not only(compared(old, {"r.yar": rule("one")})).revision_not_raised
+
+
+def test_an_identity_that_is_used_twice_is_named() -> None:
+    old = {"a.yar": rule("one")}
+    changes = compared(old, {**old, "b.yar": rule("one", "true")})
+    (twice,) = changes.duplicates
+    assert (twice.identity, twice.count, twice.new) == ("one", 2, True)
+    assert [place.file for place in twice.places] == ["a.yar", "b.yar"]
+    assert kinds(changes) == {"one": ChangeKind.ADDED}
+    assert not compared({**old, "b.yar": rule("one", "true")}, old).duplicates
+
+
+def test_no_more_is_listed_than_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SHOWN", 3)
+    many = {"r.yar": "".join(rule(f"r{n}", f"filesize > {n}") for n in range(10))}
+    changes = compared(many, {})
+    assert (len(changes.changes), changes.left_out) == (3, 7)
+    assert changes.effects == {"disabled": 10}
+    monkeypatch.setattr(sets, "MOST_RULES", 4)
+    found = rule_set(many)
+    assert len(found.rules) == 4
+    assert "more than 4 rules" in found.faults[0].what
+
+
+def test_texts_of_rules_are_short_and_escaped() -> None:
+    name = "\x1b[2J\u202eevil"
+    lines = f"{name}:0:*:41\nlong{'g' * 9000}:0:*:42\n"
+    found = [change.identity for change in compared({}, {f"a{name}.ndb": lines}).changes]
+    assert all(text.isprintable() and len(text) < 500 for text in found)
+    assert any("\\x1b" in text for text in found)
+
+
+def test_rules_are_found_in_archives(
+    make_tar: Callable[..., bytes], make_zip: Callable[..., bytes], make_ar: Callable[..., bytes]
+) -> None:
+    text = rule("one").encode()
+    wheel = make_zip({"pack/r.yar": text, "pack/m.so": b"\x7fELF"})
+    package = make_ar({"debian-binary": b"2.0\n", "data.tar": make_tar({"./usr/r.yar": text})})
+    for archive, path in ((wheel, "pack/r.yar"), (package, "data.tar/usr/r.yar")):
+        for place in (OpenJail(),):
+            found = rule_changes(place, [], [("a", io.BytesIO(archive))])
+            assert only(found).new is not None
+            assert only(found).new.file == path  # type: ignore[union-attr]
+
+
+def test_the_jail_reads_as_we_do_here(make_tar: Callable[..., bytes]) -> None:
+    """A module that a reader first imports in there is missing: there are no files."""
+    sides = [
+        make_tar(
+            {
+                "r.yar": rule("one", condition).encode(),
+                "s.yml": SEMGREP.replace("true", condition).encode(),
+                "t.ndb": f"N:0:*:41{len(condition):02x}\n".encode(),
+                "broken.yar": b"rule",
+            }
+        )
+        for condition in ("true", "false")
+    ]
+    jail = ParserJail([CHANGES.name])
+    found = [
+        rule_changes(place, [("", io.BytesIO(sides[0]))], [("", io.BytesIO(sides[1]))])
+        for place in (jail, OpenJail())
+    ]
+    jail.close()
+    assert found[0] == found[1]
+    assert set(kinds(found[0])) == {"one", "a", "ndb:N"}
+    assert not found[0].is_complete
+
+
+def test_a_file_that_is_too_large_and_an_archive_that_breaks_are_faults(
+    make_tar: Callable[..., bytes],
+) -> None:
+    large = b"# " + b"x" * MOST
+    ((path, data),) = rule_files(io.BytesIO(large), "a.ndb", io.BytesIO)
+    assert (path, len(data)) == ("a.ndb", MOST + 1)
+    assert "larger" in rule_set({path: data}).faults[0].what
+    cut = make_tar({"r.yar": rule("one").encode(), "s.yar": b"x" * 5000})[:2000]
+    found = rule_changes(OpenJail(), [], [("a.tar", io.BytesIO(cut))])
+    assert only(found).identity == "one"
+    assert not found.is_complete
+
+
+def test_names_say_what_is_worth_reading() -> None:
+    assert all(map(may_hold_rules, ("a/b.yar", "local.rules", "main.CVD", "x.yml")))
+    assert not any(map(may_hold_rules, ("a.so", "rules", "b.py")))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["a.yar", "a.ndb", "a.ldb", "a.hdb", "a.cdb", "a.yml", "a"]),
+    st.one_of(
+        st.binary(max_size=200),
+        st.text(st.sampled_from('rule {}:"/\\$=*,;()[]-0aZ\n\t\x00\x1bé'), max_size=120).map(
+            str.encode
+        ),
+        st.lists(
+            st.sampled_from(
+                [
+                    "rule a ",
+                    "{",
+                    "}",
+                    "strings:",
+                    "$a = ",
+                    '"x"',
+                    "condition:",
+                    "/*",
+                    "rules:\n",
+                    "- id: a\n",
+                    " ",
+                ]
+            ),
+            max_size=30,
+        )
+        .map("".join)
+        .map(str.encode),
+    ),
+)
+def test_no_file_ends_a_reader(path: str, data: bytes) -> None:
+    changes = compared({path: b"rule x { condition: true }"}, {path: data})
+    changes.model_dump_json()
+
+
+def test_an_order_that_matters_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("a", "b", "c", "d")
+    old, new = ("".join(map(rule, order)) for order in (names, ("a", "c", "d", "b")))
+    assert not compared({"r.yar": old}, {"r.yar": new}).differs
+    monkeypatch.setattr(module, "ORDERED", frozenset({"yara"}))
+    changes = compared({"r.yar": old}, {"r.yar": new})
+    assert kinds(changes) == {"b": ChangeKind.MOVED}
+    assert only(changes).judgement.effect is Effect.UNKNOWN
