@@ -24,6 +24,7 @@ class SignedFormat(StrEnum):
 
     APK = "apk"
     CAB = "cab"
+    CDIFF = "cdiff"
     CLEARSIGNED = "clearsigned"
     CVD = "cvd"
     JAR = "jar"
@@ -33,12 +34,15 @@ class SignedFormat(StrEnum):
     PE = "pe"
     RAUC = "rauc"
     RPM = "rpm"
+    TUF = "tuf"
 
 
 _PEM = re.compile(
     r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY)-----\n([A-Za-z0-9+/=\n]+)-----END [A-Z ]+-----\n?"
 )
-WITH_PEM = frozenset({SignedFormat.CVD, SignedFormat.KERNEL_MODULE})
+WITH_PEM = frozenset(
+    {SignedFormat.CDIFF, SignedFormat.CVD, SignedFormat.KERNEL_MODULE, SignedFormat.TUF}
+)
 """Formats whose keys are certificates or public keys in PEM."""
 WITH_KEYS = WITH_PEM | {SignedFormat.CLEARSIGNED, SignedFormat.RPM}
 """Formats whose signatures do not bring the keys that they are verified with."""

@@ -11,18 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-import string
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-
 from builders.archives.streams import ByteReader
-from builders.core.digest import Digest, chunks
+from builders.core.digest import chunks
 from builders.packing import DeflateEncoder, GzipPacking
 from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.clamav_keys import pinned_keys, signed_by_md5, signed_by_pss
 from pipelines.judge.signatures.filled import cvd_fits, info_fits
 from pipelines.judge.signatures.left_out import info_members
 from pipelines.judge.signatures.signature_format import (
@@ -30,7 +26,6 @@ from pipelines.judge.signatures.signature_format import (
     FoundPins,
     SignatureFault,
     SignatureFormat,
-    Signer,
     Uncovered,
     VerifiedSignatures,
     check_signers,
@@ -50,8 +45,6 @@ from pipelines.judge.signatures.unpacked import PieceReader, unpacked
 _HEADER, _BLOCK = 512, 512
 _MAX_INFO = 1 << 20
 _MAX_SIGNATURE = 512
-_ENCODED, _SHA256 = 2047, 32
-"""Bits of what is signed by RSA-PSS, and bytes of the digest."""
 _PACKING = GzipPacking(encoder=DeflateEncoder(level=9, strategy="filtered"))
 _FIELDS = re.compile(
     rb"(?P<magic>ClamAV-VDB):(?P<time>\d\d [A-Z][a-z]{2} \d{4} \d\d-\d\d [+-]\d{4}):"
@@ -64,20 +57,22 @@ _SIGNED_FIELDS = ("time", "version", "sigs", "level", "builder", "clock")
 """Fields that the member .info repeats."""
 _INFO_SIGNATURE = re.compile(rb"DSIG:([A-Za-z0-9+/]{1,400})\n")
 _LISTED = re.compile(rb"([A-Za-z0-9_.-]{1,99}):(\d{1,10}):([0-9a-f]{64})\n")
-_DIGITS = string.ascii_lowercase + string.ascii_uppercase + string.digits + "+/"
 
 
-class _Member(NamedTuple):
+class DatabaseMember(NamedTuple):
+    """A member of the tar in a database."""
+
     name: bytes
     at: int
     """Offset of its header in the tar."""
     size: int
     content: bytes
-    """Of NAME.info alone."""
+    """Of NAME.info, and of others as much as was asked for."""
     sha256: bytes
 
 
-def _header(file: BinaryIO, whose: str) -> re.Match[bytes]:
+def database_header(file: BinaryIO, whose: str) -> re.Match[bytes]:
+    """Return the header of a database by its fields; raises `BadSignatureError`."""
     file.seek(0)
     found = _FIELDS.fullmatch(file.read(_HEADER).rstrip(b" "))
     if found is None or file.tell() != _HEADER:
@@ -85,8 +80,11 @@ def _header(file: BinaryIO, whose: str) -> re.Match[bytes]:
     return found
 
 
-def _members(file: BinaryIO) -> Iterator[_Member]:
-    """Yield the members of the tar in a database; nothing but the fields of them is free."""
+def database_members(file: BinaryIO, keep: int = 0) -> Iterator[DatabaseMember]:
+    """Yield the members of the tar in a database; nothing but the fields of them is free.
+
+    Of each member that has at most `keep` bytes, the content is kept. Raises `BadSignatureError`.
+    """
     reader, at = ByteReader(PieceReader(unpacked(file, "gzip", _HEADER))), 0
     while header := reader.upto(_BLOCK):
         name, size = header[:100].rstrip(b"\0"), header[124:136].rstrip(b"\0")
@@ -98,7 +96,7 @@ def _members(file: BinaryIO) -> Iterator[_Member]:
         while left and (piece := reader.read(left)):
             left -= len(piece)
             digest.update(piece)
-            if name.endswith(b".info") and len(kept) < _MAX_INFO:
+            if len(kept) < (_MAX_INFO if name.endswith(b".info") else min(keep, int(size, 8))):
                 kept += piece
         rest = -int(size, 8) % _BLOCK
         padding_ = reader.upto(rest)
@@ -106,7 +104,7 @@ def _members(file: BinaryIO) -> Iterator[_Member]:
             raise unreadable("a tar that ends early")
         if any(padding_):
             raise BadSignatureError(SignatureFault.SLACK, f"data after the member {name!a}")
-        yield _Member(name, at, int(size, 8), bytes(kept), digest.digest())
+        yield DatabaseMember(name, at, int(size, 8), bytes(kept), digest.digest())
         at += _BLOCK + int(size, 8) + rest
 
 
@@ -121,8 +119,8 @@ def _tar_header(name: bytes, size: int) -> bytes:
     return bytes(made)
 
 
-def _info(file: BinaryIO, whose: str) -> _Member:
-    found = [one for one in _members(file) if one.name.endswith(b".info")]
+def _info(file: BinaryIO, whose: str) -> DatabaseMember:
+    found = [one for one in database_members(file) if one.name.endswith(b".info")]
     if len(found) != 1 or found[0].size > _MAX_INFO:
         raise unreadable(f"the {whose} file has {len(found)} members .info")
     return found[0]
@@ -172,7 +170,7 @@ class _Pieces:
 
 def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
     """Return how the rebuilt database gets both signatures of the shipped one."""
-    theirs, ours = _header(shipped, "shipped"), _header(rebuilt, "rebuilt")
+    theirs, ours = database_header(shipped, "shipped"), database_header(rebuilt, "rebuilt")
     if theirs["signature"] == b"X":
         raise BadSignatureError(SignatureFault.MISSING, "the shipped database is not signed")
     inner, own = _info(shipped, "shipped"), _info(rebuilt, "rebuilt")
@@ -236,7 +234,7 @@ def unpack(file: BinaryIO, out: BinaryIO) -> None:
 
 def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     """Verify both signatures of a database by the pinned keys."""
-    header, members = _header(file, "signed"), list(_members(file))
+    header, members = database_header(file, "signed"), list(database_members(file))
     info = _info(file, "signed")
     body = _signed_part(info.content)
     if len({one.name for one in members}) < len(members):
@@ -250,9 +248,13 @@ def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     md5 = _md5(file)
     if md5.hex().encode() != header["md5"]:
         raise _others("the header has the MD5 of another body")
-    keys = _keys(pinned)
-    strong = _by_pss(info.content[len(body) + len("DSIG:") : -1], body, keys)
-    weak = _by_md5(header["signature"], md5, keys)
+    keys = pinned_keys(pinned)
+    signed = hashlib.sha256(body).digest()
+    strong = signed_by_pss(info.content[len(body) + len("DSIG:") : -1], signed, keys)
+    if strong is None:
+        what = "the list of members is signed by no pinned key"
+        raise BadSignatureError(SignatureFault.INVALID, what)
+    weak = signed_by_md5(header["signature"], md5, keys)
     check_signers((strong, weak), pinned)
     claimed = [(*header.span(name), name) for name in _CLAIMS]
     return VerifiedSignatures(
@@ -274,67 +276,6 @@ def _listed(body: bytes) -> Iterator[tuple[bytes, int, bytes]]:
         yield one[1], int(one[2]), bytes.fromhex(one[3].decode())
 
 
-def _keys(pinned: PinnedSignature) -> list[tuple[Digest, rsa.RSAPublicKey]]:
-    found = []
-    for der in pinned.pem_keys():
-        try:
-            key = load_der_public_key(der)
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise unreadable(f"a pinned key that cannot be read: {error!a:.200}") from error
-        if isinstance(key, rsa.RSAPublicKey):
-            found.append((Digest.of(der), key))
-    return found
-
-
-def _number(signature: bytes) -> int:
-    """Return the number that a signature is: digits of 6 bits, the lowest one first."""
-    return sum(_DIGITS.index(digit) << 6 * place for place, digit in enumerate(signature.decode()))
-
-
-def _opened(signature: bytes, key: rsa.RSAPublicKey) -> int | None:
-    """Return the number that a key has signed."""
-    numbers, number = key.public_numbers(), _number(signature)
-    return pow(number, numbers.e, numbers.n) if number < numbers.n else None
-
-
-def _is_pss(opened: int, digest: bytes) -> bool:
-    """Say whether a number is RSA-PSS over a SHA-256, as ClamAV encodes it (RFC 8017, 9.1).
-
-    Its key has 2,047 bits, and it encodes for 2,048: no library takes all of its signatures.
-    """
-    if opened.bit_length() > _ENCODED:
-        return False
-    encoded = opened.to_bytes((_ENCODED + 7) // 8, "big")
-    masked, seed = encoded[: -_SHA256 - 1], encoded[-_SHA256 - 1 : -1]
-    rounds = range(-(-len(masked) // _SHA256))
-    mask = b"".join(hashlib.sha256(seed + n.to_bytes(4, "big")).digest() for n in rounds)
-    data = int.from_bytes(masked, "big") ^ int.from_bytes(mask[: len(masked)], "big")
-    block = (data & (1 << 8 * len(masked) - 1) - 1).to_bytes(len(masked), "big")
-    padding, salt = block[:-_SHA256], block[-_SHA256:]
-    made = hashlib.sha256(bytes(8) + digest + salt).digest()
-    ends = encoded[-1] == 0xBC and padding == b"\x01".rjust(len(padding), b"\0")
-    return ends and seed == made
-
-
-def _by_pss(signature: bytes, body: bytes, keys: list[tuple[Digest, rsa.RSAPublicKey]]) -> Signer:
-    """Verify the signature of a .info by one of the keys: RSA-PSS over SHA-256."""
-    for digest, key in keys:
-        opened = _opened(signature, key)
-        if opened is not None and _is_pss(opened, hashlib.sha256(body).digest()):
-            return Signer(certificate=digest, subject=f"RSA key of {key.key_size} bits")
-    what = "the list of members is signed by no pinned key"
-    raise BadSignatureError(SignatureFault.INVALID, what)
-
-
-def _by_md5(signature: bytes, md5: bytes, keys: list[tuple[Digest, rsa.RSAPublicKey]]) -> Signer:
-    """Verify the signature of a header by one of the keys: bare RSA, without any padding."""
-    for digest, key in keys:
-        if _opened(signature, key) == int.from_bytes(md5, "big"):
-            subject = f"RSA key of {key.key_size} bits, over MD5"
-            return Signer(certificate=digest, subject=subject, weak_digest="md5")
-    raise BadSignatureError(SignatureFault.INVALID, "the header is signed by no pinned key")
-
-
 def _md5(file: BinaryIO) -> bytes:
     digest = hashlib.md5(usedforsecurity=False)
     file.seek(_HEADER)
@@ -345,7 +286,7 @@ def _md5(file: BinaryIO) -> bytes:
 
 def pins(file: BinaryIO) -> FoundPins:
     """Raise `BadSignatureError`, always: a database does not say which keys have signed it."""
-    if _header(file, "shipped")["signature"] == b"X":
+    if database_header(file, "shipped")["signature"] == b"X":
         raise BadSignatureError(SignatureFault.MISSING, "the database is not signed")
     what = "signed by two keys of ClamAV; a recipe needs both, which its source code has"
     raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, what)

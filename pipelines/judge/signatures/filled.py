@@ -14,10 +14,12 @@ from typing import BinaryIO
 
 from builders.core.digest import chunks
 from pipelines.judge.signatures.left_out import (
+    TUF_SIGNATURES,
     info_members,
     pe_places,
     read_at,
     signature_header,
+    tuf_signatures,
 )
 from pipelines.judge.signatures.pe_checksum import PeChecksum
 
@@ -114,6 +116,14 @@ def _is_frame(own: BinaryIO, out: BinaryIO, gap: FilledGap, size: int) -> bool:
         return bool(_ARMOR.fullmatch(after))
     return bool(frame) and (
         not after or (after == _DASH and read_at(own, 0, 5).startswith(_ESCAPED))
+    )
+
+
+def tuf_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
+    """Say whether a list of signatures stands for ours, and nothing else is other than ours."""
+    places = tuple((gap.begin, gap.end) for gap in gaps)
+    return places == tuf_signatures(own) and all(
+        TUF_SIGNATURES.fullmatch(read_at(out, gap.at, gap.length)) for gap in gaps
     )
 
 

@@ -31,11 +31,14 @@ from pipelines.judge.signatures.signature_format import (
     SignatureFormat,
     VerifiedSignatures,
 )
+from pipelines.judge.signatures.signed_cdiff import CDIFF
 from pipelines.judge.signatures.splice import PackedPlan, SplicePlan
+from pipelines.judge.signatures.tuf import TUF
 
 FORMATS: dict[SignedFormat, SignatureFormat] = {
     SignedFormat.APK: APK,
     SignedFormat.CAB: CAB,
+    SignedFormat.CDIFF: CDIFF,
     SignedFormat.CLEARSIGNED: CLEARSIGNED,
     SignedFormat.CVD: CVD,
     SignedFormat.JAR: JAR,
@@ -45,6 +48,7 @@ FORMATS: dict[SignedFormat, SignatureFormat] = {
     SignedFormat.PE: PE,
     SignedFormat.RAUC: RAUC,
     SignedFormat.RPM: RPM,
+    SignedFormat.TUF: TUF,
 }
 _LIMITS = JailLimits(seconds=120, answer=16 << 20)
 

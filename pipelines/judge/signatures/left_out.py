@@ -6,6 +6,7 @@ file that a plan makes.
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import BinaryIO
 
@@ -19,6 +20,12 @@ _TAR_BLOCK, _MAX_MEMBERS = 512, 8
 RPM_LEAD = 96
 _RPM_INTRO, _RPM_ENTRY, _RPM_PADDED = 16, 16, 8
 _SQUASHFS_BYTES_USED, _BLOCK = 40, 4096
+MAX_TUF = 32 << 20
+"""Bytes of metadata of TUF."""
+_ONE_SIGNATURE = rb'\{\s*"keyid"\s*:\s*"[0-9a-f]{1,64}"\s*,\s*"sig"\s*:\s*"[0-9a-f]{0,16384}"\s*\}'
+TUF_SIGNATURES = re.compile(rb"\[\s*(?:" + _ONE_SIGNATURE + rb"\s*(?:,\s*(?=\{)|(?=\])))*\]")
+_TUF_FIRST = re.compile(rb'\s*\{\s*"signatures"\s*:\s*(?=\[)')
+_TUF_LAST = re.compile(rb'"signatures"\s*:\s*(\[[^\[\]]*\])\s*\}\s*\Z')
 
 
 def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
@@ -90,3 +97,15 @@ def info_members(own: BinaryIO) -> Places:
             found.append((at, end))
         at = end
     return tuple(found)
+
+
+def tuf_signatures(own: BinaryIO) -> Places:
+    """Return where the list of signatures of metadata of TUF is: its first field, or its last."""
+    own.seek(0)
+    data = own.read(MAX_TUF)
+    if first := _TUF_FIRST.match(data):
+        found = TUF_SIGNATURES.match(data, first.end())
+        return (found.span(),) if found else ()
+    begin = data.rfind(b'"signatures"')
+    last = _TUF_LAST.match(data, begin) if begin > 0 else None
+    return (last.span(1),) if last and TUF_SIGNATURES.fullmatch(last[1]) else ()

@@ -144,7 +144,7 @@ def _octets(der: bytes, value: Value) -> bytes:
 
 def _verity(manifest: bytes) -> _Verity:
     """Return what a manifest says of the hash tree; raises `BadSignatureError`."""
-    bundle = _section(manifest, "bundle")
+    bundle = _sections(manifest).get("bundle", {})
     kind = bundle.get("format")
     if kind == "crypt":
         raise BadSignatureError(SignatureFault.ENCRYPTED, "a bundle of format crypt")
@@ -160,14 +160,13 @@ def _verity(manifest: bytes) -> _Verity:
     return _Verity(root=bytes.fromhex(root), salt=bytes.fromhex(salt), size=int(size))
 
 
-def _section(manifest: bytes, wanted: str) -> dict[str, str]:
-    """Return a section of a key file, whose sections and keys are each there once."""
+def _sections(manifest: bytes) -> dict[str, dict[str, str]]:
+    """Return the keys of a key file by section; sections and keys are each there once."""
     try:
         lines = manifest.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise unreadable("a manifest that is no UTF-8") from error
-    seen: set[tuple[str, str]] = set()
-    found: dict[str, str] = {}
+    found: dict[str, dict[str, str]] = {}
     section = ""
     for line in lines:
         if not line or line.startswith("#"):
@@ -176,14 +175,15 @@ def _section(manifest: bytes, wanted: str) -> dict[str, str]:
         if parts is None or (not section and parts["key"]):
             raise unreadable(f"a manifest with a line {line!a:.80}")
         section, key = parts["section"] or section, parts["key"] or ""
-        if (section, key) in seen:
+        if key in found[section] if key else section in found:
             what = f"[{section}] {key} is in the manifest twice"
             raise BadSignatureError(
                 SignatureFault.DUPLICATE, what.encode().decode("ascii", "replace")
             )
-        seen.add((section, key))
-        if section == wanted and key:
-            found[key] = parts["value"]
+        if key:
+            found[section][key] = parts["value"]
+        else:
+            found[section] = {}
     return found
 
 

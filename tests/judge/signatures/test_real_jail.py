@@ -16,6 +16,7 @@ from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.signature_format import Graft
 from pipelines.verify.readers import READERS
 from tests.judge.signatures import (
+    cdiff_tricks,
     database_tricks,
     module_tricks,
     pe_tricks,
@@ -23,6 +24,7 @@ from tests.judge.signatures import (
     rpm_tricks,
     text_tricks,
     texts,
+    tuf_tricks,
 )
 from tests.judge.signatures.modules import packed, signed
 from tests.judge.signatures.pgp_signing import PgpKey
@@ -48,6 +50,8 @@ def by(key: PgpKey) -> tuple[bytes, bytes, PinnedSignature]:
 _MODULE = signed(module_tricks.OURS, module_tricks.ADA)
 FILES: dict[str, tuple[bytes, bytes, PinnedSignature]] = {
     "clear-signed text": (text_tricks.WHOLE, texts.DSC, text_tricks.BY_ADA),
+    "cdiff": (cdiff_tricks.SHIPPED, cdiff_tricks.OURS, cdiff_tricks.BY_CLAMAV),
+    "TUF": (tuf_tricks.SHIPPED, tuf_tricks.OURS, tuf_tricks.PINS),
     "CVD": (database_tricks.WHOLE, database_tricks.OWN, database_tricks.PINS),
     "kernel module": (_MODULE, module_tricks.OURS, module_tricks.BY_ADA),
     "kernel module in xz": (packed(_MODULE), module_tricks.OURS, module_tricks.BY_ADA),

@@ -7,6 +7,7 @@ import pytest
 from tests.judge.signatures import (
     apk_tricks,
     cab_tricks,
+    cdiff_tricks,
     database_tricks,
     jar_tricks,
     module_tricks,
@@ -16,12 +17,14 @@ from tests.judge.signatures import (
     rauc_tricks,
     rpm_tricks,
     text_tricks,
+    tuf_tricks,
 )
 from tests.judge.signatures.planted import Planted, check
 
 TABLES: dict[str, dict[str, Planted]] = {
     "apk": {**apk_tricks.TRICKS},
     "cab": {**cab_tricks.TRICKS},
+    "cdiff": {**cdiff_tricks.TRICKS},
     "clearsigned": {**text_tricks.TRICKS},
     "cvd": {**database_tricks.TRICKS},
     "jar": {**jar_tricks.TRICKS},
@@ -31,6 +34,7 @@ TABLES: dict[str, dict[str, Planted]] = {
     "pe": {**pe_tricks.TRICKS},
     "rauc": {**rauc_tricks.TRICKS},
     "rpm": {**rpm_tricks.TRICKS},
+    "tuf": {**tuf_tricks.TRICKS},
 }
 ALL = {f"{form}: {name}": one for form, table in TABLES.items() for name, one in table.items()}
 

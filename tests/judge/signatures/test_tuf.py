@@ -1,0 +1,54 @@
+"""Metadata of The Update Framework: ours with the vendor's signatures, and what must not pass."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders.core.digest import Digest
+from pipelines.judge.signatures.signature_format import Graft
+from tests.judge.signatures.planted import grafted
+from tests.judge.updates.tuf_repository import (
+    EVE,
+    RELEASES,
+    SNAPSHOT,
+    TARGETS,
+    TufRelease,
+    pinned,
+    written,
+)
+
+THIRD = RELEASES[2]
+OURS, SHIPPED = written(THIRD.targets), written(THIRD.targets, TARGETS)
+PINS = pinned(TARGETS)
+
+
+def test_our_metadata_with_the_vendors_signature_is_the_shipped_one() -> None:
+    for ours in (OURS, written(THIRD.targets, EVE)):
+        found = grafted(SHIPPED, PINS, ours)
+        assert isinstance(found, Graft), found
+        assert (found.sha256, found.carried) == (Digest.of(SHIPPED), ())
+        assert [one.certificate for one in found.signers] == [TARGETS.pin]
+
+
+def test_metadata_that_two_keys_have_signed_needs_both() -> None:
+    both = written(THIRD.targets, TARGETS, SNAPSHOT)
+    assert isinstance(grafted(both, pinned(TARGETS, SNAPSHOT), OURS), Graft)
+
+
+def test_signatures_may_come_last() -> None:
+    def last(data: bytes) -> bytes:
+        made = json.loads(data)
+        order = {name: made[name] for name in ("signed", "signatures")}
+        return json.dumps(order).encode()
+
+    assert isinstance(grafted(last(SHIPPED), PINS, last(OURS)), Graft)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.dictionaries(st.text("ab/", min_size=1), st.binary(max_size=9)), st.integers(1, 9**9))
+def test_any_metadata_signed_comes_back(files: dict[str, bytes], version: int) -> None:
+    targets = TufRelease(version=version, files=files).targets
+    assert isinstance(grafted(written(targets, TARGETS), PINS, written(targets)), Graft)

@@ -1,0 +1,66 @@
+"""Signed metadata of The Update Framework that must not pass, and what each is called."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from builders.recipe.signature import PinnedSignature
+from tests.judge.signatures.planted import Planted
+from tests.judge.updates.tuf_repository import EVE, RELEASES, SNAPSHOT, TARGETS, pinned, written
+
+THIRD = RELEASES[2]
+OURS, SHIPPED = written(THIRD.targets), written(THIRD.targets, TARGETS)
+PINS = pinned(TARGETS)
+SIGNATURE = json.loads(SHIPPED)["signatures"][0]["sig"].encode()
+FORGED = SIGNATURE[:-1] + (b"0" if SIGNATURE[-1:] != b"0" else b"1")
+
+
+def planted(
+    fault: str,
+    shipped: Callable[[], bytes],
+    ours: bytes = OURS,
+    pins: PinnedSignature = PINS,
+) -> Planted:
+    return Planted(fault=fault, shipped=shipped, pins=pins, ours=ours)
+
+
+TRICKS: dict[str, Planted] = {
+    "not signed": planted("signature-missing", lambda: OURS, written(THIRD.targets, EVE)),
+    "signed by another key": planted("unexpected-signer", lambda: written(THIRD.targets, EVE)),
+    "signed by another key too": planted(
+        "unexpected-signer", lambda: written(THIRD.targets, TARGETS, EVE)
+    ),
+    "a pinned key that did not sign": planted(
+        "missing-signer", lambda: SHIPPED, OURS, pinned(TARGETS, SNAPSHOT)
+    ),
+    "a signature with another bit": planted(
+        "signature-invalid", lambda: SHIPPED.replace(SIGNATURE, FORGED)
+    ),
+    "an empty signature": planted("signature-invalid", lambda: SHIPPED.replace(SIGNATURE, b"")),
+    "another claim": planted("bytes-differ", lambda: SHIPPED.replace(b"10%", b"99%"), OURS),
+    "another claim in ours": planted("bytes-differ", lambda: SHIPPED, OURS.replace(b"10%", b"99%")),
+    "another claim in both": planted(
+        "signature-invalid", lambda: SHIPPED.replace(b"10%", b"99%"), OURS.replace(b"10%", b"99%")
+    ),
+    "a field that is there twice in both": planted(
+        "signature-unreadable",
+        lambda: SHIPPED.replace(b'"version": 3', b'"version": 9, "version": 3'),
+        OURS.replace(b'"version": 3', b'"version": 9, "version": 3'),
+    ),
+    "data in the list of signatures": planted(
+        "signature-unreadable", lambda: SHIPPED.replace(b'"sig":', b'"payload": "x", "sig":')
+    ),
+    "no list of signatures": planted(
+        "signature-unreadable", lambda: json.dumps(json.loads(SHIPPED)["signed"]).encode()
+    ),
+    "bytes at the end": planted("bytes-differ", lambda: SHIPPED + b" ", OURS),
+    "ours is signed": planted("rebuilt-is-signed", lambda: SHIPPED, SHIPPED),
+    "ours has its signatures last": planted(
+        "layout",
+        lambda: SHIPPED,
+        b'{"signed": ' + json.dumps(json.loads(OURS)["signed"]).encode() + b', "signatures": []}',
+    ),
+    "no metadata": planted("signature-unreadable", lambda: b"PK\3\4" * 99, OURS),
+    "ours is no metadata": planted("signature-unreadable", lambda: SHIPPED, b""),
+}
