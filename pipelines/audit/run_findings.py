@@ -117,13 +117,16 @@ def _barred(uncommitted: str | None, *, scattered: bool) -> tuple[ExclusionReaso
 def _is_scattered(comparisons: list[_Comparison], attempts: list[_Attempt]) -> bool:
     """Return whether something else stands between the leaves of a run, so that it is half stated.
 
-    Their provenance may be there. A run wholly of format version 1 was logged piece by piece.
+    Their provenance may be there, and that of files with the vendor's signature. A run wholly of
+    format version 1 was logged piece by piece.
     """
     if all(statement.version == 1 for _, statement in (*comparisons, *attempts)):
         return False
     indexes = [verified.index for verified, _ in (*comparisons, *attempts)]
-    provenance = any(statement.predicate.provenance for _, statement in comparisons)
-    return max(indexes) - min(indexes) + 1 > len(set(indexes)) + provenance
+    compared = [statement.predicate for _, statement in comparisons]
+    made = any(one.provenance for one in compared)
+    grafted = any(one.verdict is Verdict.IDENTICAL_SIGNED for one in compared)
+    return max(indexes) - min(indexes) + 1 > len(set(indexes)) + made + grafted
 
 
 def _commitment(attempt: AttemptStatement | None, seal: Digest | None) -> Digest | None:

@@ -132,7 +132,7 @@ def _public(item: Input, sources: Mapping[Digest, Digest | None]) -> Resource:
         annotations["source-digest"] = str(source)
     return Resource(
         name=input_name(item),
-        uri=_uri(item.locator),
+        uri=uri_of(item.locator),
         digest=DigestSet(sha256=item.sha256, git_commit=commit),
         annotations=annotations,
     )
@@ -151,7 +151,7 @@ def _private(
     )
 
 
-def _uri(locator: Locator) -> str:
+def uri_of(locator: Locator) -> str:
     """Return a locator as a URI: what a recipe may spell plainly is percent-encoded."""
     if isinstance(locator, FileLocator):
         return f"file:{quote(str(locator.path))}"

@@ -11,6 +11,7 @@ from pipelines.evidence.redaction import public_explanation, public_form
 from pipelines.evidence.report import Purpose, Robustness, RobustnessRebuild
 from pipelines.evidence.run import Run
 from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
+from pipelines.evidence.run_provenance import provenance_of, provenance_of_grafts
 from pipelines.evidence.statements.comparison import (
     CarriedBytes,
     Comparison,
@@ -30,17 +31,6 @@ from pipelines.evidence.statements.explanation import (
     ExplanationStatement,
     RunExplained,
 )
-from pipelines.evidence.statements.provenance import (
-    BuildDefinition,
-    Builder,
-    DeclaredEnvironment,
-    ExternalParameters,
-    InternalParameters,
-    Metadata,
-    Provenance,
-    ProvenanceStatement,
-    RunDetails,
-)
 from pipelines.evidence.statements.rebuilds import (
     AttemptStatement,
     ComparedArtefact,
@@ -51,7 +41,7 @@ from pipelines.evidence.statements.rebuilds import (
     failure_reason,
     wall_milliseconds,
 )
-from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, Subject, subject
+from pipelines.evidence.statements.statement import DigestSet, Statement, Subject, subject
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
@@ -66,86 +56,23 @@ def statements_for(
 ) -> list[Statement]:
     """Return all statements about a run, in the order of their records.
 
-    A if it was built, B for each finding, E for each attempt, and what the robustness rebuild
-    showed and what explains the run, if that is known. `sbom` is the digest of the SBOM. There is
-    always at least one E. Raises ValueError for an explanation of what was not compared.
+    A if it was built, and another one of files with the vendor's signature, B for each finding, E
+    for each attempt, and what the robustness rebuild showed and what explains the run, if that is
+    known. `sbom` is the digest of the SBOM. There is always at least one E. Raises ValueError for
+    an explanation of what was not compared.
     """
-    made = _provenance(run, sbom)
+    made = provenance_of(run, sbom)
     digest = made.digest() if made else None
+    grafted = provenance_of_grafts(run, made) if made else None
     comparisons = [_comparison(run, finding, digest) for finding in run.report.artefacts]
     attempts = _attempts(run)
     return [
         *([made] if made else []),
+        *([grafted] if grafted else []),
         *comparisons,
         *attempts,
         *([_robustness(run, robustness, attempts)] if robustness else []),
         *([_explanation(run, explanation, comparisons)] if explanation else []),
-    ]
-
-
-def _provenance(run: Run, sbom: Digest) -> ProvenanceStatement | None:
-    """Return statement A about the declared outputs; None when there are none."""
-    report, recipe = run.report, run.loaded.recipe
-    names = {artefact.name for artefact in recipe.artefacts}
-    outputs = [o for o in run.judged.outputs if o.name in names] if run.judged else []
-    if not run.built or not outputs or report.claim is None:
-        return None
-    environment, samebits = run.environment(), report.environment.samebits
-    definition = BuildDefinition(
-        external_parameters=ExternalParameters(
-            release=report.release,
-            recipe=run.digest_set(run.recipe),
-            kind=recipe.kind,
-            platform=recipe.platform,
-            method=recipe.build.method,
-            parameters=run.parameters(),
-            image=run.image_name,
-            environment=DeclaredEnvironment.model_validate(environment) if environment else None,
-            packing=run.packings() or None,
-        ),
-        internal_parameters=InternalParameters(claim=run.digest_set(report.claim)),
-        resolved_dependencies=(*run.dependencies(), _image(run)),
-    )
-    details = RunDetails(
-        builder=Builder(id=run.builder, version={"samebits": samebits} if samebits else None),
-        metadata=Metadata(
-            invocation_id=report.run, started_on=run.started, finished_on=run.finished
-        ),
-        byproducts=tuple(_byproducts(run, sbom)),
-    )
-    return ProvenanceStatement(
-        subject=tuple(Subject(name=o.name, digest=run.digest_set(o.sha256)) for o in outputs),
-        predicate=Provenance(build_definition=definition, run_details=details),
-    )
-
-
-def _image(run: Run) -> Resource:
-    name = run.image_name.partition("@")[0].partition(":")[0]
-    return Resource(
-        name=name,
-        uri=f"pkg:oci/{name}@sha256%3A{run.image}",
-        digest=DigestSet(sha256=run.image),
-        annotations={"role": "image"},
-    )
-
-
-def _byproducts(run: Run, sbom: Digest) -> list[Resource]:
-    seal, log = run.report.seal, run.judged.log if run.judged else None
-    digests = {
-        "sbom.cdx.json": run.digest_set(sbom),
-        "build.log": run.digest_set_or_none(log),
-        "seal": DigestSet(sha256=seal) if seal else None,
-    }
-    return [
-        *(Resource(name=name, digest=digest) for name, digest in digests.items() if digest),
-        *(
-            Resource(
-                name=file.name,
-                digest=DigestSet(hmac_sha256=file.hmac),
-                annotations={"role": "by-product", "size": str(file.size)},
-            )
-            for file in run.report.by_products
-        ),
     ]
 
 

@@ -10,6 +10,7 @@ from tests.bundle.formlies import FORM_LIES
 from tests.bundle.tells import (
     ATTEMPT,
     COMPARISON,
+    GRAFTING,
     LATER,
     OTHER,
     PROVENANCE,
@@ -30,6 +31,7 @@ from tests.bundle.tells import (
 from tests.signer.scene import OURS
 
 _BUILD = "predicate/buildDefinition"
+_GRAFT = "https://samebits.example/graft/v1"
 _OURS = str(Digest.of(OURS))
 
 LIES: dict[str, Lie] = {
@@ -213,6 +215,43 @@ LIES: dict[str, Lie] = {
     ),
     "comparison-without-provenance": Lie(
         "provenance", in_one(COMPARISON, "predicate/provenance", None)
+    ),
+    "signed-file-without-provenance": Lie("grafted", without(GRAFTING), "signed"),
+    "provenance-of-another-signed-file": Lie(
+        "grafted", in_one(GRAFTING, "subject/0/digest/sha256", OTHER), "signed"
+    ),
+    "provenance-of-a-signed-file-more": Lie("grafted", stories.grafted_more, "signed"),
+    "signed-file-of-another-recipe": Lie(
+        "grafted", in_one(GRAFTING, f"{_BUILD}/externalParameters/recipe/sha256", OTHER), "signed"
+    ),
+    "signed-file-of-other-bytes": Lie(
+        "grafted",
+        in_one(GRAFTING, f"{_BUILD}/resolvedDependencies/0/digest", {"sha256": OTHER}),
+        "signed",
+    ),
+    "signed-file-of-another-provenance": Lie(
+        "grafted",
+        in_one(GRAFTING, f"{_BUILD}/resolvedDependencies/0/annotations/provenance", OTHER),
+        "signed",
+    ),
+    "signed-file-of-no-signature": Lie(
+        "grafted", in_one(GRAFTING, f"{_BUILD}/resolvedDependencies/1", None), "signed"
+    ),
+    "signed-file-with-by-products": Lie(
+        "grafted",
+        in_one(
+            GRAFTING,
+            "predicate/runDetails/byproducts",
+            [{"name": "a", "digest": {"sha256": OTHER}}],
+        ),
+        "signed",
+        says="by-products",
+    ),
+    "signed-file-made-later": Lie(
+        "times", in_one(GRAFTING, "predicate/runDetails/metadata/startedOn", LATER), "signed"
+    ),
+    "two-provenances-of-a-signed-file": Lie(
+        "kinds", in_one(PROVENANCE, f"{_BUILD}/buildType", _GRAFT), "signed"
     ),
     "provenance-with-another-log": Lie("log", by_product("build.log", digest={"sha256": OTHER})),
     "provenance-without-the-log": Lie("log", by_product("build.log", name="other.log")),

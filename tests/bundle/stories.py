@@ -12,6 +12,7 @@ from tests.bundle.bundles import EVIDENCE, REPORT, Altered, Document
 from tests.bundle.tells import (
     ATTEMPT,
     COMPARISON,
+    GRAFTING,
     LATER,
     OTHER,
     PROVENANCE,
@@ -49,6 +50,12 @@ def glossed(altered: Altered, other: PrivateKey) -> None:
     altered.statement(COMPARISON, lambda d: d["predicate"].update(ground="same-digest"))
     altered.report(lambda d: d.update(verdict="IDENTICAL"))
     told_as(altered, "IDENTICAL")
+
+
+def grafted_more(altered: Altered, other: PrivateKey) -> None:
+    """Say of a file that is identical that a signature was put onto it."""
+    rebuilt = payload_of(altered, member_of(PROVENANCE))["subject"][1]
+    altered.statement(GRAFTING, lambda d: d["subject"].append(rebuilt))
 
 
 def unchecked(altered: Altered, other: PrivateKey) -> None:

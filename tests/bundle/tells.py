@@ -14,6 +14,7 @@ from tests.bundle.bundles import STATEMENTS, Altered, Document
 from tests.evidence.examples import NOW
 
 PROVENANCE, COMPARISON = "provenance-1", "comparison-1"
+GRAFTING = "provenance-2"
 ATTEMPT, ROBUSTNESS = "attempt-1", "robustness-1"
 OTHER = "e" * 64
 LATER = show_time(NOW.replace(minute=59))

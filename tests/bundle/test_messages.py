@@ -49,6 +49,7 @@ by-products: 1 by-products
 inputs: 3 inputs, none of them a file that is judged
 verdicts: every verdict follows from its digests
 ledgers: nothing was masked
+grafted: no vendor's signature was put onto a rebuilt file
 tested: no robustness rebuild was made, or none is in the bundle
 moved: no robustness rebuild was made, or none is in the bundle
 explained: nothing explains the run, or nothing of it is in the bundle
@@ -84,6 +85,10 @@ OTHERS = {
         "attempts": "1 attempts: BUILT",
         "explained": "1 artefacts, 0 causes: no part of a verdict",
     },
+    "signed": {
+        "kinds": "2 provenance, 2 comparison, 1 attempt",
+        "grafted": "provenance of 1 signed files",
+    },
     "equivalent": {"ledgers": "24 masked bytes, each in a ledger of the report"},
     "nondeterministic": {"explained": "1 artefacts, 1 causes: no part of a verdict"},
     "unexpected": {
@@ -112,7 +117,7 @@ def test_a_run_that_ended_otherwise_is_told_otherwise(bundle: Maker, scene: str)
 def test_a_check_that_had_nothing_to_check_is_a_note(bundle: Maker) -> None:
     status = {step.name: step.status for step in bundle("failed").check().steps}
     notes = {"log", "inputs", "files", "sealed", "fresh"}
-    notes |= {"tested", "moved", "explained", "ledgers"}
+    notes |= {"tested", "moved", "explained", "grafted", "ledgers"}
     assert {name for name in status if status[name] is CheckStatus.NOTE} == notes
 
 

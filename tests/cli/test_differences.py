@@ -63,6 +63,7 @@ def test_who_signed_and_what_a_signature_carries_are_shown_and_escaped() -> None
         rebuilt=FileFact(sha256=ours, size=3),
         signature=Graft(
             format=SignedFormat.PE, sha256=theirs, size=9, signers=(signer,), taken=6,
+            signature=ours,
             carried=tuple(carried),
         ),
     )  # fmt: skip

@@ -44,7 +44,7 @@ ADDED = {
     "review": {"scope", "scoped"},
 }
 """Fields that a command prints since, wherever in its document."""
-ADDED_CHECKS = {"explained", "ledgers", "scope", "signed-report", "version"}
+ADDED_CHECKS = {"explained", "grafted", "ledgers", "scope", "signed-report", "version"}
 """Of a bundle."""
 REMOVED_CHECKS = {"outcome", "artefacts", "environment", "release-verdict", "subjects"}
 """Of a bundle. All but the last compared the report with the statements: nothing is read from the

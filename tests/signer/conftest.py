@@ -11,6 +11,9 @@ import pytest
 from builders.core.enums import Outcome
 from pipelines.evidence.privatekey import PrivateKey, create_key
 from tests.judge.normalizers.made_files import ar
+from tests.judge.signatures.pe_tricks import ADA
+from tests.judge.signatures.pe_tricks import OURS as PROGRAM
+from tests.judge.signatures.signing import Signing, signed
 from tests.signer.scene import OURS, THEIRS, Scene
 
 Stage = Callable[[str], Scene]
@@ -36,6 +39,11 @@ SCENES: dict[str, dict[str, Any]] = {
         "shipped": {"rules.bin": ar(1_700_000_000), "rules.idx": b"index"},
         "outputs": {"rules.bin": ar(1_800_000_001), "rules.idx": b"index"},
         "normalizers": ({"name": "ar-times", "reason": "its ar writes the time"},),
+    },
+    "signed": {
+        "shipped": {"rules.bin": signed(PROGRAM, Signing(by=ADA)), "rules.idx": b"index"},
+        "outputs": {"rules.bin": PROGRAM, "rules.idx": b"index", "rules.debug": b"symbols"},
+        "signature": {"format": "pe", "signers": [str(ADA.pin)]},
     },
     "retried": {"retried": True},
     "missing": {"outputs": {"rules.bin": OURS}},

@@ -44,6 +44,7 @@ from pipelines.judge.finding import (
     Finding,
     worst_verdict,
 )
+from pipelines.judge.grafting import with_grafts
 from pipelines.judge.masking import with_masks
 from pipelines.log.note import NoteSigner
 from pipelines.log.signers import LocalCheckpointSigner
@@ -98,6 +99,8 @@ class Scene:
     """The source instead, if it is no archive of these files."""
     normalizers: tuple[dict[str, str], ...] = ()
     """What the recipe lets be masked of the first artefact."""
+    signature: dict[str, Any] = field(default_factory=dict)
+    """What the recipe pins of the first artefact."""
     packing: dict[str, Any] = field(default_factory=dict)
     """How the recipe packs each artefact again."""
     opaque: str | None = None
@@ -335,17 +338,14 @@ class Scene:
             served=served,
             input_fault=None,
         )
-        return compare(
-            with_masks(
-                facts,
-                loaded.recipe.normalizers,
-                {},
-                OpenJail(),
-                shipped=lambda _, digest: Vault(self.store).open(digest),
-                rebuilt=lambda name, _: io.BytesIO(self.outputs[name]),
-                scanned=[],
-            )
-        )
+        read: dict[str, Any] = {
+            "shipped": lambda _, digest: Vault(self.store).open(digest),
+            "rebuilt": lambda name, _: io.BytesIO(self.outputs[name]),
+            "scanned": [],
+        }
+        recipe = loaded.recipe
+        facts = with_grafts(facts, recipe.signatures, OpenJail(), **read)
+        return compare(with_masks(facts, recipe.normalizers, {}, OpenJail(), **read))
 
     def vault(self, name: str, data: bytes) -> Digest:
         path = self.folder / f"vaulted-{name}"

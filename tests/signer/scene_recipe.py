@@ -50,6 +50,7 @@ def written_recipe(scene: Scene) -> LoadedRecipe:
         "artefacts": [
             {"name": n, "shipped": {"locator": f"file:{n}", "sha256": str(Digest.of(b))}}
             | ({"normalizers": [*scene.normalizers]} if scene.normalizers and not i else {})
+            | ({"signature": scene.signature} if scene.signature and not i else {})
             | ({"packing": {**scene.packing}} if scene.packing else {})
             for i, (n, b) in enumerate(scene.shipped.items())
         ],

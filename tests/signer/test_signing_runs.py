@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.rebuild.robustness_factors import Factor
 from pipelines.evidence.dsse import verify_envelope
@@ -13,11 +14,12 @@ from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.salt import release_salt
 from pipelines.evidence.statements.comparison import ComparisonStatement, Normalizer
 from pipelines.evidence.statements.explanation import ExplanationStatement
-from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.provenance import BuildType, ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records, read_statement
 from pipelines.evidence.statements.rebuilds import AttemptStatement, RobustnessStatement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.normalizers.ledger import MaskLedger
+from pipelines.judge.signatures.signature_format import Graft
 from pipelines.signer.orders import Evidence
 from tests.signer.conftest import SCENES, Stage
 from tests.signer.scene import RELEASE
@@ -31,6 +33,9 @@ EXPECTED = {
         name: ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "explanation-1"]
         for name in ("different", "nondeterministic", "confirmed")
     },
+    "signed": [
+        *("provenance-1", "provenance-2", "comparison-1", "comparison-2", "attempt-1"),
+    ],
     "equivalent": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
     "retried": ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "attempt-2"],
     "missing": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
@@ -89,6 +94,41 @@ def test_a_statement_of_masked_bytes_names_their_ledger(stage: Stage, key: Priva
     assert named == Normalizer(
         name="ar-times", reason="its ar writes the time", version=1, masked=24
     )
+
+
+def test_a_signed_file_has_provenance_of_its_own(stage: Stage, key: PrivateKey) -> None:
+    scene = stage("signed")
+    evidence = scene.make()
+    first, second, *_ = [read_statement(e.payload) for e in scene.signer(key).sign(evidence)]
+    assert isinstance(first, ProvenanceStatement)
+    assert isinstance(second, ProvenanceStatement)
+    (signed, _) = evidence.report.artefacts
+    assert isinstance(signed.signature, Graft)
+    assert signed.shipped
+    assert signed.rebuilt
+    assert (first.build_type, second.build_type) == (BuildType.REBUILD, BuildType.GRAFT)
+    (subject,) = second.subject
+    assert (subject.name, subject.digest.sha256) == ("rules.bin", signed.shipped.published)
+    ours, signature = second.predicate.build_definition.resolved_dependencies
+    assert (ours.digest.sha256, ours.annotation("role")) == (signed.rebuilt.sha256, "rebuilt")
+    assert ours.annotation("provenance") == str(first.digest())
+    table = scene.shipped["rules.bin"][-signed.signature.taken :]
+    assert table[4:8] == b"\0\2\2\0"
+    assert (signature.digest.sha256, signature.uri) == (Digest.of(table), "file:rules.bin")
+    assert signature.annotations == {"role": "signature", "size": str(len(table))}
+
+
+def test_of_closed_source_the_signed_file_names_no_bytes_of_ours(
+    stage: Stage, key: PrivateKey
+) -> None:
+    scene = replace(stage("signed"), visibility="private")
+    release_salt(scene.store, RELEASE)
+    _, second, *_ = [read_statement(e.payload) for e in scene.signer(key).sign(scene.make())]
+    assert isinstance(second, ProvenanceStatement)
+    ours, signature = second.predicate.build_definition.resolved_dependencies
+    assert ours.digest.sha256 is None
+    assert ours.digest.hmac_sha256
+    assert signature.uri is None
 
 
 def test_of_closed_source_nothing_is_told_of_our_bytes(stage: Stage, key: PrivateKey) -> None:

@@ -69,6 +69,7 @@ CHECKS: dict[str, Check] = {
     "inputs": verdict_consistency.check_not_copied,
     "verdicts": verdict_consistency.check_verdicts,
     "ledgers": verdict_consistency.check_ledgers,
+    "grafted": verdict_consistency.check_grafted,
     "tested": run_consistency.check_tested,
     "moved": run_consistency.check_moved,
     "explained": explanations.check_explained,

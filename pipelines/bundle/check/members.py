@@ -37,7 +37,7 @@ from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import worst_verdict
 
 _KINDS = ("provenance", "comparison", "attempt", "robustness", "explanation", "seal")
-_AT_MOST_ONE = ("provenance", "robustness", "explanation")
+_AT_MOST_ONE = ("robustness", "explanation")
 _SIZE = re.compile("[0-9]{1,15}")
 
 
@@ -128,6 +128,9 @@ def check_kinds(opened: OpenedBundle) -> str:
     for kind in _AT_MOST_ONE:
         single = counts[kind] <= 1
         require(single, f"the run has more than one {kind} statement", counts[kind], 1)
+    made = [s.build_type for s in opened.statements.values() if isinstance(s, ProvenanceStatement)]
+    twice = next((one for one in made if made.count(one) > 1), None)
+    require(twice is None, "the run has more than one provenance of a build type", twice, "one")
     return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
 
 

@@ -24,7 +24,7 @@ from pipelines.evidence.report import Report
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.explanation import ExplanationStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement
-from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.provenance import BuildType, ProvenanceStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES, SUFFIX
 from pipelines.evidence.statements.rebuilds import (
     AttemptStatement,
@@ -242,7 +242,12 @@ class OpenedBundle:
     @cached_property
     def provenance(self) -> ProvenanceStatement | None:
         """Statement A; None for a run that left nothing."""
-        return next(iter(self._of(ProvenanceStatement)), None)
+        return self._provenance(BuildType.REBUILD)
+
+    @cached_property
+    def grafting(self) -> ProvenanceStatement | None:
+        """Statement A of the files with a vendor's signature; None for a run without any."""
+        return self._provenance(BuildType.GRAFT)
 
     @cached_property
     def comparisons(self) -> tuple[ComparisonStatement, ...]:
@@ -320,6 +325,9 @@ class OpenedBundle:
             return None
         envelope = Envelope.from_bytes(data)
         return envelope, HeartbeatStatement.from_bytes(envelope.payload)
+
+    def _provenance(self, kind: BuildType) -> ProvenanceStatement | None:
+        return next((s for s in self._of(ProvenanceStatement) if s.build_type is kind), None)
 
     def _of(self, kind: type[S]) -> tuple[S, ...]:
         return tuple(s for s in self.statements.values() if isinstance(s, kind))

@@ -75,9 +75,10 @@ def check_times(opened: OpenedBundle) -> str:
     found: set[tuple[datetime, datetime]] = {
         (a.predicate.started_on, a.predicate.finished_on) for a in opened.attempts
     }
-    if opened.provenance:
-        metadata = opened.provenance.predicate.run_details.metadata
-        found.add((metadata.started_on, metadata.finished_on))
+    for made in (opened.provenance, opened.grafting):
+        if made:
+            metadata = made.predicate.run_details.metadata
+            found.add((metadata.started_on, metadata.finished_on))
     require(len(found) <= 1, "the statements are of different times", len(found), 1)
     for started, finished in found:
         shown, named = f"{started:{_RUN_TIME}}", opened.about.run

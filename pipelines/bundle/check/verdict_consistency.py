@@ -20,6 +20,7 @@ from pipelines.judge.normalizers.ledger import MaskLedger
 
 _CHANGED = frozenset({Verdict.IDENTICAL_SIGNED, Verdict.EQUIVALENT})
 """Verdicts on rebuilt bytes with a signature attached or with fields masked."""
+_SIGNED = Verdict.IDENTICAL_SIGNED
 
 
 def check_complete(opened: OpenedBundle) -> str:
@@ -123,3 +124,30 @@ def check_ledgers(opened: OpenedBundle) -> str:
         raise NotNeededError("nothing was masked")
     masked = sum(ledger.masked for ledger in ledgers.values())
     return f"{masked} masked bytes, each in a ledger of the report"
+
+
+def check_grafted(opened: OpenedBundle) -> str:
+    """Require provenance of the files with a vendor's signature, from those that were rebuilt."""
+    made, rebuilt = opened.grafting, opened.provenance
+    signed = {s.name: s.predicate for s in opened.comparisons if s.predicate.verdict is _SIGNED}
+    found = {s.name: s.digest for s in made.subject} if made else {}
+    grafted = {name: p.signature and p.signature.grafted for name, p in signed.items()}
+    expected = {name: file and file.digest for name, file in grafted.items()}
+    require_fields("the provenance is not of the signed file:", found, expected)
+    if made is None or rebuilt is None:
+        raise NotNeededError("no vendor's signature was put onto a rebuilt file")
+    definition, first = (one.predicate.build_definition for one in (made, rebuilt))
+    same = definition.external_parameters == first.external_parameters
+    require(same, "the provenance of the signed files is of another build")
+    parts: list[tuple[object, ...]] = []
+    for r in definition.resolved_dependencies:
+        role, origin = r.annotation("role"), r.annotation("provenance")
+        parts.append((r.name, role, *((r.digest, origin) if role == "rebuilt" else ())))
+    wanted: list[tuple[object, ...]] = []
+    for name, p in signed.items():
+        wanted.append((name, "rebuilt", p.rebuilt and p.rebuilt.digest, str(rebuilt.digest())))
+        wanted.append((name, "signature"))
+    require_list("the signed files are made of other parts:", parts, wanted)
+    listed = made.predicate.run_details.byproducts
+    require(not listed, "the provenance of the signed files names by-products", len(listed), 0)
+    return f"provenance of {len(found)} signed files"

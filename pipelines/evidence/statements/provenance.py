@@ -1,5 +1,9 @@
 """Statement A: SLSA provenance v1 of what was rebuilt; only for BUILT, subjects = rebuilt bytes.
 
+Of the files that are the shipped ones with the vendor's signature there is a second one, of build
+type `https://samebits.example/graft/v1`: subjects = those files, resolvedDependencies the rebuilt
+files and the signatures, all other parameters those of the first.
+
 Field rules: SLSA specification, build provenance v1. Build type `https://samebits.example/rebuild/v1`:
 externalParameters hold all of the recipe that can change the outputs, internalParameters the claim
 (SHA-256 over just that), resolvedDependencies every input and the builder image, byproducts the
@@ -8,13 +12,15 @@ log, the SBOM, the seal, and the by-products of the build by keyed digests only.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from enum import StrEnum
+from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
 
 from builders.core.enums import Kind
 from pipelines.evidence.statements.statement import (
     MAX_LISTED,
+    NAMESPACE,
     DigestSet,
     Line,
     ReleaseText,
@@ -83,12 +89,18 @@ class InternalParameters(StatementPart):
     claim: DigestSet
 
 
+class BuildType(StrEnum):
+    """What made the subjects."""
+
+    REBUILD = f"{NAMESPACE}rebuild/v1"
+    GRAFT = f"{NAMESPACE}graft/v1"
+    """The vendor's signature was put onto rebuilt files."""
+
+
 class BuildDefinition(StatementPart):
     """What was to be built, and from what."""
 
-    build_type: Literal["https://samebits.example/rebuild/v1"] = (
-        "https://samebits.example/rebuild/v1"
-    )
+    build_type: BuildType = BuildType.REBUILD
     external_parameters: ExternalParameters
     internal_parameters: InternalParameters
     resolved_dependencies: Annotated[
@@ -132,6 +144,11 @@ class ProvenanceStatement(
     """Statement A."""
 
     predicate: Provenance
+
+    @property
+    def build_type(self) -> BuildType:
+        """What made the subjects."""
+        return self.predicate.build_definition.build_type
 
     @property
     def by_products(self) -> tuple[Resource, ...]:

@@ -121,6 +121,10 @@ def _graft(
             size=made.size,
             signers=verified.signers,
             taken=sum(piece.length for piece in (*made.taken, *inside)),
+            signature=_sha256(
+                *((out, piece.offset, piece.length) for piece in made.taken),
+                *((content, piece.offset, piece.length) for piece in inside),
+            ),
             carried=carried,
             contents=contents,
             packing=str(plan.inside.packing)[:MAX_DETAIL] if plan.inside else None,

@@ -170,6 +170,8 @@ class Graft(FrozenModel):
     signers: tuple[Signer, ...]
     taken: Annotated[int, Field(ge=0)]
     """How many bytes come from the shipped file."""
+    signature: Digest
+    """SHA-256 of these bytes, those of what is compressed last."""
     carried: tuple[CarriedRange, ...]
     """Those of them that no signature covers."""
     packing: Annotated[str, Field(max_length=MAX_DETAIL)] | None = None
