@@ -112,34 +112,18 @@ def _sides(
     session: Session, old: str, new: str | None, run: str
 ) -> Iterator[tuple[tuple[str, str], tuple[_Files, _Files]]]:
     """Open both sides; yield what they are called, and their files."""
+    from pipelines.cli.rule_sides import opened
     from pipelines.evidence.release_name import ReleaseName
     from pipelines.verify.run_files import rebuilt_and_shipped
 
     with ExitStack() as held:
         if new is not None:
-            files = (held.enter_context(_opened(session, one)) for one in (old, new))
+            files = (held.enter_context(opened(session, one)) for one in (old, new))
             yield (old, new), (next(files), next(files))
             return
         release = ReleaseName.parse(old)
         rebuilt, shipped = held.enter_context(rebuilt_and_shipped(session, release, run))
         yield (f"{release}, rebuilt", f"{release}, shipped"), (list(rebuilt), list(shipped))
-
-
-@contextmanager
-def _opened(session: Session, what: str) -> Iterator[_Files]:
-    """Open the files of one side: a path, or a release."""
-    from pipelines.evidence.release_name import ReleaseName
-    from pipelines.rules.rule_folder import open_rules
-    from pipelines.verify.run_files import shipped_files
-
-    path = Path(what)
-    if path.exists() or "@" not in what:
-        with ExitStack() as held, options.file_errors(path):
-            opened = held.enter_context(open_rules(path))
-            yield [opened]
-        return
-    with shipped_files(session, ReleaseName.parse(what)) as files:
-        yield list(files)
 
 
 def _lines(names: tuple[str, str], changes: RuleChanges) -> Iterator[str]:

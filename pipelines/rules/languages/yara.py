@@ -13,7 +13,6 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import takewhile
 
 from pipelines.rules.languages.rule_language import RuleFault, RuleLanguage, RuleSyntaxError
 from pipelines.rules.languages.rule_text import text_of
@@ -207,8 +206,10 @@ def _patterns(tokens: Sequence[_Token]) -> Iterator[Pattern]:
         if not name.startswith("$") or at + 2 >= len(tokens) or tokens[at + 1][1] != "=":
             raise RuleSyntaxError("a string of a rule is not read", got=name[:40])
         kind, value = tokens[at + 2]
-        rest = list(takewhile(lambda token: not token[1].startswith("$"), tokens[at + 3 :]))
-        at += 3 + len(rest)
+        first = at = at + 3
+        while at < len(tokens) and not tokens[at][1].startswith("$"):
+            at += 1
+        rest = tokens[first:at]
         match kind:
             case "text":
                 value = _text(value)
