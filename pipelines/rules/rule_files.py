@@ -17,8 +17,9 @@ MOST = 32 << 20
 LIMITS = ArchiveLimits(members=100_000, unpacked=2 << 30, text=16 << 20, set_aside=64 << 20)
 _CVD, _CVD_HEADER = b"ClamAV-VDB:", 512
 _SUFFIXES = frozenset(
-    """cbc cdb cf cld conf crb cud cvd db fp ftm gdb hdb hdu hsb hsu idb ign ign2 imp json ldb ldu
-    mdb mdu msb msu ndb ndu pdb pwdb rule rules sdb sfp txt wdb yaml yar yara yarax yml""".split()  # noqa: SIM905
+    """cbc cdb cf cld conf conf-recommended config crb cud cvd data db example fp ftm gdb hdb
+    hdu hsb hsu idb ign ign2 imp json ldb ldu mdb mdu msb msu ndb ndu pack pdb pre pwdb rule
+    rules sdb sfp txt wdb yaml yar yara yarax yml""".split()  # noqa: SIM905
 )
 """How the names of files end that may have rules; which do, their languages say."""
 

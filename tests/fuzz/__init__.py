@@ -27,6 +27,7 @@ from tests.judge.encodings import HIDDEN
 from tests.judge.normalizers.made_files import PAIRS
 from tests.judge.signatures import apk_tricks, jar_tricks, modules, rauc_tricks, rpm_tricks
 from tests.judge.signatures.signing import Signing, Vendor, program, signed
+from tests.rules.languages.samples import RULE_FILES
 
 SECONDS = 20.0
 """Of one file; a busy machine takes its time too."""
@@ -152,7 +153,19 @@ def damaged(content: bytes, other: bytes, chance: random.Random) -> bytes:
     return bytes(found)
 
 
+def rule_files(name: str) -> Target:
+    """Return the target that compares a damaged file of rules with a sound one."""
+    content = RULE_FILES[name].encode()
+    return Target(
+        reader="pipelines.rules.reading:CHANGES",
+        parameters={"old": (name,), "new": (name,)},
+        beside=lambda: content,
+        seeds=lambda: [content],
+    )
+
+
 TARGETS = {
+    **{f"rules-{name}": rule_files(name) for name in RULE_FILES},
     "apk": Target(
         reader="pipelines.judge.signatures.graft_readers:VERIFY",
         parameters=apk_tricks.BY_ANN.model_dump(),

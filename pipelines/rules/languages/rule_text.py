@@ -34,7 +34,7 @@ def text_of(data: bytes) -> str:
 
 def lines_of(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield number and bytes of each line, without its end."""
-    for number, line in enumerate(data.split(b"\n"), 1):
+    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n"), 1):
         yield number, line.removesuffix(b"\r")
 
 
@@ -52,8 +52,14 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plai
 
 
 def canonical(value: object) -> str:
-    """Return a value as JSON with sorted keys: equal texts for equal values."""
-    return _ENCODER.encode(value)
+    """Return a value as JSON with sorted keys: equal texts for equal values.
+
+    Raises `RuleSyntaxError` for keys of several types, and numbers without end.
+    """
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError) as error:
+        raise bad_rule("values that cannot be written", str(error)) from error
 
 
 def rule_of_facts(
