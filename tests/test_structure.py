@@ -25,6 +25,7 @@ three implementations of one thing."""
 EVERYWHERE = {"errors.py"}
 """Modules that several packages have: their errors."""
 READ_STATEMENTS = {
+    "pipelines.audit.base_runs": "finds what its own center has logged of a base",
     "pipelines.audit.statement_reader": "believes what centers say of their runs",
     "pipelines.center.logbook": "logs what its own center has stored",
     "pipelines.consensus.summaries": "goes on from the summaries of its own center",

@@ -73,6 +73,12 @@ def recipe_warnings(loaded: LoadedRecipe) -> list[str]:
         for one in ones
     ]
     found += [
+        f"{artefact.name} is judged by what it gives: at best it is EQUIVALENT, which no consensus "
+        "counts as reproduced; its target is what counts"
+        for artefact in recipe.artefacts
+        if artefact.delta and artefact.stands_in
+    ]
+    found += [
         f"{input_name(item)} is not searched whole for copies: {item.opaque}"
         for item in recipe.inputs
         if item.opaque

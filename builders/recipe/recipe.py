@@ -25,17 +25,19 @@ from builders.core.errors import RecipeError, UsageError
 from builders.core.frozen_model import FrozenModel, duplicate, schema_text
 from builders.core.units import Duration, Size, between, parse_duration, parse_size
 from builders.core.yamlfile import Document, load_document, parse_model
-from builders.locators.locator import Locator, LocatorField, VaultLocator
+from builders.locators.locator import Locator, LocatorField
 from builders.methods import BuildField
-from builders.packing import Packing
-from builders.recipe.normalizers import DeclaredNormalizer, Normalizers
-from builders.recipe.signature import PinnedSignature, SignedFormat
+from builders.recipe.artefact import UNSHIPPED, Artefact
+from builders.recipe.normalizers import DeclaredNormalizer
+from builders.recipe.signature import PinnedSignature
+from builders.recipe.update import DeclaredDelta, check_updates
+from builders.recipe.update_manifest import DeclaredManifest
+from builders.recipe.version_order import VersionOrder
 
 ProductName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
 ProductVersion = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~:!-]{0,127}$")
 ]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._+~:!@=,%-]{0,254}$")]
 
 
 _GLOB = r"^(?!.*\.\.)(?=(\[[^\]]+\]|[^A-Za-z0-9\[])*[A-Za-z0-9])[^/]{1,255}$"
@@ -84,86 +86,17 @@ class Input(FrozenModel):
             "then used all the same; the reason is part of the scope."
         ),
     ] = None
-
-
-def _not_in_vault(locator: Locator) -> Locator:
-    if isinstance(locator, VaultLocator):
-        raise ValueError(  # noqa: TRY004  # pydantic expects it
-            "a shipped file is fetched from where customers get it; expected another locator than "
-            "vault:..."
-        )
-    return locator
-
-
-class PublishedFile(FrozenModel):
-    """Where the vendor publishes a file, and its published digest."""
-
-    locator: Annotated[LocatorField, AfterValidator(_not_in_vault)]
-    sha256: Digest
-
-
-_UNSHIPPED = (
-    "Add where customers get the file, and its digest. Before that, only `samebits rebuild`, "
-    "`samebits recipe lint` and `samebits verify --candidate DIR` take the recipe"
-)
-
-
-MAX_PACKING = 4096
-"""Bytes of a packing as JSON: it says how to pack, and carries no data."""
-
-
-def _short(packing: Packing) -> Packing:
-    if (size := len(packing.model_dump_json().encode())) > MAX_PACKING:
-        raise ValueError(f"{size} bytes of declared text; expected at most {MAX_PACKING}")
-    return packing
-
-
-class Artefact(FrozenModel):
-    """One shipped file."""
-
-    name: Annotated[FileName, Field(description="The file's name in the output folder.")]
-    shipped: Annotated[
-        PublishedFile | None, Field(description="The shipped file; absent only before it ships.")
-    ] = None
-    output: Annotated[
+    release: Annotated[
         str | None,
-        Field(
-            pattern=r"^[A-Za-z0-9_][A-Za-z0-9._+~:!@=,%-]{0,254}#[^\x00-\x1f#/][^\x00-\x1f#]{0,1022}$",
-            description="FILE#path: the artefact is a file inside another output.",
-        ),
-    ] = None
-    signature: Annotated[
-        PinnedSignature | None,
-        Field(description="The vendor's signature on the shipped file, which no rebuild has."),
-    ] = None
-    normalizers: Annotated[
-        Normalizers | None,
-        Field(description="What may be masked; the verdict is EQUIVALENT then, which is no match."),
-    ] = None
-    packing: Annotated[
-        Annotated[Packing, AfterValidator(_short)] | None,
-        Field(description="How the file is packed again after the build, by declared parameters."),
+        StringConstraints(max_length=400, pattern=r"^[^\s/@]+/[^\s/@]+@[^\s/@]+$"),
+        Field(description="Of a base: the release `vendor/product@version` that has this file."),
     ] = None
 
     @model_validator(mode="after")
-    def _masked_beside_its_signature(self) -> Self:
-        """Refuse what would be masked in bytes that come from the shipped file with a signature."""
-        if self.normalizers and self.signature and self.signature.format is not SignedFormat.PE:
-            raise ValueError("expected `normalizers` without `signature`, or with one of format pe")
+    def _base_of_a_release(self) -> Self:
+        if (self.role is Role.BASE) is not (self.release is not None):
+            raise ValueError("expected `release` for an input of role base, and only there")
         return self
-
-    @property
-    def member(self) -> tuple[str, str] | None:
-        """Return the output that it is inside of, and its path there."""
-        file, _, path = (self.output or "").partition("#")
-        return (file, path) if path else None
-
-    @property
-    def published(self) -> PublishedFile:
-        """Return the shipped file; raises `UsageError` before the release ships."""
-        if self.shipped is None:
-            raise UsageError(f"artefact {self.name} has no `shipped`", todo=_UNSHIPPED)
-        return self.shipped
 
 
 class RebuildLimits(FrozenModel):
@@ -242,6 +175,10 @@ class Recipe(FrozenModel):
     version: Annotated[
         ProductVersion, Field(description="The version as the vendor writes it; always text.")
     ]
+    version_order: Annotated[
+        VersionOrder,
+        Field(description="How versions of an update and its base are compared."),
+    ] = VersionOrder.DEBIAN
     kind: Annotated[Kind, Field(description="The kind of the release.")]
     platform: Annotated[Literal["linux/amd64"], Field(description="Where the build runs.")]
     build: Annotated[BuildField, Field(description="How the release is built.")]
@@ -276,6 +213,34 @@ class Recipe(FrozenModel):
     expect: Annotated[
         Expectation | None, Field(description="The expected result; an alarm, never a verdict.")
     ] = None
+
+    @model_validator(mode="after")
+    def _has_its_bases(self) -> Self:
+        check_updates(
+            self.kind,
+            vendor=self.vendor,
+            version=self.version,
+            order=self.version_order,
+            bases=self.bases,
+            deltas=self.deltas,
+            targets=frozenset(artefact.name for artefact in self.artefacts),
+        )
+        return self
+
+    @property
+    def bases(self) -> dict[Digest, str]:
+        """Return the releases of the inputs of role base, by digest."""
+        return {i.sha256: i.release for i in self.inputs if i.release}
+
+    @property
+    def deltas(self) -> dict[str, DeclaredDelta]:
+        """Return the declared deltas by artefact name."""
+        return {a.name: a.delta for a in self.artefacts if a.delta}
+
+    @property
+    def manifests(self) -> dict[str, DeclaredManifest]:
+        """Return the declared manifests by artefact name."""
+        return {a.name: a.manifest for a in self.artefacts if a.manifest}
 
     @property
     def signatures(self) -> dict[str, PinnedSignature]:
@@ -349,7 +314,7 @@ def parse_recipe(document: Document, path: Path, *, unshipped: bool = False) -> 
                 line=document.line_of(("artefacts", number)),
                 field=f"artefacts.{number}.shipped",
                 expected="the locator and sha256 of the published file",
-                todo=_UNSHIPPED,
+                todo=UNSHIPPED,
             )
     return LoadedRecipe(recipe=recipe, path=path)
 

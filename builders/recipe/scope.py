@@ -15,6 +15,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.recipe.normalizers import DeclaredNormalizer
 from builders.recipe.recipe import Recipe
 from builders.recipe.signature import PinnedSignature
+from builders.recipe.update import DeclaredDelta, DeltaJudged
 
 PATTERNS = ("by_products", "published_by_products", "ignore")
 
@@ -30,8 +31,8 @@ class Scope:
 def scope_of(recipe: Recipe) -> Scope:
     """Return the scope of a recipe: its artefacts by all but what is shipped, and its patterns.
 
-    Inputs that are declared opaque are in it too; without one, nothing is said of inputs. Lists are
-    sorted, since their order decides nothing.
+    Inputs that are declared opaque are in it too, and the bases of an update with their releases;
+    without one, nothing is said of inputs. Lists are sorted, since their order decides nothing.
     """
     artefacts = [
         a.model_dump(mode="json", exclude={"shipped"}, exclude_none=True) for a in recipe.artefacts
@@ -42,6 +43,8 @@ def scope_of(recipe: Recipe) -> Scope:
     }
     if opaque := sorted([str(i.role), str(i.sha256), i.opaque] for i in recipe.inputs if i.opaque):
         content["opaque"] = opaque
+    if bases := sorted([str(digest), release] for digest, release in recipe.bases.items()):
+        content |= {"bases": bases, "version_order": str(recipe.version_order)}
     return Scope(digest=Digest.of(canonical_json(content)), content=content)
 
 
@@ -56,7 +59,8 @@ def scope_lines(recipe: Recipe) -> list[str]:
     for artefact in recipe.artefacts:
         packed = f", packed again as {artefact.packing}" if artefact.packing else ""
         masked = _masked(artefact.normalizers)
-        what = f"judged{packed}{_signed(artefact.signature)}{masked}"
+        delta = _applied(artefact.delta)
+        what = f"judged{packed}{_signed(artefact.signature)}{masked}{delta}"
         inside = f" (from {artefact.output})" if artefact.output else ""
         judged[what] = (*judged.get(what, ()), f"{artefact.name}{inside}")
     lines = {**judged, **unjudged}
@@ -65,7 +69,9 @@ def scope_lines(recipe: Recipe) -> list[str]:
         for i in recipe.inputs
         if i.opaque
     ]
-    return [*(f"{what}: {', '.join(names)}" for what, names in lines.items() if names), *opaque]
+    bases = [f"based on: {release} (sha256 {one})" for one, release in recipe.bases.items()]
+    named = [f"{what}: {', '.join(names)}" for what, names in lines.items() if names]
+    return [*named, *bases, *opaque]
 
 
 def _masked(normalizers: Iterable[DeclaredNormalizer] | None) -> str:
@@ -73,6 +79,13 @@ def _masked(normalizers: Iterable[DeclaredNormalizer] | None) -> str:
         f", masked by {one.name}{f' up to {one.bytes} bytes' if one.bytes else ''} ({one.reason})"
         for one in normalizers or ()
     )
+
+
+def _applied(delta: DeclaredDelta | None) -> str:
+    if delta is None:
+        return ""
+    how = "by its bytes and its result" if delta.judged is DeltaJudged.REBUILT else "by its result"
+    return f" {how}, as {delta.format} from {delta.base} to {delta.target}"
 
 
 def _signed(signature: PinnedSignature | None) -> str:

@@ -15,7 +15,9 @@ from builders.core.enums import Outcome, Verdict
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.seal_lines import SealLines
 from pipelines.evidence.statements.statement import DigestSet, RunReference
+from pipelines.evidence.statements.updates import ComparedDelta
 from pipelines.judge.finding import CauseName
+from pipelines.judge.updates.update_fault import UpdateResult
 
 
 class ExclusionReason(StrEnum):
@@ -188,6 +190,9 @@ class CenterFinding:
     grafted: Digest | None = None
     """The digest of the rebuilt bytes with the vendor's signature attached."""
     normalizers: frozenset[str] = frozenset()
+    update: UpdateResult | None = None
+    """What the checks of a delta or a manifest leave of the verdict; None for any other file."""
+    delta: ComparedDelta | None = None
     causes: frozenset[CauseName] = frozenset()
     """Of evidence of format version 1 alone: later explanations count for nothing."""
     comparison: StatementRef

@@ -186,6 +186,8 @@ def _finding(
         rebuilt=compared.rebuilt.digest if compared.rebuilt else None,
         grafted=grafted.digest.sha256 if grafted else None,
         normalizers=frozenset(n.name for n in compared.normalizers),
+        update=compared.update,
+        delta=compared.delta,
         causes=frozenset(compared.causes or ()),
         comparison=verified.ref,
         attempt=attempt[0].ref,

@@ -13,6 +13,7 @@ from pipelines.evidence.statements.comparison import (
     Comparison,
     ComparisonStatement,
     Ground,
+    update_ground,
 )
 from pipelines.judge.finding import verdict_follows
 
@@ -27,6 +28,7 @@ def is_supported(finding: CenterFinding) -> bool:
         same=rebuilt.sha256 == finding.published if rebuilt else None,
         normalized=bool(finding.normalizers),
         grafted=finding.grafted == finding.published,
+        update=finding.update,
     )
 
 
@@ -51,6 +53,7 @@ def contradiction(statement: ComparisonStatement, *, built: bool) -> str | None:
         same=rebuilt == compared if rebuilt else None,
         normalized=bool(found.normalizers),
         grafted=found.signature is not None and found.signature.grafted == compared,
+        update=found.update,
     )
     if not supported:
         return "the verdict of the judge on these digests"
@@ -77,6 +80,8 @@ def _grounds(found: Comparison) -> list[Ground]:
         return [Ground.SIGNATURE_REFUSED]
     if found.mask_fault:
         return [Ground.NORMALIZERS_REFUSED]
+    if ground := update_ground(found.verdict, found.update, delta=found.delta is not None):
+        return [ground]
     if found.verdict is not Verdict.NOT_CHECKED:
         return [GROUNDS[found.verdict]]
     unreachable = found.shipped is not None and found.shipped.compared is None

@@ -28,6 +28,8 @@ _CONFIRMED = {
 }
 _SHOWN = 2
 """Masked fields of a normalizer that are shown; the rest is counted, and is in `--json`."""
+_CLAIMS = 5
+"""Fields of a manifest that are shown."""
 
 
 def causes_of(
@@ -108,6 +110,32 @@ def ledger_lines(finding: Finding) -> Iterator[str]:
             yield f"- {name}: {line.field}{of}, {line.length} bytes at {line.offset}"
         if len(lines) > _SHOWN:
             yield f"- {name}: and {len(lines) - _SHOWN} fields more"
+
+
+def update_lines(finding: Finding) -> Iterator[str]:
+    """Yield what a delta rests on and gives, and what a manifest says of our bytes."""
+    if (delta := finding.delta) is not None:
+        base, run = delta.base, delta.base.judged
+        judged = f"{run.verdict} in run {run.run}" if run else "not judged by this center"
+        yield f"- base: sha256 {base.sha256} of {escaped(base.release)}, {judged}"
+        what = "the members of our" if delta.members else "our"
+        if delta.applied and not delta.refused:
+            yield f"- {delta.format}, applied: {what} {escaped(delta.target)}"
+    if (manifest := finding.manifest) is not None:
+        for which, paths in (
+            ("recomputed", manifest.recomputed),
+            ("the vendor's claim", [f"{one.path}: {one.says}" for one in manifest.claims]),
+        ):
+            yield from (f"- {which}: {escaped(path)}" for path in paths[:_CLAIMS])
+            if len(paths) > _CLAIMS:
+                yield f"- {which}: and {len(paths) - _CLAIMS} more"
+
+
+def beside_lines(finding: Finding) -> Iterator[str]:
+    """Yield everything that a finding says beside verdict and reason."""
+    yield from signature_lines(finding)
+    yield from ledger_lines(finding)
+    yield from update_lines(finding)
 
 
 def field_lines(look: QuickDiff | None) -> Iterator[str]:

@@ -13,10 +13,9 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.escaping import escaped
 from pipelines.cli.console import styled, write, write_json
 from pipelines.cli.differences import (
+    beside_lines,
     confirmation_lines,
     field_lines,
-    ledger_lines,
-    signature_lines,
     told_of,
 )
 from pipelines.cli.layout import fitted, short, shortened
@@ -186,8 +185,7 @@ def report_lines(
         yield f"  {styled_verdict(finding.verdict)} {finding.name}"
         if finding.verdict not in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}:
             yield from (f"{'':19}{shortened(line)}" for line in _reason_lines(finding, explanation))
-        beside = (*signature_lines(finding), *ledger_lines(finding))
-        yield from (f"{'':19}{shortened(line)}" for line in beside)
+        yield from (f"{'':19}{shortened(line)}" for line in beside_lines(finding))
     yield from (f"  cause {cause.name}: {cause.detail}" for cause in causes)
     yield from _copy_lines(report)
     if report.claim:

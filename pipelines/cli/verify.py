@@ -63,9 +63,10 @@ def verify(
 ) -> None:
     """Rebuild releases from source, in containers without network, and judge them bit for bit.
 
-    Several releases are verified side by side. All of it happens in this process, unless --flow is
-    given or PREFECT_API_URL is set: then each RECIPE is verified by a flow run of Prefect, at that
-    URL or on a server that ends with this command. The reports are the same.
+    Several releases are verified side by side, the bases of an update before it. All of it happens
+    in this process, unless --flow is given or PREFECT_API_URL is set: then each RECIPE is verified
+    by a flow run of Prefect, at that URL or on a server that ends with this command. The reports
+    are the same.
 
     With --candidate nothing needs to have shipped yet: a recipe may lack `shipped`, and files in
     DIR are judged in the place of shipped ones. As with --dry-run, nothing is signed, stored or
@@ -95,6 +96,7 @@ def verify(
     from pipelines.policy import expiry_warnings
     from pipelines.verify.lanes import cancelled_by_signals, in_lanes
     from pipelines.verify.unpublished import require_candidates
+    from pipelines.verify.waves import waves
 
     form = chosen_format(form)
     unpublished = dry_run or candidate is not None
@@ -120,9 +122,13 @@ def verify(
         runner = _as_flows(session, fresh=fresh)
     else:
         runner = _in_process(session, fresh=fresh)
-    lanes = min(_SIDE_BY_SIDE, len(recipes))
+    found_by_number: dict[int, Verified] = {}
     with cancelled_by_signals(session), runner as run:
-        found = in_lanes(session, partial(_try, run), recipes, lanes=lanes)
+        for wave in waves(loaded):
+            lanes, paths = min(_SIDE_BY_SIDE, len(wave)), [recipes[number] for number in wave]
+            made = in_lanes(session, partial(_try, run), paths, lanes=lanes)
+            found_by_number |= zip(wave, made, strict=True)
+        found = [found_by_number[number] for number in range(len(recipes))]
         results = [
             one
             if one.note or one.report is None

@@ -32,6 +32,8 @@ from pipelines.evidence.statements.rebuilds import FailureReason, failure_reason
 from pipelines.judge.finding import Cause, Explanation, FileFact, Finding
 from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
+from pipelines.judge.updates.checked_delta import CheckedDelta, MadeFile
+from pipelines.judge.updates.update_fault import UpdateRefused
 
 WITHHELD = "withheld"
 _REBUILD_FACTS = (
@@ -160,6 +162,10 @@ def _public_signature(found: Graft | Refused | None) -> Graft | Refused | None:
     return Refused(fault=found.fault, detail=WITHHELD) if isinstance(found, Refused) else found
 
 
+def _public_refusal(found: UpdateRefused | None) -> UpdateRefused | None:
+    return UpdateRefused(fault=found.fault, detail=WITHHELD) if found else None
+
+
 class _Redaction:
     """Redacts each part of one report."""
 
@@ -188,6 +194,12 @@ class _Redaction:
         return Finding(
             **finding.only("verdict", "normalizers"),
             ledger=self._ledger(finding.ledger),
+            delta=self._delta(finding.delta),
+            manifest=finding.manifest.model_copy(
+                update={"refused": _public_refusal(finding.manifest.refused)}
+            )
+            if finding.manifest
+            else None,
             name=name,
             reason=ground(finding, built=built),
             shipped=shipped,
@@ -196,6 +208,17 @@ class _Redaction:
             else None,
             signature=_public_signature(finding.signature),
         )
+
+    def _delta(self, found: CheckedDelta | None) -> CheckedDelta | None:
+        """Return what was found of a delta: what it gave is ours, and may not be shipped."""
+        if found is None:
+            return None
+        files = {
+            name: file and MadeFile(sha256=self._built(file.sha256), size=file.size)
+            for name in ("applied", "expected")
+            for file in (getattr(found, name),)
+        }
+        return found.model_copy(update={**files, "refused": _public_refusal(found.refused)})
 
     def _ledger(self, found: MaskLedger | NotMasked | None) -> MaskLedger | NotMasked | None:
         """Return a ledger without what it says of our file, whose few bytes could be guessed.

@@ -17,7 +17,6 @@ from pipelines.evidence.statements.comparison import (
     Comparison,
     ComparisonStatement,
     ExplanationDigests,
-    FileDigest,
     Shipped,
     SignatureBy,
     VaultCopy,
@@ -42,9 +41,18 @@ from pipelines.evidence.statements.rebuilds import (
     wall_milliseconds,
 )
 from pipelines.evidence.statements.statement import DigestSet, Statement, Subject, subject
+from pipelines.evidence.statements.updates import (
+    BaseReference,
+    ComparedDelta,
+    ComparedManifest,
+    FileDigest,
+    ManifestClaim,
+)
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
+from pipelines.judge.updates.checked_delta import CheckedDelta, MadeFile
+from pipelines.judge.updates.manifest_format import ManifestFact
 
 
 def statements_for(
@@ -99,6 +107,8 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
             else None,
             signature=_signature(finding.signature),
             **_masked(finding.ledger),
+            delta=_delta(run, finding.delta) if finding.delta else None,
+            manifest=_manifest(finding.manifest) if finding.manifest else None,
             provenance=DigestSet(sha256=provenance) if provenance and rebuilt else None,
         ),
     )
@@ -136,6 +146,35 @@ def _masked(found: MaskLedger | NotMasked | None) -> dict[str, Any]:
     if not isinstance(found, MaskLedger):
         return {"normalizers": (), "mask_fault": found.fault if found else None}
     return {"normalizers": masked_by(found), "mask_ledger": DigestSet(sha256=found.digest())}
+
+
+def _delta(run: Run, found: CheckedDelta) -> ComparedDelta:
+    base = found.base
+    return ComparedDelta(
+        **found.only("format", "judged", "members"),
+        target=DigestSet(sha256=found.published),
+        base=BaseReference(
+            release=base.release,
+            digest=DigestSet(sha256=base.sha256),
+            run=base.judged.run if base.judged else None,
+            comparison=DigestSet(sha256=base.judged.comparison) if base.judged else None,
+        ),
+        applied=_made(run, found.applied),
+        expected=_made(run, found.expected),
+        fault=found.refused.fault if found.refused else None,
+    )
+
+
+def _made(run: Run, file: MadeFile | None) -> FileDigest | None:
+    return FileDigest(digest=run.digest_set(file.sha256), size=file.size) if file else None
+
+
+def _manifest(found: ManifestFact) -> ComparedManifest:
+    return ComparedManifest(
+        **found.only("format", "version", "expires", "seen_on", "recomputed", "kept"),
+        claims=tuple(ManifestClaim(**claim.only("path", "says")) for claim in found.claims),
+        fault=found.refused.fault if found.refused else None,
+    )
 
 
 def _shipped(fact: ShippedFact) -> Shipped:

@@ -17,6 +17,10 @@ The rules, in order; the first that holds decides:
    masking declared fields of the rebuilt bytes gives the shipped file: EQUIVALENT;
    those fields could not be looked at, for want of a jail: NOT_CHECKED;
    the bytes are not the same: DIFFERENT.
+   Of a delta or a manifest, after the first of these: its checks have found a fault: DIFFERENT,
+   whatever its bytes. And in the end, if its bytes are right or none had to be rebuilt: it was not
+   checked, or rests on a base that was not judged: NOT_CHECKED; only its result was compared:
+   EQUIVALENT.
 4. An output that is neither declared nor covered as a by-product or ignored: UNEXPECTED.
 
 IDENTICAL is only ever the result of two equal digests that are both there, IDENTICAL_SIGNED and
@@ -27,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, Self
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
@@ -35,8 +40,24 @@ from builders.rebuild.rebuild_result import Output, OutputKind
 from pipelines.judge.finding import Confirmation, FileFact, Finding, ShippedFact, VaultFile
 from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
+from pipelines.judge.updates.checked_delta import CheckedDelta
+from pipelines.judge.updates.manifest_format import ManifestFact
+from pipelines.judge.updates.update_fault import UpdateResult
 
 _COVERED = frozenset({OutputKind.BY_PRODUCT, OutputKind.PUBLISHED, OutputKind.IGNORED})
+
+
+class DeclaredArtefact(Protocol):
+    """What a recipe declares of an artefact; see `Declared`."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def output(self) -> str | None: ...  # noqa: D102
+    @property
+    def is_update(self) -> bool: ...  # noqa: D102
+    @property
+    def stands_in(self) -> bool: ...  # noqa: D102
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +68,21 @@ class Declared:
     published: Digest
     output: str | None = None
     """`FILE#path` of an artefact that is a file inside another output."""
+    is_update: bool = False
+    """Whether it is a delta or a manifest, which counts only once that was checked."""
+    stands_in: bool = False
+    """Whether these checks may stand in for a file that the build does not leave."""
+
+    @classmethod
+    def of(cls, artefact: DeclaredArtefact, published: Digest) -> Self:
+        """Return what is declared of an artefact that was published with that digest."""
+        return cls(
+            name=artefact.name,
+            published=published,
+            output=artefact.output,
+            is_update=artefact.is_update,
+            stands_in=artefact.stands_in,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +94,7 @@ class Unreachable:
 
 @dataclass(frozen=True, kw_only=True)
 class Unread:
-    """A signature, or fields, that nothing could look at."""
+    """A signature, fields or a delta that nothing could look at."""
 
     reason: str
 
@@ -80,6 +116,10 @@ class Facts:
     """By artefact name, of those that differ and whose signature the recipe pins."""
     masks: Mapping[str, MaskLedger | NotMasked | Unread] = field(default_factory=dict, hash=False)
     """By artefact name, of those that differ and of which the recipe lets fields be masked."""
+    deltas: Mapping[str, CheckedDelta | Unread] = field(default_factory=dict, hash=False)
+    """By artefact name, of the deltas that were served."""
+    manifests: Mapping[str, ManifestFact | Unread] = field(default_factory=dict, hash=False)
+    """By artefact name, of the manifests that were served."""
 
     def __post_init__(self) -> None:
         for what, names in (
@@ -108,9 +148,9 @@ def confirm_difference(finding: Finding, again: Digest | None) -> Confirmation:
     """Return what a second rebuild says of the DIFFERENT `finding`, whose verdict stays.
 
     `again` is the digest of the same artefact in the second rebuild, None when that left none.
-    Raises ValueError for any other verdict.
+    Raises ValueError for any other verdict, and for bytes that do not differ.
     """
-    if finding.verdict is not Verdict.DIFFERENT or not finding.shipped or not finding.rebuilt:
+    if not finding.differs or not finding.shipped or not finding.rebuilt:
         raise ValueError(f"only DIFFERENT is confirmed by a second rebuild, got {finding.verdict}")
     if again is None:
         return Confirmation.ABSENT
@@ -141,6 +181,10 @@ def _judge(artefact: Declared, output: Output | None, facts: Facts) -> Finding:
         signature=_signature(verdict, facts.grafts.get(artefact.name)),
         normalizers=tuple(ledger.bytes_by_normalizer) if isinstance(ledger, MaskLedger) else (),
         ledger=ledger,
+        delta=delta if isinstance(delta := facts.deltas.get(artefact.name), CheckedDelta) else None,
+        manifest=manifest
+        if isinstance(manifest := facts.manifests.get(artefact.name), ManifestFact)
+        else None,
     )
 
 
@@ -164,16 +208,59 @@ def _verdict(
         return Verdict.NOT_CHECKED, f"{fault}; {mismatch}" if mismatch else fault
     if mismatch:
         return Verdict.SHIPPED_MISMATCH, mismatch
-    if file is None:
+    update = facts.deltas.get(artefact.name) or facts.manifests.get(artefact.name)
+    if refused := _refused(update, UpdateResult.REFUSED):
+        return Verdict.DIFFERENT, refused
+    found = _of_bytes(artefact, file, served, facts)
+    return _of_update(update, *found) if artefact.is_update else found
+
+
+def _of_bytes(
+    artefact: Declared, file: FileFact | None, served: FileFact | Unreachable, facts: Facts
+) -> tuple[Verdict, str]:
+    """Return the verdict on what was rebuilt, if anything had to be."""
+    if file is None and not artefact.stands_in:
         return Verdict.MISSING, _missing(artefact)
     if isinstance(served, Unreachable):
-        likeness = "the" if file.sha256 == artefact.published else "not the"
-        reason = f"shipped file unreachable: {served.reason}"
-        return Verdict.NOT_CHECKED, f"{reason}; the rebuilt file has {likeness} published digest"
+        return Verdict.NOT_CHECKED, _unreachable(artefact, file, served)
+    if file is None:
+        return Verdict.EQUIVALENT, "no such file was to be rebuilt"
     verdict, reason = _compared(file, served, facts.grafts.get(artefact.name))
     if verdict is Verdict.DIFFERENT and (mask := facts.masks.get(artefact.name)):
         return _masked(file, served, mask)
     return verdict, reason
+
+
+def _of_update(
+    update: CheckedDelta | ManifestFact | Unread | None, verdict: Verdict, reason: str
+) -> tuple[Verdict, str]:
+    """Return the verdict on a delta or a manifest, of which the bytes alone give `verdict`."""
+    if verdict not in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED, Verdict.EQUIVALENT}:
+        return verdict, reason
+    if update is None or isinstance(update, Unread):
+        why = update.reason if update else "nothing has checked it"
+        return Verdict.NOT_CHECKED, f"update-not-read: {why}"
+    if refused := _refused(update, UpdateResult.UNJUDGED):
+        return Verdict.NOT_CHECKED, refused
+    return verdict, f"{reason}; {update}"
+
+
+def _refused(
+    update: CheckedDelta | ManifestFact | Unread | None, result: UpdateResult
+) -> str | None:
+    """Return what is wrong with an update, if that leaves this of the verdict."""
+    if update is None or isinstance(update, Unread) or not update.refused:
+        return None
+    refused = update.refused
+    return f"{refused.fault}: {refused.detail}" if update.result is result else None
+
+
+def _unreachable(artefact: Declared, file: FileFact | None, served: Unreachable) -> str:
+    reason = f"shipped file unreachable: {served.reason}"
+    if file is None:
+        return reason
+    likeness = "the" if file.sha256 == artefact.published else "not the"
+    return f"{reason}; the rebuilt file has {likeness} published digest"
 
 
 def _missing(artefact: Declared) -> str:

@@ -25,6 +25,9 @@ from builders.core.errors import EXIT_NOT_CHECKED
 from builders.core.frozen_model import FrozenModel
 from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
+from pipelines.judge.updates.checked_delta import CheckedDelta
+from pipelines.judge.updates.manifest_format import ManifestFact
+from pipelines.judge.updates.update_fault import UpdateResult
 
 MetadataField = Literal["mode", "mtime", "owner", "packing"]
 EXIT_FAILED = 1
@@ -261,6 +264,10 @@ class Finding(FrozenModel):
     """Those that masked something."""
     ledger: MaskLedger | NotMasked | None = None
     """What was masked, or why that gives another file; None where nothing may be masked."""
+    delta: CheckedDelta | None = None
+    """Of a delta, what its base with it applied is."""
+    manifest: ManifestFact | None = None
+    """Of a manifest, which of its fields are so of our bytes."""
     causes: tuple[Cause, ...] = ()
     """Of reports from before explanations were statements of their own, as is the next field."""
     explanation: Explanation = Explanation()
@@ -280,6 +287,20 @@ class Finding(FrozenModel):
         """Whether it holds an explanation itself, as findings of old reports do."""
         return bool(self.causes) or self.explanation != Explanation()
 
+    @property
+    def update(self) -> UpdateResult | None:
+        """What the checks of an update leave of the verdict; None where there were none."""
+        found = self.delta or self.manifest
+        return found.result if found else None
+
+    @property
+    def differs(self) -> bool:
+        """Whether it is DIFFERENT, and other bytes were rebuilt than were shipped."""
+        shipped = self.shipped.sha256 if self.shipped else None
+        return self.verdict is Verdict.DIFFERENT and bool(
+            self.rebuilt and self.rebuilt.sha256 != shipped
+        )
+
     @model_validator(mode="after")
     def _verdict_holds(self) -> Self:
         shipped, rebuilt = self.shipped, self.rebuilt
@@ -293,6 +314,7 @@ class Finding(FrozenModel):
             and (self.ledger.sha256, self.ledger.size) == known,
             grafted=isinstance(self.signature, Graft)
             and self.signature.sha256 == (shipped and shipped.sha256),
+            update=self.update,
         ):
             raise ValueError(f"{self.verdict} is contradicted by the digests of {self.name!r}")
         names = self.ledger.bytes_by_normalizer if isinstance(self.ledger, MaskLedger) else ()
@@ -318,25 +340,33 @@ def verdict_follows(
     same: bool | None,
     normalized: bool,
     grafted: bool = False,
+    update: UpdateResult | None = None,
 ) -> bool:
     """Return whether digests support a verdict on a file that was to be built.
 
     `published` is None for an output that nobody declared, `served` where no file was compared.
     `same` says whether the rebuilt file is that one, and is None where the build left none;
-    `grafted`, whether it is with the vendor's signature attached.
+    `grafted`, whether it is with the vendor's signature attached. `update` is what the checks of an
+    update leave of the verdict.
     """
     if published is None:
         return same is not None and verdict in {Verdict.UNEXPECTED, Verdict.NOT_CHECKED}
     genuine = served == published
+    refused, stands_in = update is UpdateResult.REFUSED, update is UpdateResult.STANDS_IN
+    holds = update is None or update is UpdateResult.BYTES_DECIDE or stands_in
     supported = {
         Verdict.SHIPPED_MISMATCH: served is not None and not genuine,
-        Verdict.DIFFERENT: genuine and same is False,
+        Verdict.DIFFERENT: genuine and (refused or same is False),
         Verdict.UNEXPECTED: False,
-        Verdict.MISSING: same is None and (served is None or genuine),
+        Verdict.MISSING: same is None
+        and (served is None or genuine)
+        and not (stands_in or refused),
         Verdict.NOT_CHECKED: True,
-        Verdict.EQUIVALENT: genuine and same is False and normalized,
-        Verdict.IDENTICAL_SIGNED: genuine and same is False and grafted,
-        Verdict.IDENTICAL: genuine and same is True,
+        Verdict.EQUIVALENT: genuine
+        and holds
+        and ((same is False and normalized) or (same is None and stands_in)),
+        Verdict.IDENTICAL_SIGNED: genuine and holds and same is False and grafted,
+        Verdict.IDENTICAL: genuine and holds and same is True,
     }
     return supported[verdict]
 

@@ -112,6 +112,12 @@ class ByteSource:
             copy.seek(0)
             yield copy
 
+    @contextmanager
+    def base_file(self, sha256: Digest) -> Iterator[BinaryIO]:
+        """Open an input of role base; raises `RefusedError`."""
+        with self._input(sha256, "the base of an update") as stream:
+            yield stream
+
     def input_files(self, item: Input, sought: Sequence[SoughtFile] = ()) -> Iterator[InputFile]:
         """Yield the files of an input, each hashed unless it was searched for `sought` before."""
         name = input_name(item)

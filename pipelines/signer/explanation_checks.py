@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from builders.core.digest import Digest
-from builders.core.enums import Outcome, Verdict
+from builders.core.enums import Outcome
+from pipelines.audit.base_runs import IsLogged
 from pipelines.evidence.clocks import SKEW
 from pipelines.evidence.dsse import PAYLOAD_TYPE, pae
 from pipelines.evidence.report import Purpose
@@ -15,9 +16,6 @@ from pipelines.evidence.statements.statement import Statement
 from pipelines.judge.compare import confirm_difference
 from pipelines.judge.finding import Confirmation, Finding
 from pipelines.signer.opened_evidence import Condition, OpenedEvidence, equal
-
-IsLogged = Callable[[Digest], bool]
-"""Says whether the center's log has the statement with that digest (`Envelope.digest`)."""
 
 
 def explanation_conditions(opened: OpenedEvidence) -> Iterator[Condition]:
@@ -42,7 +40,7 @@ def explanation_conditions(opened: OpenedEvidence) -> Iterator[Condition]:
     known = [name for name in findings if name in names]
     yield equal("explained", error, names, known)
     again = explanation.confirming
-    differs = any(f.verdict is Verdict.DIFFERENT for f in opened.recomputed)
+    differs = any(finding.differs for finding in opened.recomputed)
     error = "a confirming rebuild without a difference, or none that is numbered as one"
     due = f"{len(report.attempts) + 1} {Purpose.CONFIRMING}"
     given = f"{again.number} {again.purpose}" if again else "none"
@@ -58,8 +56,7 @@ def _explained(
     yield equal("confirming", error, artefact.confirmation, _confirmation(opened, finding))
     found, what = artefact.explanation, f"explanation of {artefact.name}"
     digests = [d for d in (found.json_diff, found.html_diff) if d is not None]
-    differs = finding.verdict is Verdict.DIFFERENT
-    allowed = differs or not (digests or artefact.causes)
+    allowed = finding.differs or not (digests or artefact.causes)
     error = f"{artefact.name} has no difference to explain"
     yield Condition("explanation", error, allowed, finding.verdict, "DIFFERENT")
     for digest in digests:
@@ -71,7 +68,7 @@ def _confirmation(opened: OpenedEvidence, finding: Finding) -> Confirmation | No
     again = explanation.confirming.rebuild if explanation and explanation.confirming else None
     if again is None or again.outcome is not Outcome.BUILT:
         return None
-    if finding.verdict is not Verdict.DIFFERENT:
+    if not finding.differs:
         return None
     return confirm_difference(finding, again.artefacts.get(finding.name))
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from builders.inputs.vault import ByteStore, Vault
 from builders.jail.file_reader import Jail
+from pipelines.audit.base_runs import IsLogged
 from pipelines.center.center import Center
 from pipelines.center.keys import center_key
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
@@ -25,7 +26,7 @@ from pipelines.log.note import NoteSigner
 from pipelines.log.notekey import NoteKey
 from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner
 from pipelines.signer.byte_source import ByteSource
-from pipelines.signer.explanation_checks import IsLogged, stated_conditions
+from pipelines.signer.explanation_checks import stated_conditions
 from pipelines.signer.opened_evidence import OpenedEvidence, enforce
 from pipelines.signer.orders import Evidence, StatusOrder
 from pipelines.signer.own_copies import own_copies
@@ -62,7 +63,7 @@ class LocalSigner:
         """Return the signed statements of a run; raises `RefusedError` for false evidence."""
         with own_copies(self.vault or Vault(self.store), self.scratch) as vault:
             source = ByteSource(self.store, vault, self.jail, self.cache)
-            opened = OpenedEvidence(evidence, self.center, source, self.clock())
+            opened = OpenedEvidence(evidence, self.center, source, self.clock(), self.is_logged)
             return self._signed(opened)
 
     def _signed(self, opened: OpenedEvidence) -> list[Envelope]:

@@ -19,6 +19,7 @@ from builders.inputs.input_file import InputFile
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile, seal_key
 from builders.recipe.recipe import Input, LoadedRecipe, Recipe, parse_recipe
+from pipelines.audit.base_runs import IsLogged, checked_bases
 from pipelines.center.center import Center
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName
@@ -48,6 +49,7 @@ class OpenedEvidence:
     center: Center
     source: ByteSource
     now: datetime
+    is_logged: IsLogged
 
     @property
     def report(self) -> Report:
@@ -155,10 +157,7 @@ class OpenedEvidence:
         facts = Facts(
             outcome=report.outcome,
             outcome_reason=report.reason,
-            declared=tuple(
-                Declared(name=a.name, published=published[a.name], output=a.output)
-                for a in self.recipe.artefacts
-            ),
+            declared=tuple(Declared.of(a, published[a.name]) for a in self.recipe.artefacts),
             rebuilt=report.judged.rebuild.outputs if report.judged else (),
             served={
                 f.name: FileFact(sha256=f.shipped.sha256, size=f.shipped.size)
@@ -188,6 +187,18 @@ class OpenedEvidence:
                 shipped=self.source.shipped_file,
                 rebuilt=self.source.output_file,
                 scanned=scanned,
+            )
+        if deltas := self.recipe.deltas:
+            from pipelines.judge.updates.check_deltas import with_deltas  # noqa: PLC0415
+
+            facts = with_deltas(
+                facts,
+                deltas,
+                checked_bases(self.recipe, self.source.store, self.center.id, self.is_logged),
+                self.source.jail,
+                shipped=self.source.shipped_file,
+                rebuilt=self.source.output_file,
+                base=self.source.base_file,
             )
         return compare(facts)
 

@@ -157,7 +157,9 @@ def _recomputed(opened: OpenedEvidence) -> Iterator[Condition]:
         yield equal("verdict", error, claimed.verdict, found.verdict)
         signatures = (claimed.signature, found.signature)
         yield equal("signature", f"another signature on {claimed.name}", *signatures)
-        yield equal("ledger", f"another ledger of {claimed.name}", claimed.ledger, found.ledger)
+        error = f"another ledger, delta or manifest of {claimed.name}"
+        checked = [(one.ledger, one.delta, one.manifest) for one in (claimed, found)]
+        yield equal("ledger", error, *checked)
         grounds = (ground(claimed, built=built), ground(found, built=built))
         yield equal("ground", f"another ground for {claimed.name}", *grounds)
     expected = worst_verdict(finding.verdict for finding in opened.recomputed)

@@ -68,7 +68,7 @@ def explain_published(run: CurrentRun, report: Report, published: Published) -> 
     Raises nothing of ours: the verdict is published, whatever comes of this.
     """
     job, session = run.job, run.session
-    differs = any(finding.verdict is Verdict.DIFFERENT for finding in report.artefacts)
+    differs = any(finding.differs for finding in report.artefacts)
     if not published.logged:
         return not differs  # `reap` explains it once its statements are logged
     try:
@@ -108,7 +108,7 @@ def explain_run(
         return None
     with run.timed("look"):
         found = _look(run, report, attempt, comparisons)
-    different = {f.name: f for f in report.artefacts if f.verdict is Verdict.DIFFERENT}
+    different = {f.name: f for f in report.artefacts if f.differs}
     confirming = None
     if different:
         with run.timed("confirm"):
@@ -150,7 +150,7 @@ def _unexplained(report: Report, comparisons: Mapping[str, Digest]) -> RunExplan
         status=ExplanationStatus.CRASHED,
         note=f"{TRIES} processes that explained it ended before they were done",
     )
-    different = [f.name for f in report.artefacts if f.verdict is Verdict.DIFFERENT]
+    different = [f.name for f in report.artefacts if f.differs]
     found = [
         ExplainedArtefact(name=name, comparison=comparisons.get(name), explanation=told)
         for name in different
@@ -177,7 +177,7 @@ def _look(
         except Exception as error:  # noqa: BLE001  # hostile bytes may end a reader in any way
             looked = {"explanation": failed(Explanation(), "the first look", error)}
         one = about.model_copy(update=looked)
-        if finding.verdict is Verdict.DIFFERENT or one.explanation != Explanation():
+        if finding.differs or one.explanation != Explanation():
             found.append(one)
     return found
 
@@ -188,7 +188,7 @@ def _looked_at(
     rebuilt = run.job.attempt(attempt.number) / OUTPUTS / finding.name
     with rebuilt.open("rb") as ours:
         explanation = Explanation(carried=looks.carried(ours, scanned))
-        if finding.verdict is not Verdict.DIFFERENT:
+        if not finding.differs:
             return {"explanation": explanation}
         with shipped_copy(run.session, run.job, finding).open("rb") as theirs:
             seen = looks.difference(theirs, ours)

@@ -11,12 +11,13 @@ from typing import BinaryIO
 
 from builders.archives import SoughtFile
 from builders.core.digest import Digest, chunks, digest_file
-from builders.core.enums import Outcome, Verdict
+from builders.core.enums import Outcome, Role, Verdict
 from builders.core.errors import InputUnavailableError, UsageError
 from builders.inputs.input_file import InputFile
 from builders.locators import FetchRequest, FileLocator
 from builders.rebuild.staging import OUTPUTS
-from builders.recipe.recipe import Artefact
+from builders.recipe.artefact import Artefact
+from pipelines.audit.base_runs import checked_bases
 from pipelines.evidence.report import Attempt
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import CheckedInput, Contents, contents, input_fault
@@ -119,10 +120,7 @@ def judge(
     facts = Facts(
         outcome=outcome,
         outcome_reason=reason,
-        declared=tuple(
-            Declared(name=a.name, published=published[a.name], output=a.output)
-            for a in job.recipe.artefacts
-        ),
+        declared=tuple(Declared.of(a, published[a.name]) for a in job.recipe.artefacts),
         rebuilt=outputs,
         served=shipped,
         input_fault=input_fault(scanned, published),
@@ -152,7 +150,30 @@ def judge(
             rebuilt=rebuilt_file,
             scanned=scanned,
         )
+    if deltas := job.recipe.deltas:
+        from pipelines.judge.updates.check_deltas import with_deltas  # noqa: PLC0415
+
+        session.progress.step(job.release, "applying deltas")
+        facts = with_deltas(
+            facts,
+            deltas,
+            checked_bases(job.recipe, session.store, job.center, session.is_logged),
+            session.jail,
+            shipped=shipped_file,
+            rebuilt=rebuilt_file,
+            base=partial(_base_file, job, inputs, attempt),
+        )
     return compare(facts)
+
+
+def _base_file(
+    job: Job, inputs: tuple[InputFile, ...], attempt: Attempt | None, sha256: Digest
+) -> BinaryIO:
+    """Open a staged input of role base, whose digest was checked when it was staged."""
+    if attempt is None:
+        raise ValueError("nothing was built from a base")
+    name = next(i.name for i in inputs if i.role is Role.BASE and i.sha256 == sha256)
+    return (job.attempt(attempt.number) / "inputs" / Role.BASE / name).open("rb")
 
 
 def _shipped_file(session: Session, job: Job, name: str, sha256: Digest) -> BinaryIO:

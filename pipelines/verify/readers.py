@@ -5,8 +5,8 @@ READERS = (
     "builders.inputs.source_archive:ARCHIVE",
     "builders.locators.dsc:COMPANIONS",
     "builders.packing.repack:REPACK",
-    "pipelines.explain.quickdiff:LOOK",
     "pipelines.explain.packing.recover:PACKING",
+    "pipelines.explain.quickdiff:LOOK",
     "pipelines.infer.debian.deb_content:DEB",
     "pipelines.infer.script.parts:PARTS",
     "pipelines.infer.wheel.comparison:COMPARISON",
@@ -21,5 +21,7 @@ READERS = (
     "pipelines.judge.signatures.graft_readers:UNPACK",
     "pipelines.judge.signatures.graft_readers:VERIFY",
     "pipelines.judge.signatures.shown:SHOW",
+    "pipelines.judge.updates.appliers:APPLY",
+    "pipelines.judge.updates.appliers:MEMBERS",
     "pipelines.rules.reading:CHANGES",
 )

@@ -22,7 +22,6 @@ from pipelines.evidence.statements.comparison import (
     Comparison,
     ComparisonStatement,
     ExplanationDigests,
-    FileDigest,
     Ground,
     Shipped,
 )
@@ -93,6 +92,7 @@ from pipelines.evidence.statements.statement import (
     Subject,
     subject,
 )
+from pipelines.evidence.statements.updates import FileDigest
 from pipelines.judge.finding import CauseName, Confirmation, ExplanationStatus
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

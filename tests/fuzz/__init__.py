@@ -177,6 +177,12 @@ TARGETS = {
         beside=lambda: apk_tricks.OURS,
         seeds=signed_packages,
     ),
+    "applied-delta": Target(
+        reader="pipelines.judge.updates.appliers:APPLY",
+        parameters={"format": "bsdiff", "size": 1000},
+        beside=made_wheel,
+        writes=True,
+    ),
     "archive": Target(
         reader="pipelines.judge.copied:CONTENTS", parameters={"digest": Digest.of(b"")}
     ),
@@ -251,6 +257,12 @@ TARGETS = {
         parameters=_MODULE,
         beside=modules.module,
         seeds=signed_modules,
+    ),
+    "members-of-target": Target(
+        reader="pipelines.judge.updates.appliers:MEMBERS",
+        parameters={"format": "cdiff", "size": 1 << 20},
+        seeds=signed_databases,
+        writes=True,
     ),
     "pack": Target(
         reader="pipelines.judge.signatures.graft_readers:PACK",

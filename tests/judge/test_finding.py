@@ -206,6 +206,8 @@ def test_the_report_entry_has_the_fields_that_programs_read() -> None:
         "signature": None,
         "normalizers": [],
         "ledger": None,
+        "delta": None,
+        "manifest": None,
         "causes": [{"name": "content", "detail": "d"}],
         "explanation": {
             "status": "complete",

@@ -149,7 +149,7 @@ class Scene:
 
     def opened(self, evidence: Evidence) -> OpenedEvidence:
         source = ByteSource(self.store, Vault(self.store), OpenJail())
-        return OpenedEvidence(evidence, self.center, source, NOW)
+        return OpenedEvidence(evidence, self.center, source, NOW, lambda _: True)
 
     def make(self) -> Evidence:
         loaded = written_recipe(self)

@@ -14,8 +14,9 @@ from builders.core.digest import Digest
 from builders.locators import FetchRequest
 from pipelines.center.center import Center
 from pipelines.consensus.consensus_result import Result
-from pipelines.evidence.statements.comparison import FileDigest, Shipped, VaultCopy
+from pipelines.evidence.statements.comparison import Shipped, VaultCopy
 from pipelines.evidence.statements.statement import DigestSet
+from pipelines.evidence.statements.updates import FileDigest
 from pipelines.judge.finding import FileFact, ShippedFact, VaultFile
 from pipelines.verify.fetched import fetch_time, note_fetch
 from pipelines.verify.judging import fetch_shipped

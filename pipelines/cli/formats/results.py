@@ -11,10 +11,9 @@ from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError
 from builders.core.escaping import entry
 from pipelines.cli.differences import (
+    beside_lines,
     confirmation_lines,
     field_lines,
-    ledger_lines,
-    signature_lines,
     told_of,
 )
 from pipelines.evidence.report import Report
@@ -129,11 +128,7 @@ def _text(finding: Finding, one: Verified) -> Iterator[str]:
     fields = field_lines(told.explanation.first_look)
     yield from (line.removeprefix("- ") for line in fields)
     yield from (f"{cause.name}: {cause.detail}" for cause in told.causes)
-    lines = (
-        *confirmation_lines(finding.name, one.explanation),
-        *signature_lines(finding),
-        *ledger_lines(finding),
-    )
+    lines = (*confirmation_lines(finding.name, one.explanation), *beside_lines(finding))
     yield from (line.removeprefix("- ") for line in lines)
     yield from (f"{c.name}: {c.detail}" for c in one.causes if finding.name in c.detail)
     if one.note is not None:

@@ -20,7 +20,8 @@ _MEANING = {
     Verdict.UNEXPECTED: "The rebuild left a file that the recipe does not declare.",
     Verdict.MISSING: "The rebuild left no such file.",
     Verdict.NOT_CHECKED: "There is no verdict.",
-    Verdict.EQUIVALENT: "The bytes differ, and only in what the recipe masks.",
+    Verdict.EQUIVALENT: "The bytes differ in what the recipe masks alone, or what a delta gives "
+    "was compared in their place.",
 }
 """A rule for every verdict that is no pass."""
 

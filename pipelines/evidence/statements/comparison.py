@@ -28,9 +28,11 @@ from pipelines.evidence.statements.statement import (
     Time,
     Word,
 )
+from pipelines.evidence.statements.updates import ComparedDelta, ComparedManifest, FileDigest
 from pipelines.judge.finding import CauseName, ExplanationStatus, Finding
 from pipelines.judge.normalizers.ledger import MaskFault, MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Refused, SignatureFault
+from pipelines.judge.updates.update_fault import UpdateResult
 
 
 class Ground(StrEnum):
@@ -53,6 +55,14 @@ class Ground(StrEnum):
     NORMALIZERS_REFUSED = "normalizers-refused"
     """The fault is named beside it."""
     FIELDS_NOT_READ = "fields-not-read"
+    DELTA_APPLIED = "delta-applied"
+    """The base with the delta is our target; no delta of ours was compared."""
+    MANIFEST_RECOMPUTED = "manifest-recomputed"
+    UPDATE_REFUSED = "update-refused"
+    """The fault is named beside it."""
+    UPDATE_UNJUDGED = "update-unjudged"
+    """The fault is named beside it."""
+    UPDATE_NOT_READ = "update-not-read"
 
 
 GROUNDS = {
@@ -70,15 +80,9 @@ UNJUDGED = (
     Ground.INPUT_NOT_SCANNED,
     Ground.SIGNATURE_NOT_READ,
     Ground.FIELDS_NOT_READ,
+    Ground.UPDATE_NOT_READ,
 )
 """Grounds of NOT_CHECKED for what was built and served."""
-
-
-class FileDigest(StatementPart):
-    """Digest and size in bytes of one file."""
-
-    digest: DigestSet
-    size: Count
 
 
 class VaultCopy(FileDigest):
@@ -219,6 +223,8 @@ class Comparison(RunPredicate):
     """Digest of the canonical JSON of the ledger in the report."""
     mask_fault: MaskFault | None = None
     """Why declared normalizers do not make the rebuilt file the shipped one."""
+    delta: ComparedDelta | None = None
+    manifest: ComparedManifest | None = None
     causes: Annotated[tuple[CauseName, ...] | None, Field(max_length=64)] = None
     """Of a difference; in version 1 alone."""
     explanation: ExplanationDigests | None = None
@@ -227,14 +233,24 @@ class Comparison(RunPredicate):
     """Digest of statement A's payload."""
 
     @property
+    def update(self) -> UpdateResult | None:
+        """What the checks of an update leave of the verdict; None where there were none."""
+        found = self.delta or self.manifest
+        return found.result if found else None
+
+    @property
     def has_its_ledger(self) -> bool:
-        """Whether it names ledger and normalizers of EQUIVALENT, each once, or has neither."""
+        """Whether it names ledger and normalizers of EQUIVALENT, each once, or has neither.
+
+        What is equivalent by what it gives or says, without a rebuilt file, has none.
+        """
         known = {one.name for one in self.normalizers if one.name in _NORMALIZERS}
         counted = all(one.version and one.masked for one in self.normalizers)
         few = sum(one.masked or 0 for one in self.normalizers) <= MAX_MASKED
         found = {bool(self.normalizers), self.mask_ledger is not None}
         each = counted and few and len(known) == len(self.normalizers)
-        return each and found == {self.verdict is Verdict.EQUIVALENT}
+        masked = self.verdict is Verdict.EQUIVALENT and self.update is None
+        return each and found == {masked}
 
 
 class ComparisonStatement(
@@ -256,8 +272,9 @@ class ComparisonStatement(
         bare = about.causes is None and about.explanation is None
         if not (explained if self.version == 1 else bare):
             raise ValueError("expected an explanation in version 1, and only there")
-        if self.version == 1 and ((shipped and shipped.from_vault) or about.signature):
-            raise ValueError("expected no copy from a vault and no signature in version 1")
+        later = (shipped and shipped.from_vault, about.signature, about.delta, about.manifest)
+        if self.version == 1 and any(later):
+            raise ValueError("expected no copy from a vault, signature or update in version 1")
         if self.version > 1 and not about.has_its_ledger:
             raise ValueError(
                 "expected a ledger and its normalizers with EQUIVALENT, and only there"
@@ -297,11 +314,24 @@ def ground(finding: Finding, *, built: bool) -> Ground:
         return Ground.SIGNATURE_REFUSED
     if isinstance(finding.ledger, NotMasked):
         return Ground.NORMALIZERS_REFUSED
+    if found := update_ground(finding.verdict, finding.update, delta=finding.delta is not None):
+        return found
     if finding.verdict is not Verdict.NOT_CHECKED:
         return GROUNDS[finding.verdict]
     if not built:
         return Ground.NO_REBUILD
-    for word in UNJUDGED:
-        if finding.reason.startswith(word):
-            return word
-    return Ground.SHIPPED_UNREACHABLE
+    named = (word for word in UNJUDGED if finding.reason.startswith(word))
+    return next(named, Ground.SHIPPED_UNREACHABLE)
+
+
+def update_ground(verdict: Verdict, update: UpdateResult | None, *, delta: bool) -> Ground | None:
+    """Return the ground for a verdict that follows from the checks of an update, if it does."""
+    match verdict, update:
+        case Verdict.DIFFERENT, UpdateResult.REFUSED:
+            return Ground.UPDATE_REFUSED
+        case Verdict.NOT_CHECKED, UpdateResult.UNJUDGED:
+            return Ground.UPDATE_UNJUDGED
+        case Verdict.EQUIVALENT, UpdateResult.STANDS_IN:
+            return Ground.DELTA_APPLIED if delta else Ground.MANIFEST_RECOMPUTED
+        case _:
+            return None

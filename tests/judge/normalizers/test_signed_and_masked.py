@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind
+from builders.recipe.artefact import Artefact
 from builders.recipe.normalizers import NormalizerName
-from builders.recipe.recipe import Artefact
 from pipelines.judge.compare import Declared, Facts, compare
 from pipelines.judge.finding import FileFact, Finding
 from pipelines.judge.grafting import Opener, with_grafts
