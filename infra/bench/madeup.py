@@ -31,6 +31,7 @@ from pipelines.evidence.statements.statement import (
     subject,
     value_of,
 )
+from pipelines.evidence.statements.updates import FileDigest
 from pipelines.judge.finding import (
     ExplanationStatus,
     FileFact,
@@ -316,10 +317,10 @@ def made_up_log(center: str) -> PolicyLog:
     return PolicyLog(origin=origin, key=NoteKey(name=origin, algorithm=ED25519, key=key))
 
 
-def _file(content: bytes | None) -> b.FileDigest | None:
+def _file(content: bytes | None) -> FileDigest | None:
     if content is None:
         return None
-    return b.FileDigest(digest=DigestSet(sha256=Digest.of(content)), size=len(content))
+    return FileDigest(digest=DigestSet(sha256=Digest.of(content)), size=len(content))
 
 
 def _fact(content: bytes | None) -> FileFact | None:

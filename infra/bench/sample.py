@@ -23,6 +23,7 @@ from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records, read_statement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import DigestSet, Resource, subject
+from pipelines.evidence.statements.updates import FileDigest
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry
 from pipelines.log.note import NoteSigner
@@ -159,7 +160,7 @@ def _provenance(files: dict[str, FileFact]) -> ProvenanceStatement:
 
 
 def _comparison(name: str, file: FileFact, made: ProvenanceStatement) -> ComparisonStatement:
-    digest = b.FileDigest(digest=DigestSet(sha256=file.sha256), size=file.size)
+    digest = FileDigest(digest=DigestSet(sha256=file.sha256), size=file.size)
     return ComparisonStatement(
         subject=(subject(name, file.sha256),),
         predicate=b.Comparison(
