@@ -97,6 +97,8 @@ class Artefact(FrozenModel):
     def _of_an_update(self) -> Self:
         if self.is_update and (self.normalizers or (self.delta and self.manifest)):
             raise ValueError("expected one of `delta`, `manifest` and `normalizers`")
+        if self.manifest and not self.signature:
+            raise ValueError("expected the `signature` of a manifest")
         if self.stands_in and self.delta and self.signature:
             raise ValueError("expected `signature` without `delta`, or with one that is rebuilt")
         return self

@@ -197,6 +197,8 @@ def _ledger(
 
 def _signature(verdict: Verdict, found: Graft | Refused | Unread | None) -> Graft | Refused | None:
     decides = verdict in {Verdict.IDENTICAL_SIGNED, Verdict.EQUIVALENT, Verdict.DIFFERENT}
+    if isinstance(found, Graft) and verdict is Verdict.DIFFERENT:
+        return None  # something else is wrong, which the reason names
     return found if decides and not isinstance(found, Unread) else None
 
 

@@ -200,7 +200,31 @@ class OpenedEvidence:
                 rebuilt=self.source.output_file,
                 base=self.source.base_file,
             )
+        if manifests := self.recipe.manifests:
+            from pipelines.judge.updates.recomputing import (  # noqa: PLC0415  # python-tuf
+                ManifestFiles,
+                with_manifests,
+            )
+
+            facts = with_manifests(
+                facts,
+                manifests,
+                self.recipe.signatures,
+                self.source.jail,
+                ManifestFiles(
+                    shipped=self.source.shipped_file,
+                    rebuilt=self.source.output_file,
+                    base=self.source.base_file,
+                ),
+                version=self.recipe.version,
+                first_seen={f.name: self._first_seen(f) for f in report.artefacts},
+            )
         return compare(facts)
+
+    def _first_seen(self, finding: Finding) -> datetime:
+        """Return when a manifest was first fetched, as the report says it; not after the run."""
+        seen_on = finding.manifest.seen_on if finding.manifest else None
+        return min(seen_on or self.run.finished, self.run.finished)
 
     def input_files(self, item: Input) -> tuple[InputFile, ...]:
         """Return the files of an input, which are listed once; see `ByteSource.input_files`."""

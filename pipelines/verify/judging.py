@@ -24,7 +24,7 @@ from pipelines.judge.copied import CheckedInput, Contents, contents, input_fault
 from pipelines.judge.finding import FileFact, Finding, VaultFile
 from pipelines.judge.grafting import with_grafts
 from pipelines.storage.names import Visibility
-from pipelines.verify.fetched import fetch_time, note_fetch
+from pipelines.verify.fetched import fetch_time, first_seen, note_fetch
 from pipelines.verify.session import Job, Session
 
 _SHIPPED = "shipped"
@@ -162,6 +162,26 @@ def judge(
             shipped=shipped_file,
             rebuilt=rebuilt_file,
             base=partial(_base_file, job, inputs, attempt),
+        )
+    if manifests := job.recipe.manifests:
+        from pipelines.judge.updates.recomputing import (  # noqa: PLC0415  # few recipes need it
+            ManifestFiles,
+            with_manifests,
+        )
+
+        session.progress.step(job.release, "reading manifests")
+        facts = with_manifests(
+            facts,
+            manifests,
+            pinned,
+            session.jail,
+            ManifestFiles(
+                shipped=shipped_file,
+                rebuilt=rebuilt_file,
+                base=partial(_base_file, job, inputs, attempt),
+            ),
+            version=job.recipe.version,
+            first_seen={name: first_seen(session.store, sha256) for name, sha256 in served.items()},
         )
     return compare(facts)
 

@@ -23,5 +23,6 @@ READERS = (
     "pipelines.judge.signatures.shown:SHOW",
     "pipelines.judge.updates.appliers:APPLY",
     "pipelines.judge.updates.appliers:MEMBERS",
+    "pipelines.judge.updates.manifests.read_manifest:MANIFEST",
     "pipelines.rules.reading:CHANGES",
 )

@@ -266,6 +266,11 @@ def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     )
 
 
+def info_lines(info: bytes) -> tuple[int, list[tuple[bytes, int, bytes]]]:
+    """Return the version in a .info, and what it lists; raises `BadSignatureError`."""
+    return int(_first_line(info)["version"]), list(_listed(_signed_part(info)))
+
+
 def _listed(body: bytes) -> Iterator[tuple[bytes, int, bytes]]:
     """Yield name, size and SHA-256 of each member that a .info lists."""
     _, _, lines = body.partition(b"\n")

@@ -187,6 +187,15 @@ def _sections(manifest: bytes) -> dict[str, dict[str, str]]:
     return found
 
 
+def bundle_manifest(file: BinaryIO) -> dict[str, dict[str, str]] | None:
+    """Return the sections of the manifest in a bundle; None where the signature has none.
+
+    Raises `BadSignatureError`.
+    """
+    manifest = _bundle(file, "shipped").manifest
+    return None if manifest is None else _sections(manifest)
+
+
 def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
     """Return how our squashfs gets the hash tree and the signature of the shipped bundle."""
     theirs = _bundle(shipped, "shipped")

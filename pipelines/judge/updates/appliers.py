@@ -10,10 +10,13 @@ from pydantic import Field, TypeAdapter
 from builders.core.frozen_model import FrozenModel
 from builders.jail.file_reader import JailLimits, Nothing, Reader, Scratch
 from builders.recipe.update import DeltaName
+from pipelines.judge.updates.cdiff import CDIFF
 from pipelines.judge.updates.delta_format import DeltaFormat, DeltaLimits
 from pipelines.judge.updates.update_fault import UpdateError, UpdateFault, UpdateRefused
 
-FORMATS: dict[DeltaName, DeltaFormat] = {}
+FORMATS: dict[DeltaName, DeltaFormat] = {
+    DeltaName.CDIFF: CDIFF,
+}
 MAX_RESULT = 4 << 30
 """Bytes that a delta can make, whatever its target has."""
 _LIMITS = JailLimits(seconds=120, answer=64 << 10, scratch_files=4, scratch=MAX_RESULT)

@@ -5,11 +5,13 @@ Reports hold these values, so nothing here imports what reads manifests.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
+from builders.core.escaping import escaped
 from builders.core.frozen_model import FrozenModel
 from builders.recipe.update_manifest import ManifestName
 from pipelines.judge.signatures.signature_format import Signer
@@ -18,8 +20,10 @@ from pipelines.judge.updates.update_fault import UpdateRefused, UpdateResult, up
 MAX_LISTED = 10_000
 """Files that a manifest may list, and claims that it may make."""
 MAX_SAID = 1000
+"""Characters of one claim in a statement."""
+_CUT = 900
 
-FieldPath = Annotated[str, Field(min_length=1, max_length=1100)]
+FieldPath = Annotated[str, Field(min_length=1, max_length=MAX_SAID, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class VendorClaim(FrozenModel):
@@ -27,7 +31,7 @@ class VendorClaim(FrozenModel):
 
     path: FieldPath
     """The field, behind the file that it is about."""
-    says: Annotated[str, Field(max_length=MAX_SAID)]
+    says: FieldPath
 
 
 class ManifestFact(FrozenModel):
@@ -38,7 +42,7 @@ class ManifestFact(FrozenModel):
     """None where it could not be read."""
     expires: AwareDatetime | None = None
     seen_on: AwareDatetime | None = None
-    """When this center first fetched it: it had not expired then."""
+    """When this center first fetched it, which decides whether it had expired."""
     recomputed: Annotated[tuple[FieldPath, ...], Field(max_length=4 * MAX_LISTED)] = ()
     """Fields that follow from our bytes, and are so."""
     kept: Annotated[int, Field(ge=0)] = 0
@@ -59,6 +63,14 @@ class ManifestFact(FrozenModel):
 
 
 def vendor_claim(path: str, says: object) -> VendorClaim:
-    """Return a claim, cut to what a report holds."""
+    """Return a claim in one line; of a longer one the beginning, and the SHA-256 of all of it."""
     text = says if isinstance(says, str) else json.dumps(says, sort_keys=True)
-    return VendorClaim(path=path[:1100] or "(no name)", says=text[:MAX_SAID])
+    return VendorClaim(path=_line(path), says=_line(text))
+
+
+def _line(text: str) -> str:
+    shown = escaped(text) or "(empty)"
+    if len(shown) <= _CUT:
+        return shown
+    whole = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{shown[:_CUT]}... (sha256 {whole})"

@@ -43,6 +43,21 @@ class UpdateFault(StrEnum):
     NOTHING_RECOMPUTED = "nothing-recomputed"
     MISSING_SIGNATURE = "missing-signature"
     WEAK_SIGNATURE = "weak-signature"
+    SIGNATURE_REFUSED = "signature-refused"
+    """The signature of a manifest does not count; the detail says why."""
+    MANIFEST_UNREADABLE = "manifest-unreadable"
+    WRONG_ROLE = "wrong-role"
+    """A manifest of another role than the recipe says."""
+    WRONG_LENGTH = "wrong-length"
+    """The length that a manifest says of a file is not that of ours."""
+    UNLISTED_FILE = "unlisted-file"
+    """A manifest does not list what it has to."""
+    UNDECLARED_FILE = "undeclared-file"
+    """A manifest lists what is no file of the release."""
+    AMBIGUOUS_EDIT = "ambiguous-edit"
+    """An edit that fits more than one place."""
+    DUPLICATE_LINE = "duplicate-line"
+    """Two edits of one line."""
 
 
 UNJUDGED = frozenset(

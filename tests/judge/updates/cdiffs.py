@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
 
@@ -80,3 +81,12 @@ def cdiff(
     said = len(text) if length is None else length
     made = b"ClamAV-Diff:%d:%d:" % (version, said) + stream.compress(text) + stream.flush()
     return made + (b":" + by.pss(made) if by else b"") + after
+
+
+def as_list(members: Members) -> bytes:
+    """Return a list of members made here."""
+    lines = (
+        b"%s %d %s\n" % (name, len(data), hashlib.sha256(data).hexdigest().encode())
+        for name, data in members.items()
+    )
+    return b"".join(sorted(lines))

@@ -1,0 +1,98 @@
+"""A release with metadata of The Update Framework, from its recipe to what a customer sees."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from builders.core.digest import Digest
+from builders.core.enums import Verdict
+from builders.images.provide import ProvidedImage
+from pipelines.evidence.report import Report
+from pipelines.judge.updates.manifest_format import ManifestFact
+from pipelines.verify.session import Session
+from tests.command import samebits
+from tests.judge.updates.tuf_repository import (
+    APP,
+    RELEASES,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    TufRelease,
+    written,
+)
+from tests.lab import SOURCE, verified, write_recipe
+
+KEYS = {"targets": TARGETS, "snapshot": SNAPSHOT, "timestamp": TIMESTAMP}
+
+
+def recipe(folder: Path, release: TufRelease, **fields: Any) -> Path:
+    """Build app-3.bin and the targets without a signature; nothing else of the metadata."""
+    folder.mkdir(parents=True)
+    made = {"app-3.bin": APP["app-3.bin"], "targets.json": written(release.targets)}
+    shipped = {**release.published(), "app-3.bin": APP["app-3.bin"]}
+    before = RELEASES[1].published()
+    for name, data in shipped.items():
+        (folder / name).write_bytes(data)
+    artefacts: list[dict[str, Any]] = []
+    inputs = [{"role": "source", "locator": "file:source.c", "sha256": str(Digest.of(SOURCE))}]
+    for name, data in shipped.items():
+        role = name.removesuffix(".json")
+        one: dict[str, Any] = {
+            "name": name,
+            "shipped": {"locator": f"file:{name}", "sha256": str(Digest.of(data))},
+        }
+        if role in KEYS:
+            digest = str(Digest.of(before[name]))
+            key = KEYS[role]
+            one["signature"] = {
+                "format": "tuf", "signers": [str(key.pin)], "public_keys": [key.pem],
+            }  # fmt: skip
+            one["manifest"] = {"format": f"tuf-{role}", "previous": digest}
+            (folder / f"2.{name}").write_bytes(before[name])
+            inputs.append({
+                "role": "base", "locator": f"file:2.{name}", "sha256": digest,
+                "release": f"lab/{folder.name}@2",
+            })  # fmt: skip
+        artefacts.append(one)
+    steps = [
+        ["sh", "-c", f"echo {base64.b64encode(data).decode()} | base64 -d > /out/{name}"]
+        for name, data in made.items()
+    ]
+    more = {"version": "3", "kind": "update", "inputs": inputs, "artefacts": artefacts}
+    return write_recipe(folder, steps, **{**more, **fields})
+
+
+def verdicts(report: Report) -> dict[str, Verdict]:
+    return {finding.name: finding.verdict for finding in report.artefacts}
+
+
+def test_targets_are_ours_and_the_rest_follows_from_them(
+    session: Session, build_image: ProvidedImage, tmp_path: Path
+) -> None:
+    report = verified(session, recipe(tmp_path / "tuf", RELEASES[2]))
+    assert verdicts(report) == {
+        "app-3.bin": Verdict.IDENTICAL,
+        "targets.json": Verdict.IDENTICAL_SIGNED,
+        "snapshot.json": Verdict.EQUIVALENT,
+        "timestamp.json": Verdict.EQUIVALENT,
+    }, [finding.reason for finding in report.artefacts]
+    targets = next(one.manifest for one in report.artefacts if one.name == "targets.json")
+    assert isinstance(targets, ManifestFact)
+    assert "app-3.bin: sha256" in targets.recomputed
+    shown = samebits("evidence", "show", report.release, home=session.center.home)
+    assert "app-3.bin: custom" in shown.out, shown.out
+
+
+def test_an_expired_timestamp_is_a_difference_with_a_name(
+    session: Session, build_image: ProvidedImage, tmp_path: Path
+) -> None:
+    old = replace(RELEASES[2], expires=datetime(2026, 1, 1, tzinfo=UTC))
+    report = verified(session, recipe(tmp_path / "expired", old))
+    found = {one.name: one for one in report.artefacts}
+    assert found["timestamp.json"].verdict is Verdict.DIFFERENT
+    assert found["timestamp.json"].reason.startswith("expired: ")
+    assert found["app-3.bin"].verdict is Verdict.IDENTICAL
