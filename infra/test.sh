@@ -48,13 +48,15 @@ bash infra/bootstrap.sh
 # Programs that the tests check the host's files and signed ones with, and a token for keys; samebits
 # itself never calls them.
 missing=()
+[ -d /usr/share/modsecurity-crs ] || missing+=(modsecurity-crs)
 for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze=systemd \
     sbverify=sbsigntool osslsigncode=osslsigncode apksigner=apksigner \
     javac=default-jdk-headless sigtool=clamav \
     rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpg=gpg gpgv=gpgv sqv=sqv \
-    strip-nondeterminism=strip-nondeterminism; do
+    strip-nondeterminism=strip-nondeterminism yara=yara suricata=suricata clamscan=clamav; do
     command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
 done
+ldconfig -p | grep -q 'libmodsecurity\.so\.3' || missing+=(libmodsecurity3t64)
 if [ "${#missing[@]}" -gt 0 ]; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \

@@ -14,8 +14,12 @@ from pipelines.rules.languages.rule_text import bad_rule
 _UNQUOTED_END = re.compile(r"(?<!\\);")
 _QUOTED_OPTION = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;"])*;', re.DOTALL)
 _PLAIN_CONTENT = re.compile(r'[^"|\\;:\x00-\x1f\x7f-\U0010ffff]*')
+_HEADER = 7
+"""Words before the options, the action among them."""
 _HEX = re.compile(r"(?:\s*[0-9A-Fa-f]{2})+\s*|\s*")
-_LETTERS = re.compile(r"[A-Za-z]*")
+_EXPRESSION = re.compile(
+    r"(?P<expression>/?.*/)(?P<flags>[A-Za-z]*)\s*(?P<captures>,[^/]*)?", re.DOTALL
+)
 _COMMA = re.compile(r"\s*,\s*")
 
 
@@ -29,13 +33,19 @@ class NetworkRule:
 
 
 def network_rule(text: str, *, quotes: bool) -> NetworkRule:
-    """Split one rule, decoded as Latin-1; raises `RuleSyntaxError`."""
-    head, bracket, body = text.partition("(")
-    body = body.rstrip()
-    if not bracket or not body.endswith(")"):
-        raise bad_rule("a rule without options in parentheses", text)
+    """Split one rule, decoded as Latin-1; raises `RuleSyntaxError`.
+
+    The brackets around the options may be missing: Suricata takes that.
+    """
+    head, _, body = text.partition("(")
     action, *header = _words(head)
-    return NetworkRule(action.lower(), tuple(header), tuple(_options(body[:-1], quotes=quotes)))
+    if len(header) >= _HEADER:
+        action, *header, body = text.split(maxsplit=_HEADER)
+    body = body.rstrip()
+    if not body:
+        raise bad_rule("a rule without options", text)
+    options = _options(body.removesuffix(")"), quotes=quotes)
+    return NetworkRule(action.lower(), tuple(header), tuple(options))
 
 
 def _words(head: str) -> list[str]:
@@ -135,9 +145,17 @@ def _written(data: bytes) -> str:
 
 
 def expression(value: str) -> str:
-    """Return the value of a `pcre` as `/expression/flags`, the flags sorted, `!` if negated."""
-    negated, text = unquoted(value)
-    start, slash, flags = text.rpartition("/")
-    if not slash or not start.startswith("/") or not _LETTERS.fullmatch(flags):
+    """Return a `pcre` as `/expression/flags`, with sorted flags, `!` if negated, and its captures.
+
+    Its quotes are optional.
+    """
+    negated = value.startswith("!")
+    text = value[negated:].strip()
+    if text.startswith('"'):
+        _, text = unquoted(text)
+    match = _EXPRESSION.fullmatch(text)
+    if match is None:
         raise bad_rule("an expression that cannot be read", value, '"/expression/flags"')
-    return f"{'!' if negated else ''}{start}/{''.join(sorted(set(flags)))}"
+    flags = "".join(sorted(set(match["flags"])))
+    captures = ",".join(split_value(match["captures"] or ""))
+    return f"{'!' if negated else ''}{match['expression']}{flags}{captures}"

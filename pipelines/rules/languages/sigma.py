@@ -153,17 +153,15 @@ def _patterns(name: str, search: Any) -> Iterator[Pattern]:
         case dict():
             for key, value in search.items():
                 yield from _field(f"{name}.", str(key), value)
-        case list() if search and all(isinstance(item, dict) for item in search):
-            for number, item in enumerate(sorted(search, key=canonical)):
-                for key, value in item.items():
-                    yield from _field(f"{name}[{number}].", str(key), value)
-        case list() if search and not any(isinstance(item, dict | list) for item in search):
+        case list() if search:
+            inner = [item for item in search if isinstance(item, dict | list)]
             for item in search:
-                yield Pattern(name=name, value=_text(item))
-        case str() | int() | float():
-            yield Pattern(name=name, value=_text(search))
+                if not isinstance(item, dict | list):
+                    yield Pattern(name=name, value=_text(item))
+            for number, item in enumerate(sorted(inner, key=canonical)):
+                yield from _patterns(f"{name}[{number}]", item)
         case _:
-            raise bad_rule("a search that cannot be read", name)
+            yield Pattern(name=name, value="[]" if search == [] else _text(search))
 
 
 def _field(prefix: str, key: str, value: Any) -> Iterator[Pattern]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from pipelines.rules.languages.rule_text import bad_rule
 
@@ -100,11 +99,11 @@ class _Reader:
         return _Part(word, _NAME)
 
     def _pattern(self) -> str:
-        pattern = self.tokens.pop() if self.tokens else ""
-        them = pattern.lower() == "them"
-        if not them and not any(fnmatchcase(name, pattern) for name in self._searches):
-            raise bad_rule("a condition whose pattern fits no search of the rule", pattern)
-        return "them" if them else pattern
+        """Read the pattern of names, which may fit none: then it has no effect."""
+        if not self.tokens or self.tokens[-1] in {"(", ")"}:
+            raise bad_rule("a condition with a number of nothing")
+        pattern = self.tokens.pop()
+        return "them" if pattern.lower() == "them" else pattern
 
     def _take(self, word: str) -> bool:
         if self.tokens and self.tokens[-1].lower() == word:

@@ -9,7 +9,7 @@ SURICATA_HEAD = "alert http $HOME_NET any -> $EXTERNAL_NET any"
 SURICATA = (
     SURICATA_HEAD
     + ' (msg:"a login"; flow:established,to_server; http.method; content:"POST"; http.uri;'
-    ' content:"/lo|67|in"; nocase; depth:10; pcre:"/user=\\w+/Ri"; dsize:>100; bsize:10<>20;'
+    ' content:"/lo|67|in"; nocase; depth:10; pcre:"/user=\\w+/Ri"; urilen:>100; bsize:10<>20;'
     " threshold:type limit, track by_src, count 1, seconds 60; classtype:web-application-attack;"
     " priority:2; reference:url,example.org; metadata:created_at 2024_01_01, tag x; sid:7; rev:3;)"
 )
@@ -59,7 +59,8 @@ detection:
         Image|endswith:
             - '\\whoami.exe'
             - '\\id.exe'
-        CommandLine|contains|all: ['/a', 1]
+        CommandLine|contains|all: ['/a', '/b']
+        EventID: 1
     keywords: [b, a]
     filter_main:
         - User: SYSTEM

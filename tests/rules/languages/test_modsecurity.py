@@ -122,22 +122,23 @@ SecRule ARGS "@rx a" "id:6,deny,status:403"
     assert inside.condition == "status:403"
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('SecRule ARGS "@rx a" "phase:2,deny"', "number as its id"),
-        ('SecRule ARGS "@rx a" "id:1,deny,chain"', "does not end"),
-        ('SecRule ARGS "@rx a" "id:1,chain"\nSecMarker A', "does not end"),
-        ('SecRule ARGS "@rx a', "argument"),
-        ("SecRule ARGS", "too few"),
-        ('SecRule ARGS| "@rx a" "id:1"', "variables"),
-        ('SecRule ARGS:\'a "@rx a" "id:1"', "variables"),
-        ('SecRule ARGS "@rx a" "id:1,msg:\'a"', "an action"),
-        ("</IfModule>", "did not begin"),
-        ("=SecRule", "no directive"),
-        ("# x \\\nSecRuleEngine On", "engines differ"),
-    ],
-)
+FAULTS = [
+    ('SecRule ARGS "@rx a" "phase:2,deny"', "number as its id"),
+    ('SecRule ARGS "@rx a" "id:1,deny,chain"', "does not end"),
+    ('SecRule ARGS "@rx a" "id:1,chain"\nSecMarker A', "does not end"),
+    ('SecRule ARGS "@rx a', "argument"),
+    ("SecRule ARGS", "too few"),
+    ('SecRule ARGS| "@rx a" "id:1"', "variables"),
+    ('SecRule ARGS:\'a "@rx a" "id:1"', "variables"),
+    ('SecRule ARGS "@rx a" "id:1,msg:\'a"', "an action"),
+    ("</IfModule>", "did not begin"),
+    ("=SecRule", "no directive"),
+    ("# x \\\nSecRuleEngine On", "engines differ"),
+]
+"""Directives that are not read, and what is said of them."""
+
+
+@pytest.mark.parametrize(("text", "said"), FAULTS)
 def test_a_directive_that_cannot_be_read_is_a_fault(text: str, said: str) -> None:
     _, (fault,) = read(LANGUAGE, "a.conf", f"SecMarker BEGIN\n{text}\n")
     assert fault.line in {2, 3}

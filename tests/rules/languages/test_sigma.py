@@ -26,7 +26,8 @@ def test_every_part_of_a_rule_is_a_fact() -> None:
         Pattern(name="keywords", value="a"),
         Pattern(name="keywords", value="b"),
         Pattern(name="selection.CommandLine|contains", value="/a", modifiers=("all",)),
-        Pattern(name="selection.CommandLine|contains", value="1", modifiers=("all",)),
+        Pattern(name="selection.CommandLine|contains", value="/b", modifiers=("all",)),
+        Pattern(name="selection.EventID", value="1"),
         Pattern(name="selection.Image|endswith", value="\\id.exe"),
         Pattern(name="selection.Image|endswith", value="\\whoami.exe"),
     )
@@ -62,7 +63,7 @@ def test_layout_and_order_change_no_logic(old: str, new: str) -> None:
         ("not 1 of filter_*", "1 of filter_*"),
         ("windows", "linux"),
         ("high", "low"),
-        ("'/a', 1", "'/a', '1'"),
+        ("EventID: 1", "EventID: '1'"),
         ("Parent: null", "Parent: ''"),
         ("condition:", "timeframe: 1m\n    condition:"),
     ],
@@ -76,6 +77,16 @@ def test_what_is_only_told_is_no_logic(old: str, new: str) -> None:
     changed = rule(RULE.replace(old, new))
     assert changed.logic == rule(RULE).logic
     assert changed.normalized != rule(RULE).normalized
+
+
+def test_searches_may_be_lists_of_all_kinds() -> None:
+    found = rule(RULE.replace("[b, a]", "[b, [a, {A: 1}]]"))
+    assert found.patterns[2:5] == (
+        Pattern(name="keywords", value="b"),
+        Pattern(name="keywords[0]", value="a"),
+        Pattern(name="keywords[0][0].A", value="1"),
+    )
+    assert rule(RULE.replace("filter_*", "other_*")).condition.endswith("not 1 of other_*")
 
 
 def test_correlations_filters_and_common_fields() -> None:
@@ -111,25 +122,25 @@ filter:
     assert (less.needs, less.exclusions) == (("one",), ("not s",))
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("title: Whoami", "name: a", "without a title"),
-        ("selection or", "selected or", "names no search"),
-        ("filter_*", "other_*", "fits no search"),
-        ("(selection", "((selection", "not closed"),
-        ("(selection or keywords)", "selection keywords", "goes on after its end"),
-        ("(selection or keywords) and", "selection and | count() >", "cannot be read"),
-        ("endswith", "endwith", "unknown modifier"),
-        ("high", "highest", "unknown level"),
-        ("status: test", "status: new", "unknown status"),
-        ("    category: process_creation\n    product: windows", "    definition: a", "log source"),
-        ("[b, a]", "[b, [a]]", "a search that cannot be read"),
-        ("User: SYSTEM", "User: {a: b}", "no plain one"),
-        ("    condition: (", "    other: (", "without searches and a condition"),
-        ("level: high", "level: high\ncorrelation: {}", "not one of"),
-    ],
-)
+FAULTS = [
+    ("title: Whoami", "name: a", "without a title"),
+    ("selection or", "selected or", "names no search"),
+    ("(selection", "((selection", "not closed"),
+    ("(selection or keywords)", "selection keywords", "goes on after its end"),
+    ("(selection or keywords) and", "selection and | count() >", "cannot be read"),
+    ("endswith", "endwith", "unknown modifier"),
+    ("high", "highest", "unknown level"),
+    ("status: test", "status: new", "unknown status"),
+    ("    category: process_creation\n    product: windows", "    definition: a", "log source"),
+    ("[b, a]", "!!set {a: , b: }", "no plain one"),
+    ("User: SYSTEM", "User: {a: b}", "no plain one"),
+    ("    condition: (", "    other: (", "without searches and a condition"),
+    ("level: high", "level: high\ncorrelation: {}", "not one of"),
+]
+"""What to write in the rule instead, and what is said of it."""
+
+
+@pytest.mark.parametrize(("old", "new", "said"), FAULTS)
 def test_a_rule_that_cannot_be_read_is_a_fault(old: str, new: str, said: str) -> None:
     rules, (fault,) = read(LANGUAGE, "a.yml", RULE.replace(old, new))
     assert rules == []

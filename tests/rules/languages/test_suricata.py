@@ -31,7 +31,7 @@ def test_every_part_of_a_rule_is_a_fact() -> None:
         Pattern(name="http.uri", value="/user=\\w+/Ri"),
     )
     assert found.bounds == {
-        "dsize": Bound(lowest=101),
+        "urilen": Bound(lowest=101),
         "http.uri|bsize": Bound(lowest=11, highest=19),
     }
     assert found.thresholds == {
@@ -46,44 +46,47 @@ def test_every_part_of_a_rule_is_a_fact() -> None:
     assert found.metadata == {"metadata": "created_at 2024_01_01, tag x"}
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ('content:"a";  nocase ; depth:5;', 'content:"a"; depth:5; nocase;'),
-        ('content:"a|3A 0d|b";', 'content:"a\\:|0D|b";'),
-        ('content:"|47 45 54|";', 'content:"GET";'),
-        ("flow:to_server, established;", "flow:established,to_server;"),
-        ('content:"a"; flow:to_server; content:"b";', 'flow:to_server; content:"a"; content:"b";'),
-        ('content:"a"; http_uri;', 'http.uri; content:"a";'),
-        ('uricontent:"a";', 'http.uri; content:"a";'),
-        ("dsize:<10;", "dsize: < 10;"),
-    ],
-)
+WRITTEN = [
+    ('content:"a";  nocase ; depth:5;', 'content:"a"; depth:5; nocase;'),
+    ('content:"a|3A 0d|b";', 'content:"a\\:|0D|b";'),
+    ('content:"|47 45 54|";', 'content:"GET";'),
+    ("flow:to_server, established;", "flow:established,to_server;"),
+    ('content:"a"; flow:to_server; content:"b";', 'flow:to_server; content:"a"; content:"b";'),
+    ('content:"a"; http_uri;', 'http.uri; content:"a";'),
+    ('uricontent:"a";', 'http.uri; content:"a";'),
+    ("dsize:<10;", "dsize: < 10;"),
+    ('content:"b"; pcre:"/a/Ri";', 'content:"b"; pcre:/a/iR;'),
+]
+"""Options of which each pair means the same."""
+
+
+@pytest.mark.parametrize(("first", "second"), WRITTEN)
 def test_layout_and_ways_of_writing_change_no_logic(first: str, second: str) -> None:
     assert with_options(first).text != with_options(second).text
     assert with_options(first).normalized == with_options(second).normalized
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ('content:"a"; content:"b"; distance:1;', 'content:"b"; content:"a"; distance:1;'),
-        ('http.uri; content:"a";', 'http.uri.raw; content:"a";'),
-        ('http.host; dotprefix; content:".a";', 'http.host; content:".a";'),
-        ('dns.query; content:"a"; content:"b";', 'dns.query; content:"a"; dns.query; content:"b";'),
-        ('content:!"a";', 'content:"a";'),
-        ('content:"a"; nocase;', 'content:"a";'),
-        ('content:"a"; byte_test:1,>,5,0;', 'content:"a"; byte_test:1,>,6,0;'),
-        ("dsize:<10;", "dsize:<11;"),
-        ("dsize:!10;", "dsize:10;"),
-        ("noalert;", ""),
-        ("flowbits:isset,a;", "flowbits:isnotset,a;"),
-        ("priority:1;", "priority:3;"),
-        ("some.new_buffer;", ""),
-        ("some_new_option:1;", "some_new_option:2;"),
-        ('content:"|FF|";', 'content:"|FE|";'),
-    ],
-)
+ACTING = [
+    ('content:"a"; content:"b"; distance:1;', 'content:"b"; content:"a"; distance:1;'),
+    ('http.uri; content:"a";', 'http.uri.raw; content:"a";'),
+    ('http.host; dotprefix; content:".a";', 'http.host; content:".a";'),
+    ('dns.query; content:"a"; content:"b";', 'dns.query; content:"a"; dns.query; content:"b";'),
+    ('content:!"a";', 'content:"a";'),
+    ('content:"a"; nocase;', 'content:"a";'),
+    ('content:"a"; byte_test:1,>,5,0;', 'content:"a"; byte_test:1,>,6,0;'),
+    ("dsize:<10;", "dsize:<11;"),
+    ("dsize:!10;", "dsize:10;"),
+    ("noalert;", ""),
+    ("flowbits:isset,a;", "flowbits:isnotset,a;"),
+    ("priority:1;", "priority:3;"),
+    ("some.new_buffer;", ""),
+    ("some_new_option:1;", "some_new_option:2;"),
+    ('content:"|FF|";', 'content:"|FE|";'),
+]
+"""Options of which each pair differs in what the engine does."""
+
+
+@pytest.mark.parametrize(("first", "second"), ACTING)
 def test_what_the_engine_acts_on_is_logic(first: str, second: str) -> None:
     assert with_options(first).logic != with_options(second).logic
 
@@ -124,35 +127,45 @@ def test_a_rule_that_goes_on_beyond_the_end_of_the_file_is_off() -> None:
     assert not rule(f"{RULE}\\\n").enabled
 
 
+def test_captures_of_an_expression_and_options_without_brackets() -> None:
+    text = "alert tcp [1.1.1.1, 2.2.2.2] any -> any any ( noalert; sid:7; )"
+    assert rule(text).scope[1] == "src:[1.1.1.1,2.2.2.2] any"
+    text = 'alert tcp any any -> any any pcre:"/a(.)/i, flow:x , pkt:y"; sid:7;'
+    assert rule(text).patterns == (Pattern(name="", value="/a(.)/i,flow:x,pkt:y"),)
+
+
 def test_a_comment_is_no_rule() -> None:
     rules, faults = read(LANGUAGE, "a.rules", f"# alert (about sid: this)\n#\n\n# x (y)\n{RULE}\n")
     assert ([one.line for one in rules], faults) == ([5], [])
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (f'{HEAD} (msg:"a";)', "without `sid`"),
-        (f'{HEAD} (content:"a"; sid:1; sid:2;)', "`sid` is not one number"),
-        (f"{HEAD} (sid:1; rev:x;)", "`rev` is not one number"),
-        (f'{HEAD} (content:"a"; sid:1)', "does not end"),
-        (f"{HEAD} sid:1;", "without options"),
-        (f"allow{HEAD[5:]} (sid:1;)", "unknown action"),
-        ("alert tcp any any (sid:1;)", "a header that cannot be read"),
-        ("alert tcp [1.1.1.1 any -> any any (sid:1;)", "a header that cannot be read"),
-        ("alert tcp any any to any any (sid:1;)", "unknown direction"),
-        (f'{HEAD} (content:"|4|"; sid:1;)', "hexadecimal"),
-        (f'{HEAD} (content:"|41"; sid:1;)', "no second one"),
-        (f"{HEAD} (content:a; sid:1;)", "not in quotes"),
-        (f'{HEAD} (content:""; sid:1;)', "without bytes"),
-        (f"{HEAD} (nocase; sid:1;)", "without a content"),
-        (f'{HEAD} (pcre:"a"; sid:1;)', "expression"),
-        (f"{HEAD} (:x; sid:1;)", "without a name"),
-        (f"{HEAD} (threshold:count; sid:1;)", "a `threshold` that cannot be read"),
-        (f'{HEAD} (msg:"a\0"; sid:1;)', "NUL"),
-        (f'{HEAD} (msg:"{"a" * 9000}"; sid:1;)', "longer than engines read"),
-    ],
-)
+FAULTS = [
+    (f'{HEAD} (msg:"a";)', "without `sid`"),
+    (f'{HEAD} (content:"a"; sid:1; sid:2;)', "`sid` is not one number"),
+    (f"{HEAD} (sid:1; rev:x;)", "`rev` is not one number"),
+    (f'{HEAD} (content:"a"; sid:1)', "does not end"),
+    ("alert tcp any any -> any any", "without options"),
+    ("alert tcp [1.1.1.1, 2.2.2.2] any -> any (sid:1;)", "a header that cannot be read"),
+    (f"allow{HEAD[5:]} (sid:1;)", "unknown action"),
+    ("alert tcp any any (sid:1;)", "a header that cannot be read"),
+    ("alert tcp [1.1.1.1 any -> any any (sid:1;)", "a header that cannot be read"),
+    ("alert tcp any any to any any (sid:1;)", "unknown direction"),
+    (f'{HEAD} (content:"|4|"; sid:1;)', "hexadecimal"),
+    (f'{HEAD} (content:"|41"; sid:1;)', "no second one"),
+    (f"{HEAD} (content:a; sid:1;)", "not in quotes"),
+    (f'{HEAD} (content:""; sid:1;)', "without bytes"),
+    (f"{HEAD} (nocase; sid:1;)", "without a content"),
+    (f'{HEAD} (pcre:"a"; sid:1;)', "expression"),
+    (f'{HEAD} (pcre:"/a; sid:1;)', "not in quotes"),
+    (f"{HEAD} (:x; sid:1;)", "without a name"),
+    (f"{HEAD} (threshold:count; sid:1;)", "a `threshold` that cannot be read"),
+    (f'{HEAD} (msg:"a\0"; sid:1;)', "NUL"),
+    (f'{HEAD} (msg:"{"a" * 9000}"; sid:1;)', "longer than engines read"),
+]
+"""Rules that are not read, and what is said of them."""
+
+
+@pytest.mark.parametrize(("text", "said"), FAULTS)
 def test_a_rule_that_cannot_be_read_is_a_fault_and_the_next_one_is_read(
     text: str, said: str
 ) -> None:
