@@ -53,7 +53,9 @@ for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze
     sbverify=sbsigntool osslsigncode=osslsigncode apksigner=apksigner \
     javac=default-jdk-headless sigtool=clamav \
     rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpg=gpg gpgv=gpgv sqv=sqv \
-    strip-nondeterminism=strip-nondeterminism yara=yara suricata=suricata clamscan=clamav; do
+    strip-nondeterminism=strip-nondeterminism yara=yara suricata=suricata clamscan=clamav \
+    rpmbuild=rpm makedeltarpm=deltarpm ed=ed bsdiff=bsdiff xdelta3=xdelta3 zstd=zstd \
+    ostree=ostree; do
     command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
 done
 ldconfig -p | grep -q 'libmodsecurity\.so\.3' || missing+=(libmodsecurity3t64)

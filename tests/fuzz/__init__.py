@@ -21,12 +21,14 @@ from builders.core.digest import Digest
 from builders.jail import Reader
 from builders.packing import GzipPacking
 from builders.recipe.normalizers import NormalizerName
+from builders.recipe.update import DeltaName
 from infra.bench.attacks import ATTACKS
 from tests.explain.executables.pairs import pairs
 from tests.judge.encodings import HIDDEN
 from tests.judge.normalizers.made_files import PAIRS
 from tests.judge.signatures import apk_tricks, jar_tricks, modules, rauc_tricks, rpm_tricks
 from tests.judge.signatures.signing import Signing, Vendor, program, signed
+from tests.judge.updates import delta_tricks, ostree_tricks, rpm_delta_tricks
 from tests.rules.languages.samples import RULE_FILES
 
 SECONDS = 20.0
@@ -57,6 +59,8 @@ class Target:
 
     reader: str
     parameters: Mapping[str, object] = field(default_factory=dict)
+    first: Callable[[], bytes] | None = None
+    """Makes a sound file, which is read before the other one."""
     beside: Callable[[], bytes] | None = None
     """Makes a sound file, which is read beside the other one."""
     seeds: Callable[[], list[bytes]] = archives
@@ -72,8 +76,9 @@ class Target:
 
     def files(self, content: bytes) -> list[io.BytesIO]:
         """Return what the reader is given to read `content`."""
+        first = [io.BytesIO(self.first())] if self.first else []
         beside = [io.BytesIO(self.beside())] if self.beside else []
-        return [io.BytesIO(content), *beside]
+        return [*first, io.BytesIO(content), *beside]
 
     def read(self, content: bytes) -> None:
         """Read in this process; an error that the reader declares is none."""
@@ -164,6 +169,17 @@ def rule_files(name: str) -> Target:
     )
 
 
+def delta(name: DeltaName, base: bytes, *made: bytes) -> Target:
+    """Return the target for a format of deltas."""
+    return Target(
+        reader="pipelines.judge.updates.appliers:APPLY",
+        parameters={"format": name, "size": 1 << 16},
+        first=lambda: base,
+        seeds=lambda: list(made),
+        writes=True,
+    )
+
+
 TARGETS = {
     **{f"rules-{name}": rule_files(name) for name in RULE_FILES},
     "apk": Target(
@@ -176,12 +192,6 @@ TARGETS = {
         parameters=apk_tricks.BY_ANN.model_dump(),
         beside=lambda: apk_tricks.OURS,
         seeds=signed_packages,
-    ),
-    "applied-delta": Target(
-        reader="pipelines.judge.updates.appliers:APPLY",
-        parameters={"format": "bsdiff", "size": 1000},
-        beside=made_wheel,
-        writes=True,
     ),
     "archive": Target(
         reader="pipelines.judge.copied:CONTENTS", parameters={"digest": Digest.of(b"")}
@@ -217,6 +227,14 @@ TARGETS = {
         seeds=signed_databases,
     ),
     "deb": Target(reader="pipelines.infer.debian.deb_content:DEB"),
+    "delta-bsdiff": delta(DeltaName.BSDIFF, delta_tricks.OLD, delta_tricks.BSDIFF.file()),
+    "delta-ostree": delta(DeltaName.OSTREE, ostree_tricks.BASE, ostree_tricks.GOOD.file()),
+    "delta-pdiff": delta(DeltaName.PDIFF, delta_tricks.BEFORE, delta_tricks.SCRIPT),
+    "delta-rpm": delta(
+        DeltaName.RPM, rpm_delta_tricks.RPM, *(one.file() for one in rpm_delta_tricks.GOOD.values())
+    ),
+    "delta-xdelta3": delta(DeltaName.XDELTA3, delta_tricks.OLD, delta_tricks.VCDIFF.file()),
+    "delta-zstd": delta(DeltaName.ZSTD, delta_tricks.OLD, delta_tricks.ZSTD),
     "dsc": Target(reader="builders.locators.dsc:COMPANIONS", parameters={"name": "a.dsc"}),
     "elf": Target(
         reader="pipelines.explain.quickdiff:LOOK",
@@ -246,6 +264,12 @@ TARGETS = {
     ),
     "member": Target(
         reader="builders.inputs.archive_member:MEMBER", parameters={"path": "a.py"}, beside=bytes
+    ),
+    "members-ostree": Target(
+        reader="pipelines.judge.updates.appliers:MEMBERS",
+        parameters={"format": DeltaName.OSTREE, "size": 1 << 16},
+        seeds=lambda: [ostree_tricks.BASE, ostree_tricks.TARGET],
+        writes=True,
     ),
     "module": Target(
         reader="pipelines.judge.signatures.graft_readers:VERIFY",

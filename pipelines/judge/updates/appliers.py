@@ -10,12 +10,24 @@ from pydantic import Field, TypeAdapter
 from builders.core.frozen_model import FrozenModel
 from builders.jail.file_reader import JailLimits, Nothing, Reader, Scratch
 from builders.recipe.update import DeltaName
+from pipelines.judge.updates.bsdiff import BSDIFF
 from pipelines.judge.updates.cdiff import CDIFF
 from pipelines.judge.updates.delta_format import DeltaFormat, DeltaLimits
+from pipelines.judge.updates.ed_script import PDIFF
+from pipelines.judge.updates.ostree_delta import OSTREE
+from pipelines.judge.updates.rpm_delta import RPM_DELTA
 from pipelines.judge.updates.update_fault import UpdateError, UpdateFault, UpdateRefused
+from pipelines.judge.updates.vcdiff import XDELTA3
+from pipelines.judge.updates.zstd_patch import ZSTD
 
 FORMATS: dict[DeltaName, DeltaFormat] = {
+    DeltaName.BSDIFF: BSDIFF,
     DeltaName.CDIFF: CDIFF,
+    DeltaName.OSTREE: OSTREE,
+    DeltaName.PDIFF: PDIFF,
+    DeltaName.RPM: RPM_DELTA,
+    DeltaName.XDELTA3: XDELTA3,
+    DeltaName.ZSTD: ZSTD,
 }
 MAX_RESULT = 4 << 30
 """Bytes that a delta can make, whatever its target has."""

@@ -1,0 +1,22 @@
+"""Applies deltas in this process."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+
+from builders.recipe.update import DeltaName
+from pipelines.judge.updates.appliers import FORMATS
+from pipelines.judge.updates.delta_format import DeltaLimits
+from pipelines.judge.updates.update_fault import UpdateError, UpdateFault
+
+
+def applied(name: DeltaName, base: bytes, delta: bytes, size: int) -> bytes | UpdateFault:
+    """Return what a delta makes of a base, or why it is refused."""
+    out = io.BytesIO()
+    limits = DeltaLimits(size=size, scratch=tempfile.TemporaryFile)
+    try:
+        FORMATS[name].apply(io.BytesIO(base), io.BytesIO(delta), out, limits)
+    except UpdateError as error:
+        return error.refused.fault
+    return out.getvalue()

@@ -1,0 +1,172 @@
+"""Deltas give the target they were made of; altered ones are refused, each by its name."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders.jail import ParserJail
+from builders.recipe.update import DeltaName
+from pipelines.judge.updates import ed_script
+from pipelines.judge.updates.appliers import APPLY, FORMATS, MEMBERS, ApplyRequest
+from pipelines.judge.updates.delta_io import byte_sums
+from pipelines.judge.updates.update_fault import UpdateFault
+from pipelines.verify.readers import READERS
+from tests.judge.updates import delta_makers, delta_tricks, ostree_tricks, rpm_delta_tricks
+from tests.judge.updates.appliers import applied
+from tests.judge.updates.delta_makers import Bsdiff, Vcdiff, Window, packed_sections, zstd_patch
+from tests.judge.updates.delta_tricks import AFTER, BEFORE, NEW, OLD, TRICKS
+from tests.judge.updates.ostree_tricks import OSTREE_TRICKS
+from tests.judge.updates.rpm_delta_tricks import RPM, RPM_TRICKS, TARGET
+from tests.judge.updates.test_ostree_delta import members
+
+MAKERS: dict[DeltaName, Callable[[bytes, bytes], bytes]] = {
+    DeltaName.BSDIFF: lambda old, new: Bsdiff.between(old, new).file(),
+    DeltaName.PDIFF: delta_makers.ed_script,
+    DeltaName.XDELTA3: lambda old, new: Vcdiff.between(old, new).file(),
+    DeltaName.ZSTD: zstd_patch,
+}
+APPLIED = [name for name in FORMATS if name is not DeltaName.CDIFF]
+"""Those of cdiff are applied in `test_cdiff`."""
+LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"\n", b"..\n", b" .\n", b"3d\n", b"c\r\n"]))
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """Draw a base, and a target that has some of it."""
+    old = draw(st.binary(max_size=200))
+    new = old
+    for _ in range(draw(st.integers(0, 4))):
+        at, gone = draw(st.integers(0, len(new))), draw(st.integers(0, 40))
+        other = draw(st.integers(0, len(old)))
+        new = new[:at] + draw(st.binary(max_size=30)) + old[other : other + 20] + new[at + gone :]
+    return old, new
+
+
+@pytest.mark.parametrize("name", [one for one in MAKERS if one is not DeltaName.PDIFF])
+def test_a_delta_gives_the_target(name: DeltaName) -> None:
+    @settings(max_examples=60, deadline=None, database=None)
+    @given(pairs())
+    def gives(pair: tuple[bytes, bytes]) -> None:
+        old, new = pair
+        assert applied(name, old, MAKERS[name](old, new), len(new)) == new
+
+    gives()
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(LINES, LINES)
+def test_a_script_gives_the_target(before: list[bytes], after: list[bytes]) -> None:
+    old, new = b"".join(before), b"".join(after)
+    script = delta_makers.ed_script(old, new)
+    assert applied(DeltaName.PDIFF, old, script, len(new)) == new
+    assert applied(DeltaName.PDIFF, old, gzip.compress(script), len(new)) == new
+
+
+@given(st.binary(max_size=40), st.integers(0, 255))
+def test_bytes_are_added_one_by_one(data: bytes, other: int) -> None:
+    added = bytes((one + other) % 256 for one in data)
+    assert byte_sums(data, bytes([other]) * len(data)) == added
+
+
+def test_large_files_are_read_and_written_in_pieces() -> None:
+    chance = random.Random(2)  # noqa: S311  # not for secrets
+    old = chance.randbytes(300_000)
+    new = bytes((one + 1) % 256 for one in old[5:]) + bytes(100_000)
+    delta = Bsdiff(
+        size=len(new), steps=((0, 0, 5), (len(old) - 5, 100_000, 0)),
+        differences=b"\1" * (len(old) - 5), extra=bytes(100_000),
+    )  # fmt: skip
+    assert applied(DeltaName.BSDIFF, old, delta.file(), len(new)) == new
+
+
+def test_a_copy_of_a_window_may_reach_from_the_base_into_what_it_makes() -> None:
+    copies = b"\x13" + delta_makers.varint(11)
+    window = Window(size=11, source=(4, 2), instructions=copies, addresses=b"\1")
+    delta = Vcdiff(windows=(window,)).file()
+    assert applied(DeltaName.XDELTA3, b"..abcd", delta, 11) == b"bcdbcdbcdbc"
+
+
+def test_sections_may_be_compressed_by_lzma() -> None:
+    window = packed_sections(delta_tricks.WINDOW)
+    delta = Vcdiff(windows=(window,), flags=1, header=b"\2").file()
+    assert applied(DeltaName.XDELTA3, OLD, delta, len(NEW)) == NEW
+
+
+_XDELTA3 = """
+1sPEAAECBYGAAABFgYAAAgQuCHs8HQ40NDQ0Ev03elhaAAAA/xLZQQIAIQEMAAAAj5hBnAEAERMaAhOiLQJDoxcCU6cHAmOT
+FwAboi6jGKcIBYHyZ40ZKYGAAAIDEwjmmdbVNDQ0DwIADhOTcAIzpwcCQ6cHAlOdf/Jnk3GnCKcIBYKYC5dfG69uAAUIBMi4
+UzI0ZW5kCiOJCAIzpmEFr2qJCQ==
+"""
+"""Of `xdelta3 -9 -S lzma -A= -W 16384 -es`, with three windows."""
+
+
+def test_one_stream_of_lzma_goes_through_all_windows() -> None:
+    old = b"".join(b"line %d\n" % n for n in range(4000))
+    new = b"".join(b"line %d\n" % (n + (n % 500 == 3)) for n in range(4000)) + b"end\n"
+    delta = base64.b64decode(_XDELTA3)
+    assert applied(DeltaName.XDELTA3, old, delta, len(new)) == new
+
+
+def test_a_script_is_bounded_when_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ed_script, "MAX_SCRIPT", 99)
+    for delta in (b"1a\n" + b"x\n" * 50 + b".\n", gzip.compress(b"x" * 100)):
+        assert applied(DeltaName.PDIFF, BEFORE, delta, 1) == UpdateFault.UNBOUNDED
+
+
+@pytest.mark.parametrize("name", TRICKS)
+def test_an_altered_delta_is_refused_by_its_name(name: str) -> None:
+    trick = TRICKS[name]
+    assert applied(trick.format, trick.base, trick.made(), trick.size) == trick.fault
+
+
+def test_every_format_has_at_least_eight_altered_deltas() -> None:
+    tricks = [*TRICKS.values(), *OSTREE_TRICKS.values(), *RPM_TRICKS.values()]
+    counts = {name: sum(trick.format is name for trick in tricks) for name in APPLIED}
+    assert min(counts.values()) >= 8
+
+
+@pytest.fixture(scope="module")
+def jail() -> Iterator[ParserJail]:
+    jail = ParserJail(READERS)
+    yield jail
+    jail.close()
+
+
+@pytest.mark.parametrize("name", APPLIED)
+def test_a_delta_is_applied_in_the_jail(jail: ParserJail, name: DeltaName) -> None:
+    base, delta, given = _case(name)
+    with tempfile.TemporaryFile() as out:
+        files = [io.BytesIO(base), io.BytesIO(delta)]
+        for size, fault in ((len(given), None), (len(given) - 1, UpdateFault.UNBOUNDED)):
+            asked = ApplyRequest(format=name, size=size)
+            answer = jail.run(APPLY, files, asked, outputs=[out])
+            assert getattr(answer, "fault", None) == fault
+            out.seek(0)
+            assert fault or out.read() == given
+
+
+def _case(name: DeltaName) -> tuple[bytes, bytes, bytes]:
+    """Return a base, a delta, and what that gives."""
+    if name is DeltaName.RPM:
+        return RPM, rpm_delta_tricks.GOOD["of files"].file(), TARGET.file()
+    if name is DeltaName.OSTREE:
+        return ostree_tricks.BASE, ostree_tricks.GOOD.file(), members(ostree_tricks.TARGET)
+    old, new = (BEFORE, AFTER) if name is DeltaName.PDIFF else (OLD, NEW)
+    return old, MAKERS[name](old, new), new
+
+
+def test_members_are_listed_in_the_jail(jail: ParserJail) -> None:
+    with tempfile.TemporaryFile() as out:
+        asked = ApplyRequest(format=DeltaName.OSTREE, size=1 << 20)
+        jail.run(MEMBERS, [io.BytesIO(ostree_tricks.TARGET)], asked, outputs=[out])
+        out.seek(0)
+        assert out.read() == members(ostree_tricks.TARGET)
