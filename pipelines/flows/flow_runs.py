@@ -83,7 +83,8 @@ def restart_dead(session: Session) -> list[str]:
     """Deal with every flow run of this machine that died; returns the ids of those started again.
 
     Runs that have been about to start for ten minutes are started again too: their worker is gone.
-    Those that were cancelled, or whose night was, are ended.
+    Those that were cancelled, or whose night was, are ended, as are those that have been about to
+    be cancelled for so long: no process of theirs is left to do so.
     """
     center, again = session.center, list[str]()
     with get_client(sync_client=True) as client, died(center) as dead:
@@ -129,7 +130,7 @@ def _deal(session: Session, client: SyncPrefectClient, run: FlowRun) -> bool:
 def _stuck(client: SyncPrefectClient, center: Center) -> list[FlowRun]:
     found = client.read_flow_runs(
         flow_run_filter=FlowRunFilter.model_validate(
-            {"state": {"type": {"any_": [StateType.PENDING]}}}
+            {"state": {"type": {"any_": [StateType.PENDING, StateType.CANCELLING]}}}
         ),
         work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [center.pool]}}),
     )

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,6 +17,7 @@ from pipelines.evidence.stored_runs import RunName, read_explanation
 from pipelines.nightly.night_plan import Release, due, releases
 from pipelines.nightly.periodic import reap_center
 from pipelines.services import supervisor
+from pipelines.services.environment import client_environment
 from pipelines.services.prefect_api import night_of
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
@@ -167,7 +169,7 @@ def test_a_night_that_is_cancelled_in_prefect_leaves_no_shard(stand: Stand, engi
     night = night_of(stand.api.get(f"/flow_runs/{asked}"))
     stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING"})
     assert stand.wait(asked)["state_type"] == "CANCELLED"
-    wait_until(lambda: stand.shards(night) == ["CANCELLED"] * 3, seconds=120)
+    stand.wait_for_cancelled_shards(night, seconds=120)
     stand.assert_nothing_left(engine)
 
 
@@ -202,7 +204,7 @@ def test_a_night_that_is_cancelled_in_prefect_while_all_workers_are_dead_is_not_
     stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING"})
     stand.up()
     stand.wait(stand.ask("reap"))
-    wait_until(lambda: stand.shards(night) == ["CANCELLED"] * 3, seconds=360)
+    stand.wait_for_cancelled_shards(night, seconds=360)
     found = stand.api.post("/flow_runs/filter", flow_runs={"name": {"like_": f"night {night}"}})
     states = [stand.api.get(f"/flow_run_states/?flow_run_id={run['id']}") for run in found]
     again = [s["message"] for shard in states for s in shard if s["message"] == "it was killed"]
@@ -225,6 +227,38 @@ def test_a_night_that_has_not_begun_never_does_once_it_is_cancelled(
     assert stand.wait(asked)["state_type"] == "CANCELLED"
     assert stand.shards(night) == []
     assert stand.containers(engine) == []
+
+
+LATE = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from pipelines.center.reload import load_running
+from pipelines.flows import flow_runs
+from pipelines.verify.session import Session
+flow_runs._STUCK = timedelta(0)
+with Session(load_running(Path(sys.argv[1]))) as session:
+    flow_runs.restart_dead(session)
+"""
+
+
+def test_a_run_that_no_process_is_left_to_cancel_is_ended(stand: Stand) -> None:
+    recipe = stand.release("never")
+    stand.kill_workers()
+    asked = stand.ask("verify-release", recipe=str(recipe))
+    for state in ("PENDING", "CANCELLING"):  # a worker took it, and was gone
+        stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": state})
+    assert stand.state(asked) == "CANCELLING"
+    command = [sys.executable, "-c", LATE, stand.file]
+    ended = subprocess.run(
+        command,
+        env={**os.environ, **client_environment(stand.center)},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert stand.state(asked) == "CANCELLED"
+    stand.up()
 
 
 def test_one_run_of_a_night_is_cancelled_and_the_night_goes_on(

@@ -121,6 +121,13 @@ class Stand:
         found = self.api.post("/flow_runs/filter", flow_runs={"name": {"like_": f"night {night}"}})
         return [run["state_type"] for run in found]
 
+    def wait_for_cancelled_shards(self, night: str, *, seconds: float) -> None:
+        """Wait until all three shards of a night are cancelled."""
+        until = time.monotonic() + seconds
+        while (states := self.shards(night)) != ["CANCELLED"] * 3:
+            assert time.monotonic() < until, f"they stay {states}\n{self.logs()}"
+            time.sleep(0.3)
+
     def containers(self, engine: Engine) -> list[str]:
         return [c.id for c in engine.containers(center=self.center.id)]
 
