@@ -74,8 +74,9 @@ def _fields(change: RuleChange) -> Iterator[FieldDifference]:
         name = f"{change.identity}: {field.field}"
         yield told(field=name, shipped=field.new, rebuilt=field.old)
     if not change.fields:
-        sides = (f"line {p.line}" if p else None for p in (change.new, change.old))
-        shipped, rebuilt = sides
+        shipped, rebuilt = (f"line {p.line}" if p else None for p in (change.new, change.old))
+        if change.old_identity is not None:
+            shipped, rebuilt = change.identity, change.old_identity
         yield told(field=change.identity, shipped=shipped, rebuilt=rebuilt)
 
 
