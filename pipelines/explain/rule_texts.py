@@ -15,9 +15,9 @@ def summary(changes: RuleChanges) -> str:
     """Return what differs in one line."""
     total = sum(changes.counts.values())
     if not total:
-        return f"no rule differs of {changes.new.rules}"
+        return f"no rule differs; {changes.unchanged} are the same"
     effects = (f"{count} {name}" for e in Effect if (count := changes.effects.get(name := str(e))))
-    return f"{total} of {changes.new.rules} rules differ: {', '.join(effects)}"
+    return f"{total} {'rule differs' if total == 1 else 'rules differ'}: {', '.join(effects)}"
 
 
 def reasons(change: RuleChange) -> Iterator[str]:

@@ -86,6 +86,8 @@ class Rule:
     """Identities of other rules of its language that this one turns off."""
     needs: tuple[str, ...] = ()
     """Names that it refers to, some of which may be identities of other rules."""
+    includes: tuple[str, ...] = ()
+    """Paths of other files whose rules it brings in."""
 
 
 LOGIC_FIELDS = (

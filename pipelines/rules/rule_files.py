@@ -18,15 +18,16 @@ LIMITS = ArchiveLimits(members=100_000, unpacked=2 << 30, text=16 << 20, set_asi
 _CVD, _CVD_HEADER = b"ClamAV-VDB:", 512
 _SUFFIXES = frozenset(
     """cbc cdb cf cld conf conf-recommended config crb cud cvd data db example fp ftm gdb hdb
-    hdu hsb hsu idb ign ign2 imp json ldb ldu mdb mdu msb msu ndb ndu pack pdb pre pwdb rule
-    rules sdb sfp txt wdb yaml yar yara yarax yml""".split()  # noqa: SIM905
+    hdu hsb hsu idb ign ign2 imp inc json ldb ldu mdb mdu meta msb msu ndb ndu pack pdb pre pwdb
+    rule rules sdb sfp txt wdb yaml yar yara yarax yml""".split()  # noqa: SIM905
 )
 """How the names of files end that may have rules; which do, their languages say."""
 
 
 def may_hold_rules(path: str) -> bool:
     """Say by the name of a file whether it is worth reading for rules."""
-    return "." in path and path.rpartition(".")[2].lower() in _SUFFIXES
+    lower = path.lower()
+    return ("." in path and lower.rpartition(".")[2] in _SUFFIXES) or "rule" in lower
 
 
 def rule_files(stream: BinaryIO, name: str, scratch: Scratch) -> Iterator[tuple[str, bytes]]:

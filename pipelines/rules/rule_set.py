@@ -54,13 +54,14 @@ def read_rule_set(files: Iterable[tuple[str, bytes]], known: ReadFiles) -> RuleS
     `known` is what was read before, and grows.
     """
     found = RuleSet()
-    path = ""
+    path, read = "", set[str]()
     try:
         for path, data in files:
             language = language_of(path, data)
             if language is None:
                 continue
             found.files += 1
+            read.add(path.rpartition("/")[2])
             key = (path, Digest.of(data))
             if key not in known:
                 known[key] = tuple(_read(language, path, data, MOST_RULES - len(found.rules)))
@@ -71,6 +72,7 @@ def read_rule_set(files: Iterable[tuple[str, bytes]], known: ReadFiles) -> RuleS
                     found.faults.append(one)
     except ArchiveError as error:
         found.faults.append(RuleFault(file=path, line=0, what=f"not read on: {error}"))
+    found.faults += _not_included(found.rules, read)
     found.rules = _switched(found.rules)
     return found
 
@@ -110,6 +112,15 @@ def _read(language: RuleLanguage, path: str, data: bytes, most: int) -> Iterator
 def _fault_text(error: Exception) -> str:
     known = isinstance(error, SamebitsError)
     return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def _not_included(rules: Iterable[Rule], read: set[str]) -> Iterator[RuleFault]:
+    """Yield the files that rules bring in and that were not read: nobody knows what is in them."""
+    for rule in rules:
+        for path in rule.includes:
+            if path.rpartition("/")[2] not in read:
+                what = f"it includes {path}, which is not among the files with rules"
+                yield RuleFault(file=rule.file, line=rule.line, what=what)
 
 
 def _switched(rules: list[Rule]) -> list[Rule]:

@@ -134,8 +134,10 @@ def test_a_file_that_is_too_large_and_an_archive_that_breaks_are_faults(
 
 
 def test_names_say_what_is_worth_reading() -> None:
-    assert all(map(may_hold_rules, ("a/b.yar", "local.rules", "main.CVD", "x.yml")))
-    assert not any(map(may_hold_rules, ("a.so", "rules", "b.py")))
+    assert all(
+        map(may_hold_rules, ("a/b.yar", "local.rules", "rules/hooks.in", "main.CVD", "x.yml"))
+    )
+    assert not any(map(may_hold_rules, ("a.so", "yar", "b.py")))
 
 
 @settings(max_examples=60, deadline=None)

@@ -33,7 +33,7 @@ private global rule Evil_Loader : trojan win32
 
 
 def test_a_rule_is_read_whole() -> None:
-    found = rules_of("evil.yar", RULE)
+    found = {rule.identity: rule for rule in rule_set({"evil.yar": RULE}).rules}
     assert list(found) == ['include "other.yar"', "Evil_Loader"]
     rule = found["Evil_Loader"]
     assert (rule.line, rule.revision, rule.private, rule.scope) == (6, 3, True, ("global",))
@@ -134,4 +134,13 @@ def test_compiled_rules_are_said_not_to_be_read() -> None:
 
 def test_files_of_other_names_are_known_by_their_rules() -> None:
     assert list(rules_of("ruleset", SIMPLE)) == ["a"]
-    assert rule_set({"notes.txt": "rule of thumb: {never} trust"}).files == 0
+    assert list(rules_of("hooks.meta", SIMPLE)) == ["a"]
+    for path, text in (("notes.txt", "rule of thumb: {never} condition"), ("a.md", SIMPLE)):
+        assert rule_set({path: text}).files == 0
+
+
+def test_an_included_file_has_to_be_among_those_that_are_read() -> None:
+    files = {"r.yar": f'include "./hooks.meta"\n{SIMPLE}'}
+    (fault,) = rule_set(files).faults
+    assert "includes ./hooks.meta" in fault.what
+    assert not rule_set({**files, "hooks.meta": SIMPLE.replace("rule a", "rule b")}).faults

@@ -19,7 +19,8 @@ from pipelines.rules.languages.rule_text import text_of
 from pipelines.rules.rule import Language, Pattern, Rule, make_rule
 
 _SUFFIXES = (".yar", ".yara", ".yarax")
-_OTHER_NAMES = re.compile(r"(?:^|/)[^./]+$|\.(?:rule|rules|txt)$")
+_TEXTS = (".adoc", ".htm", ".html", ".md", ".rst")
+"""Files that may show rules, and have none."""
 _LOOKS = re.compile(rb"^\s*(?:(?:private|global)\s+)*rule\s+\w+\s*(?::[\w\s]*)?\{", re.MULTILINE)
 _COMPILED = b"YARA"
 _HEAD = 1 << 16
@@ -70,7 +71,10 @@ class _Tokens:
 def _is_rule_file(path: str, data: bytes) -> bool:
     if path.endswith(_SUFFIXES) or data[:4] == _COMPILED:
         return True
-    return bool(_OTHER_NAMES.search(path)) and _LOOKS.search(data[:_HEAD]) is not None
+    head = data[:_HEAD]
+    if path.endswith(_TEXTS) or b"\0" in head or b"condition" not in head:
+        return False
+    return _LOOKS.search(head) is not None
 
 
 def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
@@ -151,7 +155,8 @@ def _rule(found: _Tokens, path: str, line: int, source: str) -> Rule:
     text = source.encode()
     if words[0] == "include":
         name = " ".join(words)
-        return rule(identity=name, text=text, normalized=name, logic=name)
+        brought = (words[1][1:-1],)
+        return rule(identity=name, text=text, normalized=name, logic=name, includes=brought)
     at = words.index("rule")
     name, *tags = words[at + 1 : -1] or [""]
     if not name.isidentifier() or (tags and tags[0] != ":"):
