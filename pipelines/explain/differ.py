@@ -7,32 +7,16 @@ error that it does not catch, so 1 without a report is a crash.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Protocol
 
-from builders.container.scratch import make_mounted_folder, scratch
-from builders.container.spec import (
-    ContainerLimits,
-    ContainerResult,
-    ContainerSpec,
-    EndReason,
-    Mount,
-    RunLabels,
-)
+from builders.container.spec import EndReason
 from builders.core.digest import Digest, digest_file
-from builders.core.errors import BuildFailedError
-from builders.engine import Engine
-from builders.methods.base import BASE_VARIABLES
-from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
-from builders.rebuild.outputs import copy_files
-from builders.rebuild.plan import GATE
+from builders.methods.method import INPUTS, OUTPUTS
+from builders.rebuild.tool_container import ToolLimits, ToolResult
 from pipelines.judge.finding import Explanation, ExplanationStatus
 
 TOOL = "diffoscope"
@@ -51,28 +35,12 @@ _STOPPED = {
     EndReason.DEADLINE: (ExplanationStatus.TIMED_OUT, "diffoscope was stopped at its deadline"),
     EndReason.CANCELLED: (ExplanationStatus.CRASHED, "diffoscope was cancelled"),
 }
-_SCRATCH = 4 << 30
-_LOG_TAIL = 1 << 16
-_MAX_OUTPUTS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToolResult:
-    """How a tool ended and what it left."""
-
-    container: ContainerResult
-    outputs: tuple[str, ...]
-    """Names of the files that now are in the output folder."""
-    log: bytes = field(repr=False)
-    """The end of what it printed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DifferLimits:
+class DifferLimits(ToolLimits):
     """What explaining one pair may cost."""
 
-    seconds: int = 600
-    memory: int = 2 << 30
     report: int = 20 << 20
     """Bytes of the HTML report."""
     lines: int = 2000
@@ -208,58 +176,3 @@ def _marked(path: Path) -> bool:
     """Say whether diffoscope wrote anywhere in the file that it left something out."""
     with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as text:
         return any(text.find(mark) >= 0 for mark in _MARKS)
-
-
-def run_in_container(
-    argv: Sequence[str],
-    *,
-    inputs: Mapping[str, Path],
-    outputs: Path,
-    limits: DifferLimits,
-    engine: Engine,
-    image: str,
-    workdir: Path,
-    labels: RunLabels,
-    cancelled: threading.Event,
-) -> ToolResult:
-    """Run `argv` in a container of `image`, as `ToolRunner` requires; keep files in `workdir`."""
-    folder = Path(tempfile.mkdtemp(dir=workdir, prefix="tool-"))
-    control = folder / "control"
-    make_mounted_folder(control)
-    (control / "launch.sh").write_bytes(launcher_bytes())
-    os.mkfifo(control / GATE)
-    for path in (control / "launch.sh", control / GATE, *inputs.values()):
-        path.chmod(0o644)
-    try:
-        with scratch(folder, _SCRATCH) as mount:
-            spec = ContainerSpec(
-                image=image,
-                command=("/bin/sh", f"{CONTROL}/launch.sh", "022", *argv),
-                environment={**BASE_VARIABLES, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-                hostname="tool",
-                workdir="/tmp",  # noqa: S108  # inside the container
-                mounts=(
-                    Mount(source=control, target=CONTROL),
-                    Mount(source=mount / "out", target=OUTPUTS, read_only=False),
-                    Mount(source=mount / "tmp", target="/tmp", read_only=False),  # noqa: S108
-                    *(
-                        Mount(source=path, target=f"{INPUTS}/{name}")
-                        for name, path in inputs.items()
-                    ),
-                ),
-                limits=ContainerLimits(
-                    cpus=1, memory=limits.memory, pids=512, seconds=limits.seconds, log=_LOG_TAIL
-                ),
-                labels=labels,
-                gate=control / GATE,
-            )
-            result = engine.run(spec, log=folder / "log", cancelled=cancelled, scratch=mount)
-            note = b""
-            try:
-                taken = copy_files(mount / "out", outputs, count=_MAX_OUTPUTS, room=_SCRATCH)
-            except BuildFailedError as error:
-                taken, note = {}, f"\n[samebits: {error}]\n".encode()
-            said = (folder / "log").read_bytes()[-_LOG_TAIL:]
-            return ToolResult(container=result, outputs=tuple(taken), log=said + note)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -20,10 +20,11 @@ from builders.images.provide import ProvidedImage
 from builders.jail import JailEnd, JailFailedError
 from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.staging import OUTPUTS
+from builders.rebuild.tool_container import run_in_container
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.report import Attempt, Purpose, Report
 from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
-from pipelines.explain.differ import HTML, JSON, DifferLimits, explain, run_in_container
+from pipelines.explain.differ import HTML, JSON, DifferLimits, explain
 from pipelines.explain.first_look import FirstLooks
 from pipelines.explain.named_causes import named_causes
 from pipelines.judge.compare import confirm_difference

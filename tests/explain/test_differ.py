@@ -11,8 +11,9 @@ import pytest
 
 from builders.container.spec import ContainerResult, EndReason
 from builders.core.digest import Digest
+from builders.rebuild.tool_container import ToolResult
 from pipelines.explain import differ
-from pipelines.explain.differ import DifferLimits, ToolResult, explain
+from pipelines.explain.differ import DifferLimits, explain
 from pipelines.judge.finding import Explanation, ExplanationStatus, QuickDiff
 
 REPORT, PAGE = b'{"diffoscope-json-version": 1}', b"<html></html>"
