@@ -19,9 +19,10 @@ PACKAGES = ("builders", "pipelines")
 SIBLINGS = (
     {"pipelines/cli", "pipelines/flows"},
     {"pipelines/infer/wheel", "pipelines/infer/debian", "pipelines/infer/script"},
+    {"pipelines/rules/languages", "pipelines/rules/weakening"},
 )
-"""Folders whose modules are named alike on purpose: a command or flow after what it runs, and
-three implementations of one thing."""
+"""Folders whose modules are named alike on purpose: a command or flow after what it runs, three
+implementations of one thing, and what reads a language of rules and what judges its changes."""
 EVERYWHERE = {"errors.py"}
 """Modules that several packages have: their errors."""
 READ_STATEMENTS = {
