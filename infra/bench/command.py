@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from infra.bench.rules_command import rules
 from pipelines.cli import options
 from pipelines.cli.terminal import tell
 
@@ -25,6 +26,9 @@ _against = click.option(
 @click.group(cls=options.Group)
 def command() -> None:
     """Measure speed and memory on this machine; figures are printed, never judged."""
+
+
+command.add_command(rules)
 
 
 @command.command()

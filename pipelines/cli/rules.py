@@ -14,6 +14,7 @@ from builders.core.errors import UsageError
 from pipelines.cli import options
 from pipelines.cli.console import styled
 from pipelines.cli.layout import table
+from pipelines.cli.rules_test import test
 from pipelines.cli.terminal import counted, show, warn
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ def _complete(
 
 @click.group(cls=options.Group)
 def command() -> None:
-    """Compare detection rules: which are gone, weakened or changed."""
+    """Compare detection rules: which are gone, weakened or changed, and what engines catch."""
+
+
+command.add_command(test)
 
 
 @command.command()

@@ -24,5 +24,6 @@ READERS = (
     "pipelines.judge.updates.appliers:APPLY",
     "pipelines.judge.updates.appliers:MEMBERS",
     "pipelines.judge.updates.manifests.read_manifest:MANIFEST",
+    "pipelines.rules.engines.packed_rules:PACK_RULES",
     "pipelines.rules.reading:CHANGES",
 )

@@ -20,6 +20,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "image build": ("tests/docs/test_image_commands.py", '"image", "build"'),
     "image check": ("tests/docs/test_image_commands.py", '"image", "check"'),
     "image lock": ("tests/docs/test_image_commands.py", '"image", "lock"'),
+    "rules test": ("tests/cli/test_rules_test.py", '"rules", "test"'),
     "rules diff": ("tests/cli/test_rules_diff.py", '"rules", "diff"'),
     "signature show": ("tests/cli/test_signature_show.py", '"signature", "show"'),
     "vault export": ("tests/verify/test_supplies.py", '("vault", "export", archive, recipe'),
@@ -61,7 +62,7 @@ in it that do. What it calls of `bench` is what the command calls."""
 
 BY_HAND = {"bench check", "bench consensus", "bench digest", "bench explain", "bench graft",
            "bench joining", "bench memory", "bench overhead", "bench peers",
-           "bench store"}  # fmt: skip
+           "bench rules", "bench store"}  # fmt: skip
 """Measurements, for a machine on which nothing else runs."""
 
 OTHER_PROGRAMS = {
