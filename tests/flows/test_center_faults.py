@@ -249,7 +249,7 @@ def test_a_run_that_no_process_is_left_to_cancel_is_ended(stand: Stand) -> None:
     for state in ("PENDING", "CANCELLING"):  # a worker took it, and was gone
         stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": state})
     assert stand.state(asked) == "CANCELLING"
-    command = [sys.executable, "-c", LATE, stand.file]
+    command = [sys.executable, "-c", LATE, str(stand.file)]
     ended = subprocess.run(
         command,
         env={**os.environ, **client_environment(stand.center)},
