@@ -124,7 +124,8 @@ def verify(
         runner = _in_process(session, fresh=fresh)
     found_by_number: dict[int, Verified] = {}
     with cancelled_by_signals(session), runner as run:
-        for wave in waves(loaded):
+        named = [(one.recipe.release, one.recipe.bases.values()) for one in loaded]
+        for wave in waves(named):
             lanes, paths = min(_SIDE_BY_SIDE, len(wave)), [recipes[number] for number in wave]
             made = in_lanes(session, partial(_try, run), paths, lanes=lanes)
             found_by_number |= zip(wave, made, strict=True)

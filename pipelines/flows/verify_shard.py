@@ -26,6 +26,7 @@ from pipelines.verify.cancellation import cancelled_when
 from pipelines.verify.lanes import in_lanes
 from pipelines.verify.session import Session
 from pipelines.verify.verify import verify
+from pipelines.verify.waves import waves
 
 _NAME = "verify-shard"
 LANES = 2
@@ -64,7 +65,10 @@ def _verify_all(session: Session, night: str, releases: list[dict[str, Any]]) ->
         dues = [DueRelease.model_validate(one) for one in releases]
         with suppress(EngineError):  # every release then says so itself
             session.prepare()
-        done = in_lanes(session, partial(_done, session, night), dues, lanes=LANES)
+        done: list[bool] = []
+        for wave in waves([(due.release, due.bases) for due in dues]):
+            ready = [dues[number] for number in wave]
+            done += in_lanes(session, partial(_done, session, night), ready, lanes=LANES)
     if not all(done):
         message = f"{done.count(False)} of {len(releases)} releases have no result"
         raise RuntimeError(message)

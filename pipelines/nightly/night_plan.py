@@ -52,6 +52,8 @@ class Release(FrozenModel):
     published: Digest
     """One digest over the names and published digests of all artefacts."""
     expected: Verdict | None = None
+    bases: tuple[str, ...] = ()
+    """The releases that an update is based on."""
 
 
 class DueRelease(Release):
@@ -168,6 +170,7 @@ def shards(
 ) -> list[tuple[DueRelease, ...]]:
     """Divide releases into shards of at most `size`, each of about the same length in time.
 
+    Updates stay in one shard with the releases that they are based on, however many those are.
     Each shard is one flow run, whose few seconds its releases share. There are as many as there are
     `places` to run them at once, as long as each has a minute of work: fewer would leave cores
     without a build, shorter ones would cost more than they do. The longest work is dealt out first,
@@ -178,12 +181,24 @@ def shards(
     count = max(math.ceil(len(dues) / size), spread)
     parts: list[list[DueRelease]] = [[] for _ in range(count)]
     lightest = [(0.0, index) for index in range(count)]
-    for one in sorted(dues, key=lambda d: (-_seconds(d), d.release)):
+    for chain in sorted(_chains(dues), key=lambda c: (-sum(map(_seconds, c)), c[0].release)):
         weight, index = heapq.heappop(lightest)
-        parts[index].append(one)
+        parts[index] += chain
         if len(parts[index]) < size:
-            heapq.heappush(lightest, (weight + _seconds(one), index))
+            heapq.heappush(lightest, (weight + sum(map(_seconds, chain)), index))
     return sorted((tuple(part) for part in parts), key=lambda part: -sum(map(_seconds, part)))
+
+
+def _chains(dues: Sequence[DueRelease]) -> list[list[DueRelease]]:
+    """Return releases in groups: those that are based on each other in one."""
+    found = {one.release: [one] for one in dues}
+    for one in dues:
+        for base in one.bases:
+            other, mine = found.get(base, []), found[one.release]
+            if other is not mine:
+                mine += other
+                found |= {each.release: mine for each in other}
+    return list({id(chain): chain for chain in found.values()}.values())
 
 
 def _release(path: Path, name: str, images: ImageCatalogue) -> Release:
@@ -197,6 +212,7 @@ def _release(path: Path, name: str, images: ImageCatalogue) -> Release:
         scope=scope_of(recipe).digest,
         published=Digest.of(canonical_json(published)),
         expected=recipe.expect.verdict if recipe.expect else None,
+        bases=tuple(recipe.bases.values()),
     )
 
 

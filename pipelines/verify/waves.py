@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from builders.recipe.recipe import LoadedRecipe
+from collections.abc import Collection, Sequence
 
 
-def waves(recipes: Sequence[LoadedRecipe]) -> list[list[int]]:
-    """Return the positions of recipes in groups, each of which needs those before it alone.
+def waves(releases: Sequence[tuple[str, Collection[str]]]) -> list[list[int]]:
+    """Return the positions of releases in groups, each of which needs those before it alone.
 
-    A base that is not among them is waited for by nobody.
+    Of each the name is given, and those of the releases that it is based on. One that is not among
+    them is waited for by nobody.
     """
-    releases = {loaded.recipe.release for loaded in recipes}
-    waiting = {
-        number: releases.intersection(loaded.recipe.bases.values())
-        for number, loaded in enumerate(recipes)
-    }
+    waiting = dict(enumerate(releases))
     found: list[list[int]] = []
     while waiting:
-        left = {recipes[number].recipe.release for number in waiting}
-        ready = [number for number, bases in waiting.items() if not bases & left]
-        found.append(ready or list(waiting))  # releases that are based on each other
+        left = {name for name, _ in waiting.values()}
+        ready = [number for number, (_, bases) in waiting.items() if not left.intersection(bases)]
+        found.append(ready or list(waiting))  # else they are based on each other
         for number in found[-1]:
             del waiting[number]
     return found

@@ -48,3 +48,17 @@ def test_long_builds_are_spread_and_begin_first() -> None:
         [600, 1, 1],
         [500, 1, 1],
     ]
+
+
+def test_updates_stay_in_one_shard_with_what_they_are_based_on() -> None:
+    plain = dues([100.0] * 6)
+    chained = [
+        one.model_copy(update={"bases": (plain[number - 2].release,)}) if number in {2, 4} else one
+        for number, one in enumerate(plain)
+    ]
+    parts = shards(chained, size=2, places=3)
+    assert {frozenset(d.release for d in part) for part in parts} == {
+        frozenset({"lab/r0@1", "lab/r2@1", "lab/r4@1"}),
+        frozenset({"lab/r1@1", "lab/r5@1"}),
+        frozenset({"lab/r3@1"}),
+    }
