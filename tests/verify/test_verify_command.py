@@ -28,6 +28,7 @@ FIELDS = [
 ]  # fmt: skip
 ARTEFACT_FIELDS = [
     "name", "verdict", "reason", "shipped", "rebuilt", "signature", "normalizers", "ledger",
+    "delta", "manifest",
 ]  # fmt: skip
 
 
