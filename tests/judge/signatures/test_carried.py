@@ -9,7 +9,7 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.judge.signatures import graft as graft_module
-from pipelines.judge.signatures.graft import _carried, graft
+from pipelines.judge.signatures.graft import _carried, _in_order, graft
 from pipelines.judge.signatures.pe import PE
 from pipelines.judge.signatures.signature_format import (
     MAX_CARRIED,
@@ -51,6 +51,25 @@ def test_pieces_that_follow_on_each_other_are_one_range() -> None:
         (13, 3, "b"),
         (20, 2, "b"),
     ]
+
+
+def test_a_range_that_begins_where_another_ends_is_found() -> None:
+    taken = [Taken(offset=10, length=5, why="table"), Taken(offset=20, length=5, why="table")]
+    bare = [Uncovered(offset=15, length=20, why="a")]
+    found = list(_carried(bare, taken, io.BytesIO(bytes(40))))
+    assert [(one.offset, one.length) for one in found] == [(20, 5)]
+    assert list(_carried(bare, [], io.BytesIO())) == []
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_is_compressed_is_counted_by_itself(*, inside: bool) -> None:
+    taken = [Taken(offset=0, length=40, why="table")]
+    bare = [
+        Uncovered(offset=at, length=9, why="a", inside=at in {0, 10}) for at in (5, 0, 20, 10, 30)
+    ]
+    assert len(_in_order(bare)) == len(bare)
+    found = list(_carried(bare, taken, io.BytesIO(bytes(40)), inside=inside))
+    assert [one.offset for one in found] == ([0, 10] if inside else [5, 20, 30])
 
 
 def lied(cuts: int, bare: Sequence[Uncovered]) -> Graft | Refused:

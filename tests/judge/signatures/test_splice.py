@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 
 import pytest
 
 from builders.core.digest import Digest
 from builders.recipe.signature import SignedFormat
+from pipelines.judge.signatures.filled import FilledGap
 from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.graft_readers import FORMATS
 from pipelines.judge.signatures.left_out import info_members, signature_header
 from pipelines.judge.signatures.signature_format import Refused
 from pipelines.judge.signatures.splice import (
     Derived,
+    HashTree,
     Own,
     Piece,
     SpliceError,
@@ -24,6 +27,7 @@ from pipelines.judge.signatures.splice import (
     Taken,
     splice,
 )
+from pipelines.judge.signatures.zip_pieces import ZipLimits
 from tests.judge.signatures.cab_tricks import GROWN, HEADER, cabinet, prepared
 from tests.judge.signatures.databases import OURS as DATABASE
 from tests.judge.signatures.databases import SIGNED, block
@@ -70,6 +74,7 @@ def test_a_file_is_made_of_ours_and_of_what_is_listed() -> None:
         ([Own(offset=0, length=11)], "uses 11 bytes of ours"),
         ([Own(offset=0, length=10), Derived(data="aabbcc")], "3 derived bytes"),
         ([Own(offset=0, length=7)], "3 bytes of ours that are left out"),
+        ([*GOOD[:2], Own(offset=5, length=5)], "3 bytes of ours that are left out"),
         ([], "10 bytes of ours that are left out"),
     ],
 )
@@ -106,6 +111,48 @@ def test_a_plan_leaves_out_nothing_but_what_its_format_replaces(pieces: list[Pie
     assert splice(SplicePlan(pieces=put), *files, io.BytesIO(), kept).size == 11
     with pytest.raises(SpliceError, match="in no place of a signature"):
         splice(SplicePlan(pieces=tuple(pieces)), *files, io.BytesIO(), kept)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(1, 3), (3, 6), (6, 7)])
+def test_a_part_of_a_range_is_within_it(begin: int, end: int) -> None:
+    kept = SpliceLimits(replaced=9, derived=9, taken=9, places=lambda _: ((2, 5),), within=True)
+    files = io.BytesIO(OURS), io.BytesIO()
+    part = (Own(offset=0, length=3), Own(offset=4, length=6))
+    assert splice(SplicePlan(pieces=part), *files, io.BytesIO(), kept).size == 9
+    other = (Own(offset=0, length=begin), Own(offset=end, length=10 - end))
+    with pytest.raises(SpliceError, match="in no place of a signature"):
+        splice(SplicePlan(pieces=other), *files, io.BytesIO(), kept)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "gaps"),
+    [
+        ([Own(offset=0, length=2), Own(offset=4, length=6)], [(2, 4, 2, 0)]),
+        ([Own(offset=0, length=8)], [(8, 10, 8, 0)]),
+        (GOOD, [(2, 4, 2, 2), (10, 10, 10, 9)]),
+        ([Own(offset=0, length=4), Own(offset=4, length=6)], []),
+    ],
+)
+def test_all_that_is_other_than_ours_is_looked_at(
+    pieces: list[Piece], gaps: list[tuple[int, int, int, int]]
+) -> None:
+    seen: list[FilledGap] = []
+    limits = replace(LIMITS, fits=lambda _, __, found: not seen.extend(found))  # type: ignore[func-returns-value]
+    files = io.BytesIO(OURS), io.BytesIO(THEIRS)
+    splice(SplicePlan(pieces=tuple(pieces)), *files, io.BytesIO(), limits)
+    assert [(one.begin, one.end, one.at, one.length) for one in seen] == gaps
+
+
+def test_a_hash_tree_is_over_whole_blocks_and_in_no_archive() -> None:
+    limits = SpliceLimits(replaced=9, derived=9, taken=9)
+    for zipped, length, error in (
+        (True, 4096, "in a zip archive"),
+        (False, 10, "a hash tree over"),
+    ):
+        pieces = (Own(offset=0, length=10), HashTree(length=length, salt="0" * 64))
+        within = replace(limits, zip=ZipLimits(taken="x")) if zipped else limits
+        with pytest.raises(SpliceError, match=error):
+            splice(SplicePlan(pieces=pieces), io.BytesIO(OURS), io.BytesIO(), io.BytesIO(), within)
 
 
 @pytest.mark.parametrize("form", [f for f, one in FORMATS.items() if not one.limits.zip])

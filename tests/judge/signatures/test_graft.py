@@ -1,0 +1,82 @@
+"""What the trusted side makes of the answers of the jail, and of a jail that gives none."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+
+import pytest
+
+from builders.core.digest import Digest
+from builders.core.errors import SamebitsError
+from builders.jail.errors import JailEnd, JailFailedError
+from builders.packing.compress import PackingError
+from pipelines.judge.signatures.graft import graft
+from pipelines.judge.signatures.signature_format import (
+    Graft,
+    Refused,
+    SignatureFault,
+    Signer,
+    VerifiedSignatures,
+)
+from tests.fakes.jail import OpenJail
+from tests.judge.signatures.module_tricks import BY_ADA as MODULE_BY_ADA
+from tests.judge.signatures.module_tricks import OURS as MODULE
+from tests.judge.signatures.pe_tricks import ADA, BY_ADA, EVE, OURS
+from tests.judge.signatures.signing import Signing, signed
+from tests.judge.signatures.test_packed_plans import CONTENT, SHIPPED, LyingJail
+
+SIGNED = signed(OURS, Signing(by=ADA))
+BY = {
+    "ada": Signer(certificate=ADA.pin, subject="a"),
+    "eve": Signer(certificate=EVE.pin, subject="e"),
+}
+
+
+def grafted(jail: OpenJail, **fields: bool) -> Graft | Refused:
+    alike = (lambda *_: fields["alike"]) if fields else None
+    return graft(jail, io.BytesIO(SIGNED), io.BytesIO(OURS), BY_ADA, io.BytesIO(), alike=alike)
+
+
+@pytest.mark.parametrize(
+    "error", [JailFailedError(JailEnd.CRASHED, "it crashed", got="signal 11"), PackingError("no")]
+)
+def test_a_jail_that_fails_is_a_fault_of_the_file(error: SamebitsError) -> None:
+    found = grafted(OpenJail(error))
+    assert isinstance(found, Refused)
+    assert found.fault is SignatureFault.UNREADABLE
+    assert str(error) in found.detail
+
+
+@pytest.mark.parametrize("names", ["", "eve", "ada eve"])
+def test_the_signers_that_the_jail_names_are_the_pinned_ones(names: str) -> None:
+    signers = tuple(BY[name] for name in names.split())
+    found = grafted(LyingJail(VERIFY=VerifiedSignatures(signers=signers, uncovered=())))
+    assert isinstance(found, Refused)
+    assert found.fault is SignatureFault.UNEXPECTED_SIGNER
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_the_shipped_file_needs_nobody_who_takes_another_one(*, alike: bool) -> None:
+    assert isinstance(grafted(OpenJail(), alike=alike), Graft)
+
+
+def test_files_with_a_descriptor_are_read_side_by_side() -> None:
+    with tempfile.TemporaryFile() as theirs, tempfile.TemporaryFile() as ours:
+        theirs.write(SIGNED)
+        ours.write(OURS)
+        theirs.flush()
+        ours.flush()
+        found = graft(OpenJail(), theirs, ours, BY_ADA, io.BytesIO())
+    assert found == grafted(OpenJail())
+
+
+def test_a_graft_tells_what_was_taken_and_the_contents_that_were_compressed() -> None:
+    files = io.BytesIO(SHIPPED), io.BytesIO(MODULE)
+    found = graft(OpenJail(), *files, MODULE_BY_ADA, io.BytesIO())
+    assert isinstance(found, Graft)
+    assert found.contents == (Digest.of(MODULE), Digest.of(CONTENT))
+    assert found.signature == Digest.of(CONTENT[len(MODULE) :][: found.taken])
+    plain = grafted(OpenJail())
+    assert isinstance(plain, Graft)
+    assert plain.signature == Digest.of(SIGNED[-plain.taken :])
