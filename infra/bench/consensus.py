@@ -54,10 +54,15 @@ def make(root: Path, releases: int) -> None:
                 about = run.release if not record.startswith("provenance-") else ""
                 lines.append(f"{envelope.digest().hex}\t{about}\t")
             if center == CENTERS[0]:
-                store.put_record(private_twin(run.folder() + REPORT), run.report().to_json())
-                for content in run.outputs.values():
-                    store.put_cas(Visibility.PRIVATE, content)
+                keep_own(store, run)
         (root / f"{center}.log").write_text("\n".join(lines))
+
+
+def keep_own(store: DirectoryStore, run: MadeUpRun) -> None:
+    """Store what only the center that joins has of its runs: outputs, and the whole report."""
+    store.put_record(private_twin(run.folder() + REPORT), run.report().to_json())
+    for content in run.outputs.values():
+        store.put_cas(Visibility.PRIVATE, content)
 
 
 class MadeUpLogs:
@@ -145,7 +150,7 @@ def main(root: Path, releases: int) -> None:
 def _run(center: str, number: int) -> MadeUpRun:
     return MadeUpRun(
         center=center,
-        builder=_builder(center),
+        builder=builder_of(center),
         release=f"acme/tool@1.{number}",
         run=_RUN,
         files={"tool.deb": MadeUpFile.identical(b"release %d" % number)},
@@ -167,7 +172,7 @@ def made_up_policy() -> Policy:
                 id=center,
                 operator=center,
                 region=center,
-                builder=_builder(center),
+                builder=builder_of(center),
                 verifier=f"https://samebits.example/centers/{center}/verifier",
                 log=made_up_log(center),
                 keys=(CenterKey(key=MadeUpKey(center).public),),
@@ -178,7 +183,8 @@ def made_up_policy() -> Policy:
     )
 
 
-def _builder(center: str) -> str:
+def builder_of(center: str) -> str:
+    """Return the builder of a center."""
     return f"https://samebits.example/centers/{center}/builder"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -13,6 +13,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile, hide_names, seal_digest, seal_key
+from builders.recipe.update import DeltaJudged, DeltaName
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.publickey import ed25519_key
 from pipelines.evidence.release_name import ReleaseName
@@ -31,7 +32,7 @@ from pipelines.evidence.statements.statement import (
     subject,
     value_of,
 )
-from pipelines.evidence.statements.updates import FileDigest
+from pipelines.evidence.statements.updates import BaseReference, ComparedDelta, FileDigest
 from pipelines.judge.finding import (
     ExplanationStatus,
     FileFact,
@@ -70,6 +71,7 @@ class MadeUpFile:
     served: bytes | None
     built: bytes | None
     verdict: Verdict
+    delta: ComparedDelta | None = None
 
     @classmethod
     def identical(cls, content: bytes) -> MadeUpFile:
@@ -215,12 +217,11 @@ class MadeUpRun:
                 claim=self.claim,
                 scope=self.scope,
                 verdict=file.verdict,
-                ground=b.Ground.SAME_DIGEST
-                if file.verdict is Verdict.IDENTICAL
-                else b.Ground.BYTES_DIFFER,
+                ground=_ground(file),
                 shipped=b.Shipped(published=published, served=_file(file.served)),
                 rebuilt=_file(file.built),
                 normalizers=(),
+                delta=file.delta,
                 causes=() if former else None,
                 explanation=b.ExplanationDigests(status=ExplanationStatus.NONE) if former else None,
                 provenance=DigestSet(sha256=made.digest()) if made else None,
@@ -263,7 +264,11 @@ class MadeUpRun:
             for name, content in sorted(self.outputs.items())
         )
         rebuild = RebuildResult(outcome=self.outcome, wall_seconds=1.0, outputs=outputs)
-        findings = tuple(_finding(name, file) for name, file in self.files.items())
+        findings = tuple(
+            _finding(name, file)
+            for name, file in self.files.items()
+            if file.verdict is not Verdict.EQUIVALENT  # nobody reads of it there
+        )
         release = ReleaseName.parse(self.release)
         return Report(
             vendor=release.vendor,
@@ -317,10 +322,37 @@ def made_up_log(center: str) -> PolicyLog:
     return PolicyLog(origin=origin, key=NoteKey(name=origin, algorithm=ED25519, key=key))
 
 
+def made_up_delta(
+    content: bytes, target: bytes, base: BaseReference, *, judged: DeltaJudged = DeltaJudged.REBUILT
+) -> MadeUpFile:
+    """Return a delta that leads from a base to a target, rebuilt or judged by its result alone."""
+    made = FileDigest(digest=DigestSet(sha256=Digest.of(target)), size=len(target))
+    delta = ComparedDelta(
+        format=DeltaName.BSDIFF,
+        judged=judged,
+        target=made.digest,
+        base=base,
+        applied=made,
+        expected=made,
+    )
+    whole = replace(MadeUpFile.identical(content), delta=delta)
+    if judged is DeltaJudged.REBUILT:
+        return whole
+    return replace(whole, built=None, verdict=Verdict.EQUIVALENT)
+
+
 def _file(content: bytes | None) -> FileDigest | None:
     if content is None:
         return None
     return FileDigest(digest=DigestSet(sha256=Digest.of(content)), size=len(content))
+
+
+def _ground(file: MadeUpFile) -> b.Ground:
+    result = file.delta.result if file.delta else None
+    plain = file.verdict is Verdict.IDENTICAL
+    return b.update_ground(file.verdict, result, delta=True) or (
+        b.Ground.SAME_DIGEST if plain else b.Ground.BYTES_DIFFER
+    )
 
 
 def _fact(content: bytes | None) -> FileFact | None:

@@ -18,7 +18,13 @@ from pipelines.audit.log_faults import LogFault, LogFaults, has_begun, log_fault
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import UnreachableError
 from pipelines.audit.statement_reader import StatementReader
-from pipelines.consensus.release_consensus import ConsensusView, join_release, read_logs, rules_for
+from pipelines.consensus.release_consensus import (
+    ConsensusView,
+    base_chains,
+    join_release,
+    read_logs,
+    rules_for,
+)
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.log.errors import ForkedLogError, LogError
 from pipelines.log.leaf import own_key
@@ -74,6 +80,7 @@ def list_alarms(
     chosen = None if names is None else sorted(set(names))
     logs = read_logs(view, ())
     logs.read_ahead()
+    chains = base_chains(view, logs)
     wanted = sorted({*_of_recipes(view), *_of_log(view, logs)}) if chosen is None else chosen
     on_record = log_faults(view.policy.policy, view.sources, view.center)
     raised = [*_of_logs(view, logs, on_record)]
@@ -81,7 +88,7 @@ def list_alarms(
     for done, name in enumerate(wanted):
         count(done, len(wanted))
         try:
-            joined = join_release(view, name, logs=logs)
+            joined = join_release(view, name, logs=logs, chains=chains)
             withheld = logs.once_withheld(view.center, str(name))
             raised += release_alarms(joined, rules_for(view, joined.recipe), withheld)
         except StoreError:

@@ -18,7 +18,8 @@ from pipelines.alarms.alarm import OF_EXCLUSIONS, Alarm, Leaf
 from pipelines.alarms.cause import AlarmCause
 from pipelines.audit.center_finding import CenterFinding, Dissent, Excluded
 from pipelines.consensus.conclusion import Conclusion, conclusion_of
-from pipelines.consensus.consensus_result import Consensus, Result
+from pipelines.consensus.consensus_result import Consensus
+from pipelines.consensus.joined_result import Result
 from pipelines.consensus.release_consensus import JoinedRelease, ReleaseFindings
 from pipelines.evidence.statements.statement import value_of
 from pipelines.policy import ConsensusRules
@@ -62,7 +63,7 @@ def _release_alarms(joined: JoinedRelease, rules: ConsensusRules) -> Iterator[Al
         yield from _served(release, artefact, findings)
         yield from _suspect(release, artefact, findings, rules)
     for consensus in joined.consensus.artefacts:
-        if consensus.result is Result.SPLIT:
+        if consensus.result is Result.SPLIT and not consensus.rests_badly:
             yield _split(release, consensus, read)
     yield from _excluded(release, read.excluded)
 

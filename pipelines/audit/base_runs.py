@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby, islice
 
@@ -11,67 +11,139 @@ from builders.core.enums import Verdict
 from builders.core.errors import StoreError
 from builders.inputs.vault import ByteStore
 from builders.recipe.recipe import Recipe
-from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
-from pipelines.evidence.errors import EvidenceError
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
+from pipelines.evidence.errors import EvidenceError, SignatureError
+from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.reader import SUFFIX
-from pipelines.judge.updates.checked_delta import BaseRun, CheckedBase
+from pipelines.evidence.statements.updates import ComparedDelta
+from pipelines.judge.updates.checked_delta import BaseChain, BaseRun, CheckedBase
 from pipelines.storage.names import encode, release_prefix
 from pipelines.storage.store import read_whole
 
 _RUNS = 100
 """Runs that are looked through: the newest ones."""
 _COMPARISON = f"{ComparisonStatement.KIND}-"
-
-
+_UNJUDGED = Verdict.NOT_CHECKED
+_NEWEST = "newest"
+_BETTER = tuple(Verdict).index
+"""Where a verdict stands: the better, the higher."""
 IsLogged = Callable[[Digest], bool]
 """Says whether the center's log has the statement with that digest (`Envelope.digest`)."""
+IsOwn = Callable[[Envelope], bool]
+"""Says whether a key of the center has signed a statement, and its log has it."""
+
+
+def is_own_statement(envelope: Envelope, keys: Sequence[PublicKey], is_logged: IsLogged) -> bool:
+    """Return whether one of the `keys` has signed a statement, and the log has it.
+
+    The log alone proves nothing: who asks for signatures writes it.
+    """
+    with suppress(SignatureError):
+        return bool(verify_envelope(envelope, keys)) and is_logged(envelope.digest())
+    return False
 
 
 def checked_bases(
-    recipe: Recipe, store: ByteStore, center: str, is_logged: IsLogged
+    recipe: Recipe,
+    store: ByteStore,
+    center: str,
+    is_own: IsOwn,
+    named: Mapping[Digest, str | None] | None = None,
 ) -> dict[Digest, CheckedBase]:
-    """Return the bases of a recipe by digest, each with the run of `center` that judged it."""
-    return {
-        digest: CheckedBase(
-            release=release,
-            sha256=digest,
-            judged=own_base_run(store, center, ReleaseName.parse(release), digest, is_logged),
-        )
-        for digest, release in recipe.bases.items()
-    }
+    """Return the bases of a recipe by digest, each with the run of `center` that judged it.
+
+    That is the newest one, or the one that is `named` for the digest, if it is one that did.
+    """
+    found = {}
+    for digest, release in recipe.bases.items():
+        run = named.get(digest) if named is not None else _NEWEST
+        judged = own_base_run(store, center, release, digest, is_own, run=run) if run else None
+        found[digest] = CheckedBase(release=release, sha256=digest, judged=judged)
+    return found
 
 
 def own_base_run(
-    store: ByteStore, center: str, release: ReleaseName, digest: Digest, is_logged: IsLogged
+    store: ByteStore,
+    center: str,
+    release: str,
+    digest: Digest,
+    is_own: IsOwn,
+    *,
+    run: str = _NEWEST,
 ) -> BaseRun | None:
     """Return the newest run of `center` that judged the file of that `digest` of a release.
 
-    None where no logged comparison of it has another verdict than NOT_CHECKED.
+    None where no comparison of its own has another verdict than NOT_CHECKED. Of what it rests on
+    no more is read than that run: its statements say what they rest on themselves.
     """
-    folder = f"{release_prefix(*release.parts)}{encode(center)}/"
-    runs = [
-        list(names)
-        for _, names in groupby(store.list(folder), key=lambda key: key.rpartition("/")[0])
-    ]
-    for names in islice(reversed(runs), _RUNS):
-        for statement, envelope in _comparisons(store, names):
-            about = statement.predicate
-            if (
-                statement.subject[0].digest.sha256 == digest
-                and about.shipped is not None
-                and about.verdict is not Verdict.NOT_CHECKED
-                and (about.center, about.release) == (center, str(release))
-                and is_logged(envelope.digest())
-            ):
-                return BaseRun(
-                    run=about.run,
-                    verdict=about.verdict,
-                    comparison=Digest.of(envelope.payload),
-                    is_delta=about.delta is not None,
-                )
+    folder = f"{release_prefix(*ReleaseName.parse(release).parts)}{encode(center)}/"
+    names = store.list(folder if run == _NEWEST else f"{folder}{encode(run)}/")
+    runs = [list(of_run) for _, of_run in groupby(names, key=lambda name: name.rpartition("/")[0])]
+    for of_run in islice(reversed(runs), _RUNS):
+        stated = [
+            statement
+            for statement, envelope in _comparisons(store, of_run)
+            if (statement.predicate.center, statement.predicate.release) == (center, release)
+            and is_own(envelope)
+        ]
+        file = next((one for one in stated if _judges(one, digest)), None)
+        if file is not None:
+            return BaseRun(
+                run=file.predicate.run,
+                verdict=file.predicate.verdict,
+                comparison=file.digest(),
+                chain=_chain(file, digest, stated),
+                is_delta=file.predicate.delta is not None,
+            )
     return None
+
+
+def _judges(statement: ComparisonStatement, digest: Digest) -> bool:
+    """Return whether a comparison has a verdict on the file with that published digest."""
+    shipped, verdict = statement.predicate.shipped, statement.predicate.verdict
+    return bool(shipped and shipped.published.sha256 == digest) and verdict is not _UNJUDGED
+
+
+def _chain(
+    file: ComparisonStatement, digest: Digest, stated: Iterable[ComparisonStatement]
+) -> BaseChain:
+    """Return what a base rests on: the best of the deltas of its run that lead to it, if one does.
+
+    Without one its release is a full one, for all that concerns the base.
+    """
+    about = file.predicate
+    full = BaseChain(
+        links=1,
+        release=about.release,
+        sha256=digest,
+        run=about.run,
+        worst=about.verdict,
+        worst_release=about.release,
+    )
+    ways = [
+        _through(one.predicate.delta, one.predicate.verdict, full)
+        for one in stated
+        if one.predicate.delta and one.predicate.delta.target.sha256 == digest
+    ]
+    return max(ways, key=lambda chain: (_BETTER(chain.worst), -chain.links), default=full)
+
+
+def _through(delta: ComparedDelta, verdict: Verdict, full: BaseChain) -> BaseChain:
+    """Return what a base rests on by way of a delta of its release, on which that has a verdict."""
+    base, below = delta.base, delta.base.chain
+    links = [(full.worst, full.release), (verdict, full.release)]
+    links += [(below.worst, below.worst_release)] if below else []
+    worst, worst_release = min(links, key=lambda link: _BETTER(link[0]))
+    return BaseChain(
+        links=(below.links if below else 1) + 1,
+        release=below.release if below else base.release,
+        sha256=(below.digest if below else base.digest).sha256 or full.sha256,
+        run=below.run if below else None,
+        worst=worst,
+        worst_release=worst_release,
+    )
 
 
 def _comparisons(

@@ -15,6 +15,7 @@ from itertools import groupby
 
 from builders.core.digest import Digest
 from pipelines.audit.center_finding import (
+    MATCHES,
     CenterFinding,
     Dissent,
     Excluded,
@@ -22,7 +23,7 @@ from pipelines.audit.center_finding import (
 )
 from pipelines.audit.dissents import Obligations
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
-from pipelines.audit.run_findings import MATCHES, RunFindings, run_findings
+from pipelines.audit.run_findings import RunFindings, run_findings
 from pipelines.audit.run_state import UNSTATED, AuditedRun, RunState, mark_superseded, state_of
 from pipelines.audit.source import BehindError, Source, UnreachableError, short
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement

@@ -12,12 +12,19 @@ from enum import StrEnum
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from pipelines.audit.delta_path import BaseFile, DeltaPath, JudgedRun
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.seal_lines import SealLines
-from pipelines.evidence.statements.statement import DigestSet, RunReference
+from pipelines.evidence.statements.statement import DigestSet, RunReference, value_of
 from pipelines.evidence.statements.updates import ComparedDelta
 from pipelines.judge.finding import CauseName
 from pipelines.judge.updates.update_fault import UpdateResult
+
+MATCHES = frozenset({Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED})
+"""The verdicts that can be a match."""
+IN_FAVOUR = MATCHES | {Verdict.EQUIVALENT}
+_BY_APPLICATION = frozenset({Verdict.DIFFERENT, Verdict.EQUIVALENT})
+"""Verdicts on a delta that may rest on what it makes of its base."""
 
 
 class ExclusionReason(StrEnum):
@@ -91,6 +98,14 @@ class ExclusionReason(StrEnum):
     NO_USER_NAMESPACE = "no-user-namespace"
     """Built where root of the container is root of the machine, and the policy requires more."""
     SERVED_OTHER = "served-another-file"
+    OTHER_BASE = "other-base"
+    """A delta on another base, or to another target, than most operators and the recipe have."""
+    BASE_NOT_JUDGED = "base-not-judged"
+    """A match of a center that names no run of its own in which it judged the base."""
+    BASE_RUN_UNKNOWN = "base-run-unknown"
+    """The run that it names is none of that center and release, or does not count."""
+    OTHER_BASE_RUN = "other-base-run"
+    """The run that it names has not found a match for that base."""
     EQUIVALENT = "equivalent"
     LATER_FAILURE = "later-failure"
     """A run after the finding that counts, which could not judge."""
@@ -214,13 +229,43 @@ class CenterFinding:
     def built(self) -> DigestSet | None:
         """The digest that findings are compared by; None where no such file was built.
 
-        For `IDENTICAL_SIGNED` it is that of the file with the signature attached.
+        For `IDENTICAL_SIGNED` it is that of the file with the signature attached; for a delta that
+        leads elsewhere, or of which nothing was built, what it makes of its base.
         """
         if self.outcome is not Outcome.BUILT:
             return None
+        made = self.delta.applied if self.delta and self.verdict in _BY_APPLICATION else None
+        if self.delta and made and (self.rebuilt is None or made != self.delta.expected):
+            return made.digest
         if self.verdict is Verdict.IDENTICAL_SIGNED and self.grafted:
             return DigestSet(sha256=self.grafted)
         return self.rebuilt
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether a delta was judged by its result alone, and leads to its target."""
+        stands_in = self.update is UpdateResult.STANDS_IN
+        return self.verdict is Verdict.EQUIVALENT and self.delta is not None and stands_in
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it is against a file for the checks of an update, whatever its bytes."""
+        return self.verdict is Verdict.DIFFERENT and self.update is UpdateResult.REFUSED
+
+    @property
+    def path(self) -> DeltaPath | None:
+        """From which file a delta leads to which; None of any other file."""
+        if self.delta is None or not self.delta.base.digest.sha256 or not self.delta.target.sha256:
+            return None
+        base = BaseFile(release=self.delta.base.release, digest=self.delta.base.digest.sha256)
+        return DeltaPath(base=base, target=self.delta.target.sha256)
+
+    @property
+    def base_run(self) -> JudgedRun | None:
+        """The run of its center that is said to have judged the base of a delta."""
+        base = self.delta.base if self.delta else None
+        named = value_of(base.comparison) if base else None
+        return JudgedRun(run=base.run, comparison=named) if base and base.run and named else None
 
     @property
     def evidence(self) -> tuple[StatementRef, ...]:

@@ -14,18 +14,21 @@ from dataclasses import dataclass
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionReason
+from pipelines.audit.center_finding import (
+    IN_FAVOUR,
+    MATCHES,
+    CenterFinding,
+    Excluded,
+    ExclusionReason,
+)
 from pipelines.audit.logged_release import LoggedCommitment
 from pipelines.audit.statement_reader import VerifiedStatement
-from pipelines.audit.verdict_rule import contradiction, is_supported
+from pipelines.audit.verdict_rule import contradiction, delta_contradiction, is_supported
 from pipelines.evidence.statements.comparison import ComparisonStatement, unmatched_artefact
 from pipelines.evidence.statements.rebuilds import AttemptStatement, final_attempt
 from pipelines.evidence.statements.statement import value_of
 from pipelines.log.leaf import commitment_digest
 
-MATCHES = frozenset({Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED})
-"""The verdicts that can be a match."""
-_IN_FAVOUR = MATCHES | {Verdict.EQUIVALENT}
 _NOT_WHOLE = frozenset({ExclusionReason.INCOMPLETE, ExclusionReason.CONTRADICTORY})
 _Comparison = tuple[VerifiedStatement, ComparisonStatement]
 _Attempt = tuple[VerifiedStatement, AttemptStatement]
@@ -86,7 +89,7 @@ def run_findings(
     barred = _barred(uncommitted, scattered=scattered)
     found: list[CenterFinding | Excluded] = []
     for comparison in comparisons:
-        one = _finding(comparison, (attempt, last), seal)
+        one = _finding(comparison, (attempt, last), seal, compared)
         if barred and isinstance(one, CenterFinding) and one.verdict in MATCHES:
             one = one.excluded(*barred)
         found.append(one)
@@ -152,7 +155,10 @@ def _uncommitted(
 
 
 def _finding(
-    comparison: _Comparison, attempt: _Attempt, seal: Digest | None
+    comparison: _Comparison,
+    attempt: _Attempt,
+    seal: Digest | None,
+    beside: Sequence[ComparisonStatement],
 ) -> CenterFinding | Excluded:
     verified, statement = comparison
     compared, attempted = statement.predicate, attempt[1].predicate
@@ -195,7 +201,7 @@ def _finding(
         seal=seal,
         user_namespace=attempted.has_user_namespace,
     )
-    if expected := _contradiction(statement, finding):
+    if expected := _contradiction(statement, finding) or delta_contradiction(statement, beside):
         detail = f"{finding.verdict} ({compared.ground}), expected {expected}"
         return verified.excluded(ExclusionReason.CONTRADICTORY, detail)
     return finding
@@ -207,6 +213,6 @@ def _contradiction(statement: ComparisonStatement, finding: CenterFinding) -> st
     None for one of format version 1, which has no signature and no ledger.
     """
     built = finding.outcome is Outcome.BUILT
-    if statement.version == 1 or finding.verdict not in _IN_FAVOUR:
+    if statement.version == 1 or finding.verdict not in IN_FAVOUR:
         return None
     return contradiction(statement, built=True) if built and is_supported(finding) else None

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from pipelines.audit.center_finding import CenterFinding, Dissent, Excluded
+from pipelines.audit.center_finding import MATCHES, CenterFinding, Dissent, Excluded
 from pipelines.audit.logged_release import LoggedCommitment
-from pipelines.audit.run_findings import MATCHES, RunFindings
+from pipelines.audit.run_findings import RunFindings
 from pipelines.audit.witnessed import Witnessed
 
 

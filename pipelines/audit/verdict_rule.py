@@ -5,8 +5,10 @@ Of a finding, as consensus joins it; and of a comparison with its ground, as a b
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from builders.core.enums import Verdict
-from pipelines.audit.center_finding import CenterFinding
+from pipelines.audit.center_finding import IN_FAVOUR, CenterFinding
 from pipelines.evidence.statements.comparison import (
     GROUNDS,
     UNJUDGED,
@@ -63,6 +65,34 @@ def contradiction(statement: ComparisonStatement, *, built: bool) -> str | None:
         return "a fault of normalizers with DIFFERENT alone"
     grounds = _grounds(found)
     return None if found.ground in grounds else f"one for {' or '.join(grounds)}"
+
+
+def delta_contradiction(
+    statement: ComparisonStatement, compared: Iterable[ComparisonStatement]
+) -> str | None:
+    """Return what a delta in favour would have to lead to, by the other comparisons of its run.
+
+    None where it leads to a file that the run built and compared, and for any other comparison. Of
+    a format that is judged by members, no digest of a file says that it does.
+    """
+    delta = statement.predicate.delta
+    if delta is None or statement.predicate.verdict not in IN_FAVOUR:
+        return None
+    targets = [
+        one.predicate
+        for one in compared
+        if one is not statement
+        and one.predicate.shipped
+        and one.predicate.shipped.published == delta.target
+    ]
+    files = [
+        file
+        for target in targets
+        for file in (target.rebuilt, target.signature and target.signature.grafted)
+        if file
+    ]
+    leads = bool(files) if delta.members else delta.expected in files
+    return None if leads else "a file that the run built as its target"
 
 
 def _signature_fits(found: Comparison) -> bool:

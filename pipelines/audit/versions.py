@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from pipelines.audit.center_finding import CenterFinding, ExclusionReason
-from pipelines.audit.run_findings import MATCHES
+from pipelines.audit.center_finding import MATCHES, CenterFinding, ExclusionReason
 from pipelines.audit.run_state import AuditedRun
 
 

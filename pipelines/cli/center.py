@@ -297,6 +297,7 @@ def signer(
             cache=None if cache is None else FolderCache(cache),
             summaries=(renewed := session.renewed(now)).check_summary,
             is_logged=renewed.is_logged,
+            former_keys=lambda: renewed.statement_keys,
         )
 
     key = center_key(center)

@@ -118,6 +118,8 @@ def update_lines(finding: Finding) -> Iterator[str]:
         base, run = delta.base, delta.base.judged
         judged = f"{run.verdict} in run {run.run}" if run else "not judged by this center"
         yield f"- base: sha256 {base.sha256} of {escaped(base.release)}, {judged}"
+        if run:
+            yield f"- chain: {escaped(str(run.chain))}"
         what = "the members of our" if delta.members else "our"
         if delta.applied and not delta.refused:
             yield f"- {delta.format}, applied: {what} {escaped(delta.target)}"

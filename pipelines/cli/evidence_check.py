@@ -32,6 +32,13 @@ _HARMLESS = {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED, Verdict.NOT_CHECKED}
 @click.command()
 @click.argument("bundle", type=options.PATH)
 @options.file("--file", "files", multiple=True, metavar="ARTEFACT", help="A file to look up in it.")
+@options.file(
+    "--base",
+    "bases",
+    multiple=True,
+    metavar="BUNDLE",
+    help="Of an update: the bundle of the run that judged its base. Can be given several times.",
+)
 @options.file("--policy", help="The signed policy, from a source that you trust.")
 @options.file(
     "--key",
@@ -50,6 +57,7 @@ _HARMLESS = {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED, Verdict.NOT_CHECKED}
 def check(
     bundle: Path,
     files: tuple[Path, ...],
+    bases: tuple[Path, ...],
     policy: Path | None,
     keys: tuple[Path, ...],
     builder: str | None,
@@ -66,6 +74,8 @@ def check(
       samebits evidence check netbase.bundle.tar --policy policy.dsse.json
       samebits evidence check netbase.bundle.tar --policy policy.dsse.json \\
           --file netbase_6.5_all.deb --max-age 720h
+      samebits evidence check rules-1.1.bundle.tar --policy policy.dsse.json \\
+          --base rules-1.0.bundle.tar
 
     Exit codes: 0 all checked and reproduced; 1 something is wrong, or a verdict is not a pass; 2
     something could not be checked; 64 usage.
@@ -100,7 +110,8 @@ def check(
         now=datetime.now(UTC),
         max_age=max_age,
     )
-    result = check_bundle(data, trust=trust, files=given)
+    others = [read_small_file(path, limit=MAX_BUNDLE, file=str(path)) for path in bases]
+    result = check_bundle(data, trust=trust, files=given, bases=others)
     show({"bundle": str(bundle), **result.to_dict()}, *_lines(result))
     sys.exit(result.exit_code)
 

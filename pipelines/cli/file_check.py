@@ -158,6 +158,8 @@ def _lines(name: str, digest: str, found: FileCheck, *, asked: list[str]) -> Ite
             f"  {result}  {release}: {len(one.matched)} of {one.rules.k} operators match, "
             f"in {len(one.regions)} of {one.rules.regions} regions"
         )
+        if one.base is not None:
+            yield f"    {one.base}"
     if found.findings:
         header = ("VERDICT", "STARTED (UTC)", "RELEASE", "CENTER", "LEAF", "WITNESSES")
         yield ""

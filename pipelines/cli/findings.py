@@ -103,7 +103,9 @@ def _lines(found: ReleaseConsensus) -> Iterator[str]:
 
 def _artefact_lines(one: Consensus) -> Iterator[str]:
     rules = one.rules
-    yield _MEANINGS[one.result]
+    yield "it would pass, were it not for its base" if one.rests_badly else _MEANINGS[one.result]
+    if one.base is not None:
+        yield str(one.base)
     yield (
         f"{counted(len(one.matched), 'operator')} of {rules.k} needed match, in "
         f"{counted(len(one.regions), 'region')} of {rules.regions} needed"

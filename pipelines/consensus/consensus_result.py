@@ -14,12 +14,16 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.errors import EXIT_NOT_CHECKED
 from pipelines.audit.center_finding import (
+    IN_FAVOUR,
     CenterFinding,
     Excluded,
     ExclusionReason,
     StatementRef,
 )
+from pipelines.audit.delta_path import DeltaPath
+from pipelines.consensus.base_standing import BaseStanding
 from pipelines.consensus.conclusion import Conclusion
+from pipelines.consensus.joined_result import Result
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import EXIT_FAILED
@@ -78,18 +82,6 @@ def served_file_alarms(
     return tuple(alarms)
 
 
-class Result(StrEnum):
-    """What the centers together found for one artefact; the first that holds."""
-
-    NOT_CHECKED = "NOT_CHECKED"
-    UNBUILDABLE = "UNBUILDABLE"
-    SUSPECT = "SUSPECT"
-    SPLIT = "SPLIT"
-    CONFIRMED = "CONFIRMED"
-    NONDETERMINISTIC = "NONDETERMINISTIC"
-    PENDING = "PENDING"
-
-
 @dataclass(frozen=True, kw_only=True)
 class ConsensusSubject:
     """What a consensus is about: an artefact with its published digest, a claim and a scope."""
@@ -100,11 +92,20 @@ class ConsensusSubject:
     """None when no center named a claim: then nothing can be joined."""
     scope: DigestSet | None = None
     """None where all findings are of format version 1, which names none."""
+    path: DeltaPath | None = None
+    """Of a delta: from which file it leads to which; None of any other file."""
 
     def is_of(self, finding: CenterFinding) -> bool:
         """Return whether a finding is about this subject."""
         about = (finding.artefact, finding.published, finding.claim)
-        return about == (self.artefact, self.published, self.claim) and self.has_scope_of(finding)
+        same = about == (self.artefact, self.published, self.claim)
+        return same and self.has_scope_of(finding) and self.has_path_of(finding)
+
+    def has_path_of(self, finding: CenterFinding) -> bool:
+        """Return whether a finding in favour is about this delta; any other counts for all."""
+        if finding.verdict not in IN_FAVOUR:
+            return True
+        return self.path == finding.path
 
     def has_scope_of(self, finding: CenterFinding) -> bool:
         """Return whether a finding was judged by this scope; one without a scope counts for all."""
@@ -124,6 +125,8 @@ class OperatorFinding:
     """`newest`; for an operator that contradicts itself all its findings."""
     matching: tuple[CenterFinding, ...] = ()
     """Those of `newest` that count as a match."""
+    applying: tuple[CenterFinding, ...] = ()
+    """Those of `newest` by which a delta, judged by its result alone, leads to its target."""
     excluded: tuple[Excluded, ...] = ()
 
     @property
@@ -172,6 +175,10 @@ class Consensus:
     alarms: tuple[ServedFileAlarm, ...]
     unwitnessed: bool = False
     """Whether the policy, of one operator, requires no witness: then no summary is made."""
+    base: BaseStanding | None = None
+    """Of a delta: what is found of its base, and of the updates before it."""
+    rests_badly: bool = False
+    """Whether the result is that of the base, since the delta itself would have passed."""
 
     @property
     def matched(self) -> tuple[str, ...]:
@@ -182,6 +189,12 @@ class Consensus:
     def dissenting(self) -> tuple[str, ...]:
         """The operators that are counted against the published bytes."""
         return tuple(o.operator for o in self.operators if o.dissents)
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether a delta that is judged by its result alone leads to its target, for enough."""
+        applied = [o for o in self.operators if o.applying or o.matching]
+        return not self.dissenting and 1 <= self.rules.k <= len(applied)
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -213,6 +226,7 @@ class Consensus:
             "consensus": str(self.result),
             "passed": self.passed,
             "unwitnessed": self.unwitnessed,
+            "base": self.base.to_dict() if self.base else None,
             "k": self.rules.k,
             "minimum_regions": self.rules.regions,
             "max_dissent": self.rules.max_dissent,

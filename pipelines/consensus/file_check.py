@@ -23,6 +23,7 @@ from pipelines.consensus.release_consensus import (
     ConsensusView,
     ReleaseConsensus,
     ReleaseFindings,
+    base_chains,
     join_release,
     read_logs,
 )
@@ -159,8 +160,11 @@ def check_file(view: ConsensusView, digest: Digest, file: Path | None = None) ->
             silent.append(source.center)
     releases = _in_turn(named)
     logs = read_logs(view, releases)
+    chains = base_chains(view, logs)
     given = (digest, file) if file else None
-    all_joined = [join_release(view, release, logs=logs, given=given) for release in releases]
+    all_joined = [
+        join_release(view, release, logs=logs, chains=chains, given=given) for release in releases
+    ]
     findings: list[FileFinding] = []
     consensus: list[tuple[ReleaseName, Consensus]] = []
     excluded: list[tuple[ReleaseName, Excluded]] = []

@@ -17,7 +17,8 @@ the first of these that holds:
 6. NONDETERMINISTIC: those who dissent disagree, with each other or with themselves.
 7. PENDING.
 
-Absence counts neither way. Only findings of equal claim, scope and published digest are joined. A
+Absence counts neither way. Only findings of equal claim, scope and published digest are joined; of
+a delta those in favour must name one base, and a run of their center that judged it. A
 match does not count without its proof of work, nor when its key is the key of two operators; a
 mismatch counts without. Where nothing can prove the work (`work_proof: none`) a match counts unless
 the policy requires a proof. A policy can also require that what matches was built in a user
@@ -39,14 +40,15 @@ from pipelines.audit.center_finding import (
     ExclusionReason,
     newest_findings,
 )
+from pipelines.consensus.base_standing import BaseStanding
 from pipelines.consensus.conclusion import Conclusion, conclusion_of
 from pipelines.consensus.consensus_result import (
     Consensus,
     ConsensusSubject,
     OperatorFinding,
-    Result,
     served_file_alarms,
 )
+from pipelines.consensus.joined_result import Result
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import value_of
 from pipelines.policy import ConsensusRules
@@ -66,12 +68,14 @@ def join(
     rules: ConsensusRules,
     dissents: Iterable[Dissent] = (),
     *,
+    base: BaseStanding | None = None,
     unwitnessed: bool = False,
 ) -> Consensus:
     """Return what the operators together found of one artefact, by the rules of this module.
 
     `findings` are about the artefact of that name, under any claim and published digest. `dissents`
-    are of any claim too, and about every artefact of the release. `unwitnessed` says that the
+    are of any claim too, and about every artefact of the release. `base` is what is known of
+    the base of a delta: without it nothing of that passes. `unwitnessed` says that the
     policy requires no witness of their logs; it labels the result.
     """
     given = tuple(findings)
@@ -83,18 +87,22 @@ def join(
     dissenting = {d.center.operator: d for d in dissents if d.claim == value_of(subject.claim)}
     operators = tuple(
         _with_dissent(
-            _operator_finding(operator, by_operator[operator], rules, shared),
+            _operator_finding(operator, by_operator[operator], rules, shared, base),
             dissenting.get(operator),
         )
         for operator in sorted({*by_operator, *dissenting})
     )
     result = _result(operators, rules)
+    passed = _passed(result, operators, rules)
+    rests_badly = passed is True and subject.path is not None and (base is None or bool(base.fault))
+    if rests_badly:  # then what it rests on decides
+        result, passed = (base.result, False) if base and base.failed else (Result.PENDING, None)
     about_file = (f for f in given if f.published == subject.published)
     served = newest_findings(f for f in about_file if f.served and not f.from_vault)
     return Consensus(
         subject=subject,
         result=result,
-        passed=_passed(result, operators, rules),
+        passed=passed,
         rules=rules,
         operators=operators,
         excluded=(
@@ -104,6 +112,8 @@ def join(
         served=served,
         alarms=served_file_alarms(served, subject.published),
         unwitnessed=unwitnessed,
+        base=base,
+        rests_badly=rests_badly,
     )
 
 
@@ -120,7 +130,10 @@ def _about_another(subject: ConsensusSubject, finding: CenterFinding) -> Exclude
         return finding.excluded(ExclusionReason.OTHER_PUBLISHED, str(finding.published))
     if finding.claim != subject.claim:
         return finding.excluded(ExclusionReason.OTHER_CLAIM, str(value_of(finding.claim)))
-    return finding.excluded(ExclusionReason.OTHER_SCOPE, str(value_of(finding.scope)))
+    if not subject.has_scope_of(finding):
+        return finding.excluded(ExclusionReason.OTHER_SCOPE, str(value_of(finding.scope)))
+    base = finding.path.base if finding.path else "none"
+    return finding.excluded(ExclusionReason.OTHER_BASE, str(base))
 
 
 def _shared_keys(findings: Iterable[CenterFinding]) -> frozenset[str]:
@@ -136,6 +149,7 @@ def _operator_finding(
     findings: list[CenterFinding],
     rules: ConsensusRules,
     shared: AbstractSet[str],
+    base: BaseStanding | None,
 ) -> OperatorFinding:
     """Return the finding of one operator: of its centers' newest the first by `Conclusion`.
 
@@ -158,7 +172,7 @@ def _operator_finding(
     first, conclusion = min(
         concluded, key=lambda pair: _ORDER.index(pair[1]), default=(None, Conclusion.NOT_TRIED)
     )
-    reasons = [(f, c, _exclusion_reason(f, c, shared, rules)) for f, c in concluded]
+    reasons = [(f, c, _exclusion_reason(f, c, shared, rules, base)) for f, c in concluded]
     return OperatorFinding(
         operator=operator,
         conclusion=conclusion,
@@ -166,6 +180,7 @@ def _operator_finding(
         newest=newest,
         basis=newest,
         matching=tuple(f for f, c, reason in reasons if c is Conclusion.MATCH and not reason),
+        applying=tuple(f for f, _, _ in reasons if f.is_applied and not _refusal(f, base)),
         excluded=(
             *(f.excluded(reason) for f, _, reason in reasons if reason),
             *(
@@ -195,7 +210,7 @@ def _contradicts(concluded: list[tuple[CenterFinding, Conclusion]]) -> bool:
     judged = [(f, conclusion) for f, conclusion in concluded if conclusion.judged]
     if any(conclusion is Conclusion.CONTRADICTORY for _, conclusion in judged):
         return True
-    return len({f.built for f, _ in judged}) > 1
+    return len({(f.built, f.is_refused) for f, _ in judged}) > 1
 
 
 def _exclusion_reason(
@@ -203,15 +218,23 @@ def _exclusion_reason(
     conclusion: Conclusion,
     shared: AbstractSet[str],
     rules: ConsensusRules,
+    base: BaseStanding | None,
 ) -> ExclusionReason | None:
     """Return why the finding of a center does not count, or None."""
     if conclusion is not Conclusion.MATCH:
         return _NEITHER.get(conclusion)
+    if refusal := _refusal(finding, base):
+        return refusal
     if finding.work is Proof.NONE and rules.work_proof == "required":
         return ExclusionReason.WORK_NONE
     if not finding.user_namespace and rules.user_namespace == "required":
         return ExclusionReason.NO_USER_NAMESPACE
     return ExclusionReason.SHARED_KEY if finding.key in shared else _UNPROVED.get(finding.work)
+
+
+def _refusal(finding: CenterFinding, base: BaseStanding | None) -> ExclusionReason | None:
+    """Return why a finding in favour of a delta does not count for what it says of its base."""
+    return base.refusal(finding) if finding.delta and base else None
 
 
 def _result(  # noqa: PLR0911  # the order of the results

@@ -8,29 +8,34 @@ is never a pass.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypedDict
 
 from builders.core.digest import Digest
-from builders.recipe.recipe import LoadedRecipe, find_recipe
+from builders.core.errors import UsageError
+from builders.recipe.recipe import LoadedRecipe, Recipe, find_recipe
 from pipelines.audit.center_audit import audit_centers
 from pipelines.audit.center_finding import (
+    MATCHES,
     CenterFinding,
     Dissent,
     Excluded,
     ExclusionReason,
     newest_findings,
 )
+from pipelines.audit.delta_path import BaseFile, DeltaPath
 from pipelines.audit.kept_logs import KeptLogs
 from pipelines.audit.log_index import LogIndex
-from pipelines.audit.run_findings import MATCHES
 from pipelines.audit.source import OwnSource, Source
 from pipelines.audit.statement_reader import StatementReader
+from pipelines.consensus.base_chains import BaseChains, ReadRelease, Standings
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject, consensus_exit_code
 from pipelines.consensus.join import join
 from pipelines.consensus.seal_comparison import HeldFiles
+from pipelines.consensus.subjects import subjects_of
 from pipelines.consensus.work_proofs import WorkProofs
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
@@ -154,48 +159,58 @@ def consensus_of(
     claim: DigestSet | None = None,
     scope: DigestSet | None = None,
     expected: Iterable[tuple[str, Digest]] = (),
+    deltas: Mapping[str, DeltaPath | None] = MappingProxyType({}),
+    chains: BaseChains | None = None,
     unwitnessed: bool = False,
 ) -> ReleaseConsensus:
-    """Join the findings on each artefact, by its name and published digest.
+    """Join the findings on each artefact, by its name and published digest (see `subjects_of`).
 
-    The claim is `claim`, or else the newest claim of our `own` center, or else the one that most
-    operators have findings on; likewise the scope, of the findings for that claim that name one.
-    `expected` artefacts are in the result even without any finding.
+    Without the `chains` nothing is known of the bases of updates, and nothing passes that has one.
     """
-    ours = read.newest_of(own)
-    claim = claim or (ours.claim if ours else _commonest(read.findings, lambda f: f.claim))
-    scoped = [f for f in read.findings if f.claim == claim and f.scope is not None]
-    our_newest = newest_findings(f for f in scoped if f.center.id == own)
-    scope = scope or _commonest(our_newest or scoped, lambda f: f.scope)
-    by_name: dict[str, list[CenterFinding]] = defaultdict(list)
-    for finding in read.findings:
-        by_name[finding.artefact].append(finding)
-    files = {*expected, *((f.artefact, f.published) for f in read.findings)}
+    subjects = subjects_of(
+        read.findings, own=own, claim=claim, scope=scope, expected=expected, deltas=deltas
+    )
+    opened = opened_release(read, rules, subjects, own=own, unwitnessed=unwitnessed)
+    bases = chains.standings(str(read.release), opened.paths) if chains else {}
     return ReleaseConsensus(
-        release=read.release,
-        artefacts=tuple(
-            join(
-                ConsensusSubject(artefact=name, published=published, claim=claim, scope=scope),
-                by_name.get(name, ()),
-                rules,
-                read.held.dissenting(read.dissents, name, published),
-                unwitnessed=unwitnessed,
-            )
-            for name, published in sorted(files)
-        ),
-        excluded=read.excluded,
+        release=read.release, artefacts=opened.join(bases), excluded=read.excluded
     )
 
 
-def _commonest(
-    findings: Iterable[CenterFinding], of: Callable[[CenterFinding], DigestSet | None]
-) -> DigestSet | None:
-    """Return the claim or scope that most operators have their newest finding on."""
-    operators: dict[DigestSet, set[str]] = defaultdict(set)
-    for finding in newest_findings(findings):
-        if (named := of(finding)) is not None:
-            operators[named].add(finding.center.operator)
-    return max(operators, key=lambda d: (len(operators[d]), str(d.to_dict())), default=None)
+def opened_release(
+    read: ReleaseFindings,
+    rules: ConsensusRules,
+    subjects: Iterable[ConsensusSubject],
+    *,
+    own: str | None,
+    unwitnessed: bool,
+) -> ReadRelease:
+    """Return a release before it is joined: by then its bases have to be known."""
+    by_name: dict[str, list[CenterFinding]] = defaultdict(list)
+    speaking: dict[DeltaPath, set[str]] = defaultdict(set)
+    for finding in read.findings:
+        by_name[finding.artefact].append(finding)
+        if finding.path:
+            speaking[finding.path].add(finding.center.operator)
+    ours = {f.path for f in read.findings if f.path and f.center.id == own}
+    enough = {path for path, operators in speaking.items() if len(operators) >= max(rules.k, 1)}
+
+    def joined(bases: Standings) -> tuple[Consensus, ...]:
+        return tuple(
+            join(
+                subject,
+                by_name.get(subject.artefact, ()),
+                rules,
+                read.held.dissenting(read.dissents, subject.artefact, subject.published),
+                base=bases.get(subject.path.base) if subject.path else None,
+                unwitnessed=unwitnessed,
+            )
+            for subject in subjects
+        )
+
+    known = enough | ours
+    paths = frozenset(one.path for one in subjects if one.path and one.path in known)
+    return ReadRelease(paths=paths, findings=read.findings, join=joined)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,30 +239,90 @@ def join_release(
     claim: DigestSet | None = None,
     scope: DigestSet | None = None,
     logs: LogIndex | None = None,
+    chains: BaseChains | None = None,
     given: tuple[Digest, Path] | None = None,
 ) -> JoinedRelease:
     """Read the findings of all centers on a release, and join them.
 
-    A caller that joins many releases reads the `logs` once for all of them. `given` is a file that
-    it holds, and its digest. Raises `StoreError`
-    for the center's own store.
+    A caller that joins many releases reads the `logs` once for all of them, and uses the same
+    `chains`. `given` is a file that it holds, and its digest. Raises `StoreError` for the center's
+    own store.
     """
-    recipe = find_recipe(view.recipes / "releases", *release.parts)
-    reader = StatementReader(
-        policy=view.policy.policy, logs=logs if logs is not None else read_logs(view, [release])
-    )
-    read = read_release(release, view.sources, reader, view.own, given)
-    artefacts = recipe.recipe.artefacts if recipe else ()
+    logs = logs if logs is not None else read_logs(view, [release])
+    chains = chains if chains is not None else base_chains(view, logs)
+    read, recipe = _read(view, release, logs, given)
     consensus = consensus_of(
         read,
         rules_for(view, recipe),
-        own=view.center,
         claim=claim,
         scope=scope,
-        expected=[(a.name, a.published.sha256) for a in artefacts],
+        chains=chains,
         unwitnessed=not view.policy.policy.requires_witnesses,
+        **_declared(view, recipe),
     )
+    if claim is None and scope is None:
+        chains.keep(str(release), consensus.artefacts, read.findings)
     return JoinedRelease(read=read, consensus=consensus, recipe=recipe)
+
+
+def base_chains(view: ConsensusView, logs: LogIndex) -> BaseChains:
+    """Return the chains of updates as a center sees them, by those `logs`; none is read yet."""
+
+    def read(name: str) -> ReadRelease | None:
+        try:
+            release = ReleaseName.parse(name)
+        except UsageError:
+            return None
+        found, recipe = _read(view, release, logs)
+        declared = _declared(view, recipe)
+        unwitnessed = not view.policy.policy.requires_witnesses
+        return opened_release(
+            found,
+            rules_for(view, recipe),
+            subjects_of(found.findings, **declared),
+            own=view.center,
+            unwitnessed=unwitnessed,
+        )
+
+    return BaseChains(read)
+
+
+def _read(
+    view: ConsensusView,
+    release: ReleaseName,
+    logs: LogIndex,
+    given: tuple[Digest, Path] | None = None,
+) -> tuple[ReleaseFindings, LoadedRecipe | None]:
+    """Return the findings of all centers on a release, and its recipe; raises `StoreError`."""
+    recipe = find_recipe(view.recipes / "releases", *release.parts)
+    reader = StatementReader(policy=view.policy.policy, logs=logs)
+    return read_release(release, view.sources, reader, view.own, given), recipe
+
+
+class _Declared(TypedDict):
+    own: str
+    expected: list[tuple[str, Digest]]
+    deltas: dict[str, DeltaPath | None]
+
+
+def _declared(view: ConsensusView, recipe: LoadedRecipe | None) -> _Declared:
+    """Return what the center and its recipe say of what is joined."""
+    artefacts = recipe.recipe.artefacts if recipe else ()
+    return {
+        "own": view.center,
+        "expected": [(a.name, a.published.sha256) for a in artefacts],
+        "deltas": _deltas(recipe.recipe) if recipe else {},
+    }
+
+
+def _deltas(recipe: Recipe) -> dict[str, DeltaPath | None]:
+    """Return by name from which file each delta of a recipe leads to which; None of the others."""
+    published = {a.name: a.published.sha256 for a in recipe.artefacts}
+    found: dict[str, DeltaPath | None] = dict.fromkeys(published)
+    for name, delta in recipe.deltas.items():
+        base = BaseFile(release=recipe.bases[delta.base], digest=delta.base)
+        found[name] = DeltaPath(base=base, target=published[delta.target])
+    return found
 
 
 def rules_for(view: ConsensusView, recipe: LoadedRecipe | None) -> ConsensusRules:

@@ -25,8 +25,12 @@ from builders.core.errors import NotFoundError
 from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, hide_names, seal_digest, seal_key
 from pipelines.audit.center_audit import provenance_key
-from pipelines.audit.center_finding import CenterFinding, StatementRef, newest_findings
-from pipelines.audit.run_findings import MATCHES
+from pipelines.audit.center_finding import (
+    MATCHES,
+    CenterFinding,
+    StatementRef,
+    newest_findings,
+)
 from pipelines.audit.source import BehindError, OwnSource, Source, UnreachableError
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.redaction import redact_by_products

@@ -43,6 +43,7 @@ from pipelines.evidence.statements.rebuilds import (
 from pipelines.evidence.statements.statement import DigestSet, Statement, Subject, subject
 from pipelines.evidence.statements.updates import (
     BaseReference,
+    ChainSummary,
     ComparedDelta,
     ComparedManifest,
     FileDigest,
@@ -51,7 +52,7 @@ from pipelines.evidence.statements.updates import (
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
-from pipelines.judge.updates.checked_delta import CheckedDelta, MadeFile
+from pipelines.judge.updates.checked_delta import BaseChain, CheckedDelta, MadeFile
 from pipelines.judge.updates.manifest_format import ManifestFact
 
 
@@ -158,10 +159,18 @@ def _delta(run: Run, found: CheckedDelta) -> ComparedDelta:
             digest=DigestSet(sha256=base.sha256),
             run=base.judged.run if base.judged else None,
             comparison=DigestSet(sha256=base.judged.comparison) if base.judged else None,
+            chain=_chain(base.judged.chain) if base.judged else None,
         ),
         applied=_made(run, found.applied),
         expected=_made(run, found.expected),
         fault=found.refused.fault if found.refused else None,
+    )
+
+
+def _chain(found: BaseChain) -> ChainSummary:
+    return ChainSummary(
+        **found.only("links", "release", "run", "worst", "worst_release"),
+        digest=DigestSet(sha256=found.sha256),
     )
 
 

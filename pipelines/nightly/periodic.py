@@ -21,9 +21,11 @@ from pipelines.audit.log_index import LogIndex
 from pipelines.center.keys import public_keys
 from pipelines.center.logs import collect_cosignatures, witness_peers
 from pipelines.consensus import ReleaseConsensus
+from pipelines.consensus.base_chains import BaseChains
 from pipelines.consensus.release_consensus import (
     ConsensusView,
     JoinedRelease,
+    base_chains,
     join_release,
     read_logs,
     rules_for,
@@ -152,6 +154,7 @@ def _round(
     """Join releases within one budget for each peer, until those of all `late` ones are used up."""
     view = session.consensus_view(clock())
     logs = read_logs(view, names)
+    chains = base_chains(view, logs)
     joined, failed, raised, due = [], [], list[Alarm](), 0
     path = session.center.home / "cache" / "settled.sqlite"
     with closing(SettledReleases(path, view, logs)) as settled:
@@ -160,7 +163,7 @@ def _round(
                 break
             due += 1
             try:
-                found = _joined(session, view, name, logs, clock)
+                found = _joined(session, view, name, logs, chains, clock)
                 withheld = logs.once_withheld(view.center, str(name))
                 alarms = release_alarms(found, rules_for(view, found.recipe), withheld)
             except Exception as error:  # noqa: BLE001  # whatever a peer shows costs one release
@@ -188,6 +191,7 @@ def _joined(
     view: ConsensusView,
     name: ReleaseName,
     logs: LogIndex,
+    chains: BaseChains,
     clock: Callable[[], datetime],
 ) -> JoinedRelease:
     """Join one release and publish what came of it.
@@ -195,13 +199,14 @@ def _joined(
     A peer may speak between the joining and the signer's own; then it is joined again.
     """
     for _ in range(_TRIES):
-        found = join_release(view, name, logs=logs)
+        found = join_release(view, name, logs=logs, chains=chains)
         try:
             publish_joined(session, view, found, clock())
         except RefusedError as error:
             if error.check != "summary":
                 raise
             logs = read_logs(view, [name])
+            chains = base_chains(view, logs)
         else:
             return found
     raise StoreConflictError(

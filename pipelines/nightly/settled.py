@@ -3,7 +3,8 @@
 A consensus is a function of the policy, the recipe, the leaves of each log about the release and
 the records that they name. So a release is settled once it was joined, all of it was read, it
 has no alarm and no cross-check was asked for. It stays settled until a leaf, a cosignature that
-makes leaves count, a policy, a recipe or a review is new. To notice a center that removes its
+makes leaves count, a policy, a recipe or a review is new; of an update also until a release that
+it is based on is not settled any more. To notice a center that removes its
 records later, some settled releases are joined in each round all the same: those that were joined
 longest ago.
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
@@ -28,7 +29,7 @@ from pipelines.alarms.alarm import Alarm
 from pipelines.audit.center_finding import ExclusionReason
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import UnreachableError
-from pipelines.consensus.consensus_result import Result
+from pipelines.consensus.joined_result import Result
 from pipelines.consensus.release_consensus import ConsensusView, JoinedRelease
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import DigestSet
@@ -39,11 +40,11 @@ from pipelines.policy.reviews.review_records import MAX_REVIEW, REVIEWS, read_re
 _LOG = logging.getLogger("samebits")
 AGAIN = 500
 """Settled releases that are joined in a round all the same."""
-_VERSION = 2
+_VERSION = 3
 _TABLES = """
 CREATE TABLE settled (
     release TEXT PRIMARY KEY, base TEXT NOT NULL, marks TEXT NOT NULL, claim TEXT NOT NULL,
-    joined REAL NOT NULL
+    joined REAL NOT NULL, rests_on TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE reviews (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
@@ -96,24 +97,46 @@ class SettledReleases:
 
     def due(self, releases: Iterable[ReleaseName]) -> Iterator[tuple[ReleaseName, State]]:
         """Yield the releases that are to be joined now, each with what it depends on."""
-        rows: list[tuple[str, str, str]] = []
+        rows: list[tuple[str, str, str, str]] = []
         if (run := self._database) is not None:
             with self._usable():
                 rows = run.execute(
-                    "SELECT release, base, marks FROM settled ORDER BY joined, release"
+                    "SELECT release, base, marks, rests_on FROM settled ORDER BY joined, release"
                 ).fetchall()
-        again = {row[0] for row in rows[:AGAIN]}
         known = {row[0]: row[1:] for row in rows[AGAIN:]}
         del rows
+        settled: dict[str, bool] = {}
         for release in releases:
             state = self._state(release)
-            before = known.get(str(release))
-            if (
-                before is None
-                or str(release) in again
-                or not _equal((before[0], json.loads(before[1])), state)
-            ):
+            if not self._is_settled((release, state), known, settled):
                 yield release, state
+
+    def _is_settled(
+        self,
+        due: tuple[ReleaseName, State],
+        known: Mapping[str, tuple[str, str, str]],
+        settled: dict[str, bool],
+    ) -> bool:
+        """Return whether nothing has changed of a release, and of all that it is based on.
+
+        `settled` says so of those that were looked at before.
+        """
+        release, state = str(due[0]), due[1]
+        chain = [release]
+        while chain:
+            name = chain[-1]
+            before = known.get(name)
+            below = json.loads(before[2]) if before else []
+            if name not in settled:
+                now = state if name == release else self._state(ReleaseName.parse(name))
+                settled[name] = before is not None and _equal(
+                    (before[0], json.loads(before[1])), now
+                )
+                chain += below if settled[name] else []
+            else:
+                settled[name] = settled[name] and all(settled[one] for one in below)
+                chain.pop()
+        return settled[release]
 
     def keep(
         self, joined: JoinedRelease, raised: Collection[Alarm], state: State, now: datetime
@@ -134,8 +157,12 @@ class SettledReleases:
                 and None not in marks.values()
                 and len(claims) == 1
             ):
-                row = (name, base, json.dumps(marks), _claim(claims.pop()), now.timestamp())
-                run.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?)", row)
+                rests_on = {one.base.base.release for one in joined.consensus.artefacts if one.base}
+                row = (
+                    *(name, base, json.dumps(marks), _claim(claims.pop()), now.timestamp()),
+                    json.dumps(sorted(rests_on)),
+                )
+                run.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def _state(self, release: ReleaseName) -> State:
         recipe = self._view.recipes.joinpath(
@@ -228,6 +255,7 @@ def _is_settled(joined: JoinedRelease) -> bool:
         joined.read.dissents
         or joined.read.proofs.asked_others
         or any(one.alarms or one.result in _ACCUSING for one in artefacts)
+        or any(one.base is not None and one.base.fault is not None for one in artefacts)
         or any(e.reason not in _LASTING for e in excluded)
     )
 

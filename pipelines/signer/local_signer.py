@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,12 @@ from pydantic import ValidationError
 
 from builders.inputs.vault import ByteStore, Vault
 from builders.jail.file_reader import Jail
-from pipelines.audit.base_runs import IsLogged
+from pipelines.audit.base_runs import IsLogged, is_own_statement
 from pipelines.center.center import Center
 from pipelines.center.keys import center_key
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.redaction import redact_explanation, redact_robustness, redact_run
 from pipelines.evidence.run_statements import statements_for
 from pipelines.evidence.statements.consensus_results import SummaryStatement
@@ -51,6 +52,8 @@ class LocalSigner:
     """Where inputs are read: not in the process that holds the key."""
     summaries: CheckSummary
     is_logged: IsLogged
+    former_keys: Callable[[], Sequence[PublicKey]] = tuple
+    """Other keys of the center for statements, with which bases of updates may be signed."""
     vault: Vault | None = None
     """Of inputs and shipped files; by default that of `store`."""
     scratch: Path | None = None
@@ -63,8 +66,12 @@ class LocalSigner:
         """Return the signed statements of a run; raises `RefusedError` for false evidence."""
         with own_copies(self.vault or Vault(self.store), self.scratch) as vault:
             source = ByteSource(self.store, vault, self.jail, self.cache)
-            opened = OpenedEvidence(evidence, self.center, source, self.clock(), self.is_logged)
+            opened = OpenedEvidence(evidence, self.center, source, self.clock(), self._is_own)
             return self._signed(opened)
+
+    def _is_own(self, envelope: Envelope) -> bool:
+        keys = (self.key.public, *self.former_keys())
+        return is_own_statement(envelope, keys, self.is_logged)
 
     def _signed(self, opened: OpenedEvidence) -> list[Envelope]:
         enforce(run_conditions(opened))

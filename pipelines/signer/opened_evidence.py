@@ -19,7 +19,7 @@ from builders.inputs.input_file import InputFile
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile, seal_key
 from builders.recipe.recipe import Input, LoadedRecipe, Recipe, parse_recipe
-from pipelines.audit.base_runs import IsLogged, checked_bases
+from pipelines.audit.base_runs import IsOwn, checked_bases
 from pipelines.center.center import Center
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName
@@ -35,6 +35,7 @@ from pipelines.judge.copied import (
 )
 from pipelines.judge.finding import FileFact, Finding
 from pipelines.judge.grafting import with_grafts
+from pipelines.judge.updates.checked_delta import CheckedBase
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.orders import Evidence
 
@@ -49,7 +50,7 @@ class OpenedEvidence:
     center: Center
     source: ByteSource
     now: datetime
-    is_logged: IsLogged
+    is_own: IsOwn
 
     @property
     def report(self) -> Report:
@@ -194,7 +195,7 @@ class OpenedEvidence:
             facts = with_deltas(
                 facts,
                 deltas,
-                checked_bases(self.recipe, self.source.store, self.center.id, self.is_logged),
+                self._bases(),
                 self.source.jail,
                 shipped=self.source.shipped_file,
                 rebuilt=self.source.output_file,
@@ -225,6 +226,16 @@ class OpenedEvidence:
         """Return when a manifest was first fetched, as the report says it; not after the run."""
         seen_on = finding.manifest.seen_on if finding.manifest else None
         return min(seen_on or self.run.finished, self.run.finished)
+
+    def _bases(self) -> dict[Digest, CheckedBase]:
+        """Return the bases of the recipe, each with the run that the report names, if it did so.
+
+        A later run may have judged a base since.
+        """
+        deltas = [finding.delta for finding in self.report.artefacts if finding.delta]
+        named = {d.base.sha256: d.base.judged.run if d.base.judged else None for d in deltas}
+        store, center = self.source.store, self.center.id
+        return checked_bases(self.recipe, store, center, self.is_own, named)
 
     def input_files(self, item: Input) -> tuple[InputFile, ...]:
         """Return the files of an input, which are listed once; see `ByteSource.input_files`."""

@@ -157,7 +157,7 @@ def judge(
         facts = with_deltas(
             facts,
             deltas,
-            checked_bases(job.recipe, session.store, job.center, session.is_logged),
+            checked_bases(job.recipe, session.store, job.center, session.is_own),
             session.jail,
             shipped=shipped_file,
             rebuilt=rebuilt_file,

@@ -30,15 +30,18 @@ from builders.locators.fetcher import Fetcher
 from builders.locators.machine import MachineFetcher
 from builders.locators.offline import OfflineFetcher
 from builders.recipe.recipe import LoadedRecipe, Recipe
+from pipelines.audit.base_runs import is_own_statement
 from pipelines.audit.kept_logs import KeptLogs
 from pipelines.audit.log_index import LogIndex
 from pipelines.center.center import Center
 from pipelines.center.consensus_view import open_view
-from pipelines.center.keys import center_key, is_unmade, log_key, policy_file
+from pipelines.center.keys import center_key, is_unmade, log_key, policy_file, public_keys
 from pipelines.center.logbook import Logbook
 from pipelines.center.logs import cosigned_trees
 from pipelines.consensus.release_consensus import ConsensusView
 from pipelines.consensus.summaries import check_summary
+from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.policy import Policy, load_policy
@@ -229,6 +232,7 @@ class Session:
             cache=self.contents,
             summaries=self.check_summary,
             is_logged=self.is_logged,
+            former_keys=lambda: self.statement_keys,
         )
 
     def check_summary(self, statement: SummaryStatement, now: datetime) -> None:
@@ -245,6 +249,17 @@ class Session:
         policy = self.policy(datetime.now(UTC))
         logs = LogIndex({self.center.id: self.store}, policy, self.kept_logs)
         return logs.index_of(self.center.id, pae) is not None
+
+    def is_own(self, envelope: Envelope) -> bool:
+        """Say whether a key of the center has signed a statement, and its log has it."""
+        return is_own_statement(envelope, self.statement_keys, self.is_logged)
+
+    @cached_property
+    def statement_keys(self) -> tuple[PublicKey, ...]:
+        """The keys of the center for statements: its own, and those that its policy knows."""
+        policy = self.policy(datetime.now(UTC))
+        known = (key.key for c in policy.centers if c.id == self.center.id for key in c.keys)
+        return (public_keys(self.center)["statements"], *known)
 
     def logbook(self) -> Logbook:
         """Return the center's log for writing; raises `KeyFileError` without its key."""

@@ -51,7 +51,10 @@ class Evidence:
         return statement.digest()
 
     def found(self, digest: Digest = A, release: ReleaseName = RELEASE) -> BaseRun | None:
-        return own_base_run(self.store, "zurich", release, digest, lambda pae: pae in self.logged)
+        def is_own(envelope: Envelope) -> bool:
+            return envelope.digest() in self.logged
+
+        return own_base_run(self.store, "zurich", str(release), digest, is_own)
 
 
 @pytest.fixture
@@ -63,7 +66,8 @@ def evidence() -> Evidence:
 
 def test_the_newest_run_that_judged_the_file_is_named(evidence: Evidence) -> None:
     newest = evidence.put(SECOND, Verdict.DIFFERENT)
-    assert evidence.found() == BaseRun(run=SECOND, verdict=Verdict.DIFFERENT, comparison=newest)
+    assert (found := evidence.found())
+    assert (found.run, found.verdict, found.comparison) == (SECOND, Verdict.DIFFERENT, newest)
 
 
 def test_a_run_without_a_verdict_leaves_the_one_before_it(evidence: Evidence) -> None:

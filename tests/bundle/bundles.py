@@ -264,9 +264,9 @@ class Altered:
         self.put(member, json.loads(payload.replace(before.encode(), after.encode())))
 
 
-def made(folder: Path, key: PrivateKey, *, scene: str = "identical") -> Altered:
-    """Return the bundle of a scene, with the build log as public evidence."""
-    stage = Scene(folder=folder, **SCENES[scene])
+def made(folder: Path, key: PrivateKey, *, scene: str = "identical", **changes: Any) -> Altered:
+    """Return the bundle of a scene with `changes`, with the build log as public evidence."""
+    stage = Scene(folder=folder, **SCENES[scene] | changes)
     evidence = stage.make()
     envelopes = name_records(stage.signer(key).sign(evidence))
     house: Center = stage.center

@@ -325,6 +325,9 @@ LIES: dict[str, Lie] = {
     "ledger-for-another-reason": Lie(
         "ledgers", in_one(COMPARISON, "predicate/normalizers/0/reason", "a typo"), "equivalent"
     ),
+    "delta-on-what-is-no-base": Lie(
+        "deltas", stories.delta_on_no_base, says="no base of the build"
+    ),
     "moved-beside-nothing-judged": Lie(
         "tested", stories.moved_unbuilt, "failed", says="without a judged build"
     ),

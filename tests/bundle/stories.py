@@ -24,6 +24,7 @@ from tests.bundle.tells import (
     set_at,
     without,
 )
+from tests.evidence.contradictions import delta
 from tests.evidence.examples import STATEMENTS as EXAMPLES
 from tests.signer.scene import OURS
 
@@ -181,6 +182,11 @@ def seal_as_evidence(altered: Altered, other: PrivateKey) -> None:
 def wrong_evidence(altered: Altered, other: PrivateKey) -> None:
     member = next(name for name in altered.members if name.startswith(EVIDENCE))
     altered.members[member] += b"!"
+
+
+def delta_on_no_base(altered: Altered, other: PrivateKey) -> None:
+    """Say of a file that it is a delta, on a base that the build has not read."""
+    altered.statement(COMPARISON, lambda document: delta()(document["predicate"]))
 
 
 def moved_unbuilt(altered: Altered, other: PrivateKey) -> None:

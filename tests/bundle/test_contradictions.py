@@ -9,10 +9,13 @@ from tests.bundle.bundles import Altered, Maker
 from tests.bundle.tells import COMPARISON, PROVENANCE, in_one, member_of, payload_of, without
 from tests.bundle.test_check import statuses, wrong
 from tests.evidence.contradictions import (
+    DELTAS_NOT_BUILT,
+    DELTAS_REFUTED,
     IMPOSSIBLE,
     REFUTED,
     SOUND,
     Change,
+    delta,
     masked,
     refused,
     signed,
@@ -38,6 +41,32 @@ def test_a_sound_signature_checks(bundle: Maker, name: str) -> None:
 @pytest.mark.parametrize("name", REFUTED)
 def test_a_verdict_that_its_statement_refutes_is_wrong(bundle: Maker, name: str) -> None:
     assert wrong(told(bundle, REFUTED[name]).check()) == "verdicts"
+
+
+def told_of_delta(bundle: Maker, change: Change) -> Altered:
+    """Return a bundle of a file that is the same, and is said to be a delta."""
+    altered = bundle("identical")
+    altered.statement(COMPARISON, lambda document: change(document["predicate"]))
+    return altered
+
+
+@pytest.mark.parametrize("name", sorted(DELTAS_REFUTED.keys() - DELTAS_NOT_BUILT))
+def test_a_delta_whose_checks_refute_its_verdict_is_wrong(bundle: Maker, name: str) -> None:
+    assert wrong(told_of_delta(bundle, DELTAS_REFUTED[name]).check()) == "verdicts"
+
+
+def test_a_delta_on_what_is_no_base_of_the_build_is_wrong(bundle: Maker) -> None:
+    assert wrong(told_of_delta(bundle, delta()).check()) == "deltas"
+
+
+def test_a_delta_to_what_the_run_has_not_built_is_wrong(bundle: Maker) -> None:
+    altered = told_of_delta(bundle, delta())
+    base = payload_of(altered, member_of(COMPARISON))["predicate"]["delta"]["base"]["digest"]
+    in_one(PROVENANCE, f"{_INPUTS}/1/digest", base)(altered, altered.key)
+    in_one(PROVENANCE, f"{_INPUTS}/1/annotations", {"role": "base"})(altered, altered.key)
+    result = altered.check()
+    assert wrong(result) == "deltas"
+    assert "leads to another file" in result.steps[-1].message
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)

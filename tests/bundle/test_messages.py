@@ -50,6 +50,8 @@ inputs: 3 inputs, none of them a file that is judged
 verdicts: every verdict follows from its digests
 ledgers: nothing was masked
 grafted: no vendor's signature was put onto a rebuilt file
+deltas: nothing in the bundle is a delta
+bases: no verdict in favour of a file rests on a base
 tested: no robustness rebuild was made, or none is in the bundle
 moved: no robustness rebuild was made, or none is in the bundle
 explained: nothing explains the run, or nothing of it is in the bundle
@@ -117,7 +119,7 @@ def test_a_run_that_ended_otherwise_is_told_otherwise(bundle: Maker, scene: str)
 def test_a_check_that_had_nothing_to_check_is_a_note(bundle: Maker) -> None:
     status = {step.name: step.status for step in bundle("failed").check().steps}
     notes = {"log", "inputs", "files", "sealed", "fresh"}
-    notes |= {"tested", "moved", "explained", "grafted", "ledgers"}
+    notes |= {"tested", "moved", "explained", "grafted", "ledgers", "deltas", "bases"}
     assert {name for name in status if status[name] is CheckStatus.NOTE} == notes
 
 

@@ -25,7 +25,7 @@ from pipelines.bundle.check import CheckStatus
 from pipelines.bundle.layout import PROOF
 from pipelines.center.keys import center_key, log_key
 from pipelines.center.logs import check_completeness, own_log, own_witness, peer_log
-from pipelines.consensus.consensus_result import Result
+from pipelines.consensus.joined_result import Result
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, Proof

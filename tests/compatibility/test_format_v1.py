@@ -39,12 +39,13 @@ ADDED = {
     },
     "evidence-list": {"claim"},
     "evidence-export": {"evidence"},
-    "consensus": {"requires_work_proof", "scope", "evidence", "unwitnessed"},
+    "consensus": {"base", "requires_work_proof", "scope", "evidence", "unwitnessed"},
     "evidence-show": {"causes", "fields", "fields_left_out", "ledger", "scope"},
     "review": {"scope", "scoped"},
 }
 """Fields that a command prints since, wherever in its document."""
-ADDED_CHECKS = {"explained", "grafted", "ledgers", "scope", "signed-report", "version"}
+ADDED_CHECKS = {"bases", "deltas", "explained", "grafted", "ledgers", "scope", "signed-report",
+                "version"}  # fmt: skip
 """Of a bundle."""
 REMOVED_CHECKS = {"outcome", "artefacts", "environment", "release-verdict", "subjects"}
 """Of a bundle. All but the last compared the report with the statements: nothing is read from the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from builders.core.enums import Outcome, Verdict
-from pipelines.consensus.consensus_result import Result
+from pipelines.consensus.joined_result import Result
 from pipelines.evidence.statements.statement import DigestSet
 from tests.consensus.findings import (
     OTHER,

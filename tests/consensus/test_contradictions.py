@@ -12,7 +12,15 @@ from infra.bench.madeup import MadeUpFile
 from pipelines.evidence.dsse import sign_envelope
 from pipelines.storage.names import REPORT, Visibility, private_twin
 from tests.consensus.world import CONTENT, FILE, FILES, Site, World, reasons
-from tests.evidence.contradictions import IMPOSSIBLE, REFUTED, SOUND, Change, signed
+from tests.evidence.contradictions import (
+    DELTAS_REFUTED,
+    IMPOSSIBLE,
+    REFUTED,
+    SOUND,
+    Change,
+    delta,
+    signed,
+)
 
 UNSIGNED = MadeUpFile.different(CONTENT, b"ours, without a signature")
 
@@ -60,6 +68,21 @@ def test_what_no_comparison_can_say_cannot_be_read(name: str) -> None:
     found = {("bob-1", reason) for reason in ("unreadable", "missing", "incomplete")}
     assert reasons(world.consensus()) == found
     assert world.result() == "PENDING"
+
+
+@pytest.mark.parametrize("name", DELTAS_REFUTED)
+def test_a_delta_whose_checks_refute_its_verdict_confirms_nothing(name: str) -> None:
+    world = told(DELTAS_REFUTED[name])
+    assert world.result() in {"SPLIT", "PENDING"}
+    (found,) = world.consensus().artefacts
+    assert found.matched == ("ada",)
+
+
+def test_a_delta_to_a_file_that_its_run_has_not_built_is_excluded() -> None:
+    world = told(delta())
+    assert ("bob-1", "contradicts-itself") in reasons(world.consensus())
+    (excluded,) = world.read().excluded
+    assert "a file that the run built as its target" in excluded.detail
 
 
 def test_a_run_that_contradicts_itself_is_abandoned_in_time() -> None:

@@ -12,10 +12,10 @@ from pipelines.audit.center_finding import CenterFinding, ExclusionReason
 from pipelines.consensus import Consensus
 from pipelines.consensus.consensus_result import (
     ConsensusSubject,
-    Result,
     consensus_exit_code,
 )
 from pipelines.consensus.join import join
+from pipelines.consensus.joined_result import Result
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.audit.center_finding import ExclusionReason
-from pipelines.consensus.consensus_result import Result
+from pipelines.consensus.joined_result import Result
 from tests.consensus.findings import cancelled, differs, failed, joined, match, unreachable
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.audit.center_finding import ExclusionReason
-from pipelines.consensus.consensus_result import Result
 from pipelines.consensus.join import join
+from pipelines.consensus.joined_result import Result
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules
 from tests.consensus.findings import SUBJECT, differs, match

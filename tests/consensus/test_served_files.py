@@ -5,9 +5,9 @@ from __future__ import annotations
 from pipelines.audit.center_finding import ExclusionReason
 from pipelines.consensus.consensus_result import (
     AlarmName,
-    Result,
     consensus_exit_code,
 )
+from pipelines.consensus.joined_result import Result
 from pipelines.evidence.statements.statement import DigestSet
 from tests.consensus.findings import (
     OTHER,

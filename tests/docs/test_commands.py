@@ -14,6 +14,7 @@ from tests.docs.pages import GENERATED, PAGES, ROOT, inline_code, name_of
 from tests.docs.stories import STORIES, Run, Stage
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
+    "bench chain": ("tests/consensus/test_chain_bench.py", 'chain, ["--links"'),
     "verify": ("infra/demo.sh", '.venv/bin/samebits verify --flow "${recipes[@]}"'),
     "rebuild": ("tests/infer/test_real.py", 'samebits("rebuild", recipe, "--out"'),
     "recipe new": ("tests/infer/test_real.py", 'samebits("recipe", "new", SIX, "--out"'),

@@ -13,7 +13,7 @@ import pytest
 
 from builders.core.enums import Outcome, Verdict
 from pipelines.audit.center_finding import ExclusionReason
-from pipelines.consensus.consensus_result import Result
+from pipelines.consensus.joined_result import Result
 from pipelines.evidence.statements.comparison import Ground
 from pipelines.judge.finding import CauseName, ExplanationStatus
 from pipelines.nightly.record import AlarmKind

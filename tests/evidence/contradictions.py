@@ -1,4 +1,7 @@
-"""What a comparison can say of a signature that cannot be: each change is made to a predicate."""
+"""What a comparison can say of a signature or a delta that cannot be.
+
+Each change is made to a predicate.
+"""
 
 from __future__ import annotations
 
@@ -75,6 +78,80 @@ def masked(**changes: Any) -> Change:
     return lambda predicate: predicate.update(told)
 
 
+_TARGET = {"digest": {"sha256": "7" * 64}, "size": 7}
+_BASE = {
+    "release": "acme/tool@0.9",
+    "digest": {"sha256": "8" * 64},
+    "run": "20260101T030405Z-0a1b2c3d",
+    "comparison": {"sha256": "9" * 64},
+    "chain": {
+        "links": 1,
+        "release": "acme/tool@0.9",
+        "digest": {"sha256": "8" * 64},
+        "run": "20260101T030405Z-0a1b2c3d",
+        "worst": "IDENTICAL",
+        "worstRelease": "acme/tool@0.9",
+    },
+}
+_UNJUDGED = {"release": "acme/tool@0.9", "digest": {"sha256": "8" * 64}}
+
+
+def delta(base: Document = _BASE, told: Document | None = None, **changes: Any) -> Change:
+    """Say that the file is a delta of the shipped bytes that holds, with `changes` to that."""
+
+    def change(predicate: Document) -> None:
+        rebuilt = {name: predicate["shipped"]["served"][name] for name in ("digest", "size")}
+        predicate.update(verdict="IDENTICAL", ground="same-digest", rebuilt=rebuilt)
+        predicate["delta"] = {
+            "format": "bsdiff",
+            "judged": "rebuilt",
+            "target": _TARGET["digest"],
+            "members": False,
+            "applied": _TARGET,
+            "expected": _TARGET,
+            "base": base,
+            **changes,
+        }
+        predicate.update(told or {})
+
+    return change
+
+
+def _only_applied(predicate: Document) -> None:
+    delta(judged="applied", told={"verdict": "EQUIVALENT", "ground": "normalized"})(predicate)
+    del predicate["rebuilt"], predicate["provenance"]
+
+
+DELTAS_REFUTED: dict[str, Change] = {
+    "delta-the-same-though-it-gives-another-file": delta(fault="application-mismatch"),
+    "delta-the-same-though-its-base-was-not-judged": delta(_UNJUDGED, fault="base-not-judged"),
+    "delta-the-same-though-its-base-was-not-reproduced": delta(fault="base-not-reproduced"),
+    "delta-that-differs-though-it-is-the-same-and-holds": delta(
+        told={"verdict": "DIFFERENT", "ground": "bytes-differ"}
+    ),
+    "delta-equivalent-though-its-bytes-were-to-be-ours": delta(
+        told={"verdict": "EQUIVALENT", "ground": "delta-applied"}
+    ),
+    "delta-without-ours-on-the-ground-of-a-mask": _only_applied,
+}
+"""Every part of it can be, and the checks of the delta contradict its verdict."""
+DELTAS_NOT_BUILT = {"delta-without-ours-on-the-ground-of-a-mask"}
+"""Those of them of which no file was rebuilt."""
+DELTAS_IMPOSSIBLE: dict[str, Change] = {
+    "delta-that-gives-another-file-without-a-fault": delta(applied={**_TARGET, "size": 8}),
+    "delta-on-what-nobody-judged-without-a-fault": delta(_UNJUDGED),
+    "delta-of-a-run-without-its-comparison": delta(
+        {name: value for name, value in _BASE.items() if name != "comparison"}
+    ),
+    "delta-of-a-run-without-what-it-rests-on": delta(
+        {name: value for name, value in _BASE.items() if name != "chain"}
+    ),
+    "delta-of-no-format-that-is-known": delta(format="courgette"),
+    "delta-with-a-fault-that-has-no-name": delta(fault="looks-odd"),
+    "delta-on-the-release-of-nobody": delta({**_BASE, "release": "acme tool"}),
+}
+"""No statement of a comparison can say it."""
+
 SOUND: dict[str, Change] = {
     "signed": signed(),
     "signed-over-a-weak-digest-too": signed(signers=[_ADA, {**_BEN, **_WEAK}]),
@@ -113,5 +190,6 @@ IMPOSSIBLE: dict[str, Change] = {
     "masked-by-one-normalizer-twice": masked(normalizers=[_MASKED] * 2),
     "masked-more-than-any-recipe-may": masked(normalizers=[{**_MASKED, "masked": 1 << 40}]),
     "carried-inside-of-nothing": signed(carried=[_carried(0, 1, inside=True)]),
+    **DELTAS_IMPOSSIBLE,
 }
 """No statement of a comparison can say it."""

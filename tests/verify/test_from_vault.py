@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from builders.core.digest import Digest
 from builders.locators import FetchRequest
 from pipelines.center.center import Center
-from pipelines.consensus.consensus_result import Result
+from pipelines.consensus.joined_result import Result
 from pipelines.evidence.statements.comparison import Shipped, VaultCopy
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.statements.updates import FileDigest

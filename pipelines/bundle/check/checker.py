@@ -14,9 +14,10 @@ from pipelines.bundle.check import (
     members,
     reader_trust,
     run_consistency,
+    update_bases,
     verdict_consistency,
 )
-from pipelines.bundle.check.opened import GivenFile, OpenedBundle, Trust
+from pipelines.bundle.check.opened import BaseBundle, GivenFile, OpenedBundle, Trust
 from pipelines.bundle.check.result import (
     ArtefactAnswer,
     CheckResult,
@@ -70,6 +71,8 @@ CHECKS: dict[str, Check] = {
     "verdicts": verdict_consistency.check_verdicts,
     "ledgers": verdict_consistency.check_ledgers,
     "grafted": verdict_consistency.check_grafted,
+    "deltas": update_bases.check_deltas,
+    update_bases.BASES: update_bases.check_bases,
     "tested": run_consistency.check_tested,
     "moved": run_consistency.check_moved,
     "explained": explanations.check_explained,
@@ -80,9 +83,25 @@ CHECKS: dict[str, Check] = {
 """Every rule by its name."""
 
 
-def check_bundle(data: bytes, *, trust: Trust, files: Iterable[GivenFile] = ()) -> CheckResult:
-    """Check the bytes of a bundle, and `files` against it; the result holds all findings."""
-    opened = OpenedBundle(data=data, trust=trust, files=tuple(files))
+def check_bundle(
+    data: bytes,
+    *,
+    trust: Trust,
+    files: Iterable[GivenFile] = (),
+    bases: Iterable[bytes] = (),
+) -> CheckResult:
+    """Check the bytes of a bundle, and `files` against it; the result holds all findings.
+
+    `bases` are the bundles of runs that judged the bases of updates.
+    """
+    given = []
+    for base in bases:
+        other = OpenedBundle(data=base, trust=trust)
+        given.append(BaseBundle(opened=other, result=_checked(other)))
+    return _checked(OpenedBundle(data=data, trust=trust, files=tuple(files), bases=tuple(given)))
+
+
+def _checked(opened: OpenedBundle) -> CheckResult:
     steps: list[Step] = []
     for name, check in CHECKS.items():
         try:

@@ -16,7 +16,7 @@ from pipelines.audit.run_findings import RunFindings, run_findings
 from pipelines.audit.statement_reader import VerifiedStatement, read_record
 from pipelines.audit.witnessed import Witnessed
 from pipelines.bundle import layout
-from pipelines.bundle.check.result import WrongError
+from pipelines.bundle.check.result import CheckResult, WrongError
 from pipelines.bundle.layout import LOG, STATEMENTS, Bundle, CenterCard
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey, read_public_key
@@ -85,12 +85,22 @@ class LoggedLeaf:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BaseBundle:
+    """Another bundle, of a run that judged a base, and what came of checking it."""
+
+    opened: OpenedBundle
+    result: CheckResult
+
+
+@dataclass(frozen=True, kw_only=True)
 class OpenedBundle:
     """A bundle that is checked. Every part raises `MalformedError` when it cannot be read."""
 
     data: bytes
     trust: Trust
     files: tuple[GivenFile, ...] = ()
+    bases: tuple[BaseBundle, ...] = ()
+    """Of runs that judged the bases of updates."""
 
     @cached_property
     def bundle(self) -> Bundle:

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from builders.core.enums import Verdict
 from builders.recipe.update import DeltaJudged, DeltaName
 from builders.recipe.update_manifest import ManifestName
 from pipelines.evidence.statements.statement import (
@@ -28,6 +29,20 @@ class FileDigest(StatementPart):
     size: Count
 
 
+class ChainSummary(StatementPart):
+    """What a base rests on, by the runs of this center: the updates from a full release on."""
+
+    links: Annotated[Count, Field(ge=1)]
+    """How many they are, with the update that has the delta: 1 on a full release."""
+    release: ReleaseText
+    """The full release; where a base was not judged, the release of that."""
+    digest: DigestSet
+    run: RunIdText | None = None
+    worst: Verdict
+    """Of the files that deltas were applied to, and the deltas that lead to them."""
+    worst_release: ReleaseText
+
+
 class BaseReference(StatementPart):
     """The file that a delta is applied to, and the run of this center that judged it."""
 
@@ -36,11 +51,12 @@ class BaseReference(StatementPart):
     run: RunIdText | None = None
     comparison: DigestSet | None = None
     """Of the payload of that run's comparison of the file."""
+    chain: ChainSummary | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if (self.run is None) is not (self.comparison is None):
-            raise ValueError("expected a run and its comparison, or neither")
+        if len({self.run is None, self.comparison is None, self.chain is None}) > 1:
+            raise ValueError("expected a run, its comparison and what it rests on, or none of them")
         return self
 
 

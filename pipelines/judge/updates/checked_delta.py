@@ -28,6 +28,29 @@ class MadeFile(FrozenModel):
     size: Annotated[int, Field(ge=0)]
 
 
+class BaseChain(FrozenModel):
+    """What a base rests on, by the runs of this center: the updates from a full release on."""
+
+    links: Annotated[int, Field(ge=1)]
+    """How many they are, with the update that has the delta: 1 on a full release."""
+    release: str
+    """The full release; where a base was not judged, the release of that."""
+    sha256: Digest
+    run: str | None
+    worst: Verdict
+    """Of the files that deltas were applied to, and the deltas that lead to them."""
+    worst_release: str
+
+    def __str__(self) -> str:
+        """Say what the whole chain rests on, and which link is the worst."""
+        count = f"{self.links} updates" if self.links > 1 else "one update"
+        judged = f"run {self.run}" if self.run else "not judged by this center"
+        worst = f"the worst link is {self.worst}, in {self.worst_release}"
+        if self.worst in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}:
+            worst = f"no link is worse than {self.worst}"
+        return f"{count} from {self.release} on ({judged}); {worst}"
+
+
 class BaseRun(FrozenModel):
     """The run of this center that judged a base, and what it found."""
 
@@ -35,6 +58,7 @@ class BaseRun(FrozenModel):
     verdict: Verdict
     comparison: Digest
     """Of the payload of its comparison."""
+    chain: BaseChain
     is_delta: bool = False
 
 

@@ -22,7 +22,7 @@ from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.finding import FileFact, Finding
 from pipelines.judge.updates import appliers
 from pipelines.judge.updates.check_deltas import with_deltas
-from pipelines.judge.updates.checked_delta import BaseRun, CheckedBase
+from pipelines.judge.updates.checked_delta import BaseChain, BaseRun, CheckedBase
 from pipelines.judge.updates.delta_format import DeltaFormat, DeltaLimits
 from pipelines.judge.updates.update_fault import UpdateError, UpdateFault
 from tests.fakes.jail import OpenJail
@@ -30,7 +30,17 @@ from tests.fakes.jail import OpenJail
 BASE, TARGET = b"the file of 1.0\n", b"the file of 1.0\nand a line of 1.1\n"
 DELTA = b"+and a line of 1.1\n"
 RUN = BaseRun(
-    run="20260102T030405Z-0a1b2c3d", verdict=Verdict.IDENTICAL, comparison=Digest.of(b"B")
+    run="20260102T030405Z-0a1b2c3d",
+    verdict=Verdict.IDENTICAL,
+    comparison=Digest.of(b"B"),
+    chain=BaseChain(
+        links=1,
+        release="acme/tool@1.0",
+        sha256=Digest.of(BASE),
+        run="20260102T030405Z-0a1b2c3d",
+        worst=Verdict.IDENTICAL,
+        worst_release="acme/tool@1.0",
+    ),
 )
 NAME, FULL = "d.delta", "full"
 
