@@ -97,7 +97,6 @@ def sized(own: bytes) -> bytes:
 
 BARE = sized(CABINET[:26] + bytes(2) + CABINET[28:36] + b"x")
 HEADER_ALONE = sized(CABINET[: 36 + 16])
-FAR = CABINET[:36] + b"\xff\xff\xff\xff" + CABINET[40:]
 WRAPPED = bytearray(CABINET)
 struct.pack_into("<I", WRAPPED, 36, (1 << 32) - GROWN)
 
