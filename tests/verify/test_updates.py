@@ -75,9 +75,9 @@ def release(folder: Path, version: str, **deltas: Shipped) -> Path:
     folder.mkdir(parents=True)
     files = [artefact(folder, f"agent-{version}.bin", full(version))]
     inputs = [{"role": "source", "locator": "file:source.c", "sha256": str(Digest.of(SOURCE))}]
-    for number, (of, base) in enumerate(dict.fromkeys(one.base for one in deltas.values())):
-        (folder / f"base-{number}").write_bytes(base)
-        said = {"release": of, "sha256": str(Digest.of(base))}
+    for number, (of, content) in enumerate(dict.fromkeys(one.base for one in deltas.values())):
+        (folder / f"base-{number}").write_bytes(content)
+        said = {"release": of, "sha256": str(Digest.of(content))}
         inputs.append({"role": "base", "locator": f"file:base-{number}", **said})
     for name, one in deltas.items():
         base = str(Digest.of(one.base[1]))
