@@ -31,8 +31,7 @@ _REMOVING = frozenset({"secruleremovebyid", "secruleremovebymsg", "secruleremove
 _UPDATING = frozenset({
     "secruleupdatetargetbyid", "secruleupdatetargetbymsg", "secruleupdatetargetbytag",
 })  # fmt: skip
-_CTL_REMOVES = re.compile(r"ruleremoveby(?:id|msg|tag)=(.+)", re.IGNORECASE)
-_CTL_EXCLUDES = re.compile(r"ruleremovetargetby(?:id|msg|tag)=(.+)", re.IGNORECASE)
+_CTL_EXCLUDES = re.compile(r"ruleremove(?:target)?by(?:id|msg|tag)=(.+)", re.IGNORECASE)
 _RULES = frozenset({"secrule", "secaction", "secrulescript"})
 _COMPARED = {"@eq": (0, 0), "@ge": (0, None), "@gt": (1, None), "@le": (None, 0), "@lt": (None, -1)}
 _OF_FILES = frozenset({"@ipmatchfromfile", "@pmfromfile"})
@@ -52,7 +51,6 @@ class _Facts:
     transformations: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
-    disables: list[str] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     identity: str = ""
@@ -128,9 +126,8 @@ class _Facts:
             self.conditions.append(f"{position}|{shown}" if position else shown)
 
     def _control(self, value: str) -> None:
-        if match := _CTL_REMOVES.fullmatch(value):
-            self.disables.append(match[1].strip())
-        elif match := _CTL_EXCLUDES.fullmatch(value):
+        """Read what is taken from other rules, for the requests that this one matches."""
+        if match := _CTL_EXCLUDES.fullmatch(value):
             self.exclusions.append(match[1].strip())
 
 
@@ -235,7 +232,6 @@ class _Reader:
                 "action": facts.action,
                 "severity": facts.severity,
                 "tags": tuple(sorted(facts.tags)),
-                "disables": tuple(sorted(facts.disables)),
                 "needs": tuple(facts.needs),
             },
             metadata={
@@ -261,7 +257,7 @@ class _Reader:
         if low == "secruleengine":
             facts["action"] = " ".join(words).lower()
         elif low in _REMOVING:
-            facts["disables"] = tuple(words)
+            facts["exclusions" if self._inside else "disables"] = tuple(words)
         elif low in _UPDATING:
             facts["exclusions"] = tuple(words)
         return rule_of_facts(

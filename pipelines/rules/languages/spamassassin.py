@@ -120,8 +120,7 @@ def _score(path: str, number: int, line: bytes, rest: str, inside: list[str]) ->
     name, value = _named(rest)
     if not _SCORE.fullmatch(value):
         raise bad_rule("a score that is not one to four numbers", rest)
-    zero = all(float(one) == 0 for one in value.split() if not one.startswith("("))
-    off = zero and "(" not in value
+    off = "(" not in value and all(float(one) == 0 for one in value.split())
     return rule_of_facts(
         Language.SPAMASSASSIN,
         f"{name} score",
@@ -132,9 +131,8 @@ def _score(path: str, number: int, line: bytes, rest: str, inside: list[str]) ->
             "thresholds": {"score": value},
             "scope": _scope(inside),
             "needs": (name,),
-            "disables": (name,) if off else (),
         },
-        metadata={},
+        metadata={"enabled": not off},
     )
 
 

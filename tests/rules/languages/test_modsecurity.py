@@ -107,18 +107,20 @@ SecMarker END
 SecMarker "END"
 <LocationMatch "/x y">
 SecRule ARGS "@rx a" "id:6,deny,status:403"
+SecRuleRemoveById 7
 </LocationMatch>
 """
-    (engine, removed, updated, action, marker, again, inside), faults = read(
+    (engine, removed, updated, action, marker, again, inside, here), faults = read(
         LANGUAGE, "a.conf", text
     )
     assert faults == []
     assert (engine.identity, engine.action) == ("a.conf:SecRuleEngine", "detectiononly")
     assert removed.disables == ("1", "2-9")
     assert updated.exclusions == ("3", "!ARGS:password")
-    assert (action.identity, action.disables) == ("4", ("5",))
+    assert (action.identity, action.exclusions, action.disables) == ("4", ("5",), ())
     assert (marker.identity, again.identity) == ("a.conf:SecMarker END", "a.conf:SecMarker END #2")
     assert inside.scope == ("in:locationmatch /x y", "0|ARGS")
+    assert (here.exclusions, here.disables) == (("7",), ())
     assert inside.condition == "status:403"
 
 

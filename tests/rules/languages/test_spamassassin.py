@@ -21,7 +21,7 @@ def test_every_line_is_a_rule_or_a_part_of_one() -> None:
     assert found["BOTH"].needs == ("SUBJECT", "__PART")
     assert found["BOTH"].scope == ("in:ifplugin Mail::SpamAssassin::Plugin::Dkim",)
     assert found["SUBJECT score"].thresholds == {"score": "1.0 2.0 1.0 2.0"}
-    assert found["BOTH score"].disables == ("BOTH",)
+    assert not found["BOTH score"].enabled
     assert found["whitelist_from *@example.org"].patterns == ()
 
 
