@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import islice
 from pathlib import PurePosixPath
 
 from pipelines.rules.languages.directives import (
@@ -32,7 +34,10 @@ _UPDATING = frozenset({
     "secruleupdatetargetbyid", "secruleupdatetargetbymsg", "secruleupdatetargetbytag",
 })  # fmt: skip
 _CTL_EXCLUDES = re.compile(r"ruleremove(?:target)?by(?:id|msg|tag)=(.+)", re.IGNORECASE)
-_RULES = frozenset({"secrule", "secaction", "secrulescript"})
+_CHAIN = re.compile(rb"(?i)\bchain\b")
+_LONGEST_CHAIN = 100
+_KEPT = 20_000
+"""Rules that are kept, for the other one of two sets."""
 _COMPARED = {"@eq": (0, 0), "@ge": (0, None), "@gt": (1, None), "@le": (None, 0), "@lt": (None, -1)}
 _OF_FILES = frozenset({"@ipmatchfromfile", "@pmfromfile"})
 _LEVELS = (
@@ -177,6 +182,50 @@ def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
                 yield RuleFault(file=path, line=first.line, what=str(error))
 
 
+@lru_cache(maxsize=_KEPT)
+def _chain(texts: tuple[bytes, ...], inside: tuple[str, ...], enabled: bool) -> tuple[Rule, int]:  # noqa: FBT001  # lru_cache
+    """Return a rule without its place, and of how many of the directives it is made.
+
+    Most rules of two releases are the same.
+    """
+    facts = _Facts(scope=[f"in:{one}" for one in inside], chained=True)
+    count = 0
+    while facts.chained:
+        if count == len(texts):
+            raise bad_rule("a chain that does not end", facts.identity)
+        facts.add(count, Directive(0, texts[count], enabled))
+        count += 1
+    if not re.fullmatch(r"\d{1,18}", facts.identity):
+        raise bad_rule("a rule without a number as its id", facts.identity)
+    revision = facts.told.get("rev", "")
+    rule = rule_of_facts(
+        Language.MODSECURITY,
+        facts.identity,
+        file="",
+        line=0,
+        text=b"\n".join(texts[:count]),
+        facts={
+            "scope": tuple(facts.scope),
+            "exclusions": tuple(facts.exclusions),
+            "patterns": tuple(facts.patterns),
+            "bounds": facts.bounds,
+            "transformations": tuple(facts.transformations),
+            "condition": "; ".join(sorted(facts.conditions)),
+            "action": facts.action,
+            "severity": facts.severity,
+            "tags": tuple(sorted(facts.tags)),
+            "needs": tuple(facts.needs),
+        },
+        metadata={
+            "name": facts.told.get("msg", facts.identity),
+            "metadata": facts.told,
+            "revision": int(revision) if re.fullmatch(r"\d{1,9}", revision) else None,
+            "enabled": enabled,
+        },
+    )
+    return rule, count
+
+
 class _Reader:
     """Reads the directives of one file in their order."""
 
@@ -189,9 +238,9 @@ class _Reader:
     def next(self) -> Rule | None:
         """Read the next rule or setting; None for the begin or end of a section."""
         first = self.left.popleft()
-        name, words = first.words()
-        if name.lower() in _RULES:
+        if first.is_rule():
             return self._rule(first)
+        name, words = first.words()
         if name.startswith("</"):
             if not self._inside:
                 raise bad_rule("the end of a section that did not begin", name)
@@ -204,43 +253,17 @@ class _Reader:
 
     def _rule(self, first: Directive) -> Rule:
         """Read a rule, and those that are chained to it."""
-        facts = _Facts(scope=[f"in:{one}" for one in self._inside])
-        texts = [first.text]
-        facts.add(0, first)
-        while facts.chained:
-            if not self.left or self.left[0].enabled != first.enabled or not self.left[0].is_rule():
-                raise bad_rule("a chain that does not end", facts.identity)
-            following = self.left.popleft()
-            facts.add(len(texts), following)
-            texts.append(following.text)
-        if not re.fullmatch(r"\d{1,18}", facts.identity):
-            raise bad_rule("a rule without a number as its id", facts.identity)
-        revision = facts.told.get("rev", "")
-        return rule_of_facts(
-            Language.MODSECURITY,
-            facts.identity,
-            file=self._path,
-            line=first.line,
-            text=b"\n".join(texts),
-            facts={
-                "scope": tuple(facts.scope),
-                "exclusions": tuple(facts.exclusions),
-                "patterns": tuple(facts.patterns),
-                "bounds": facts.bounds,
-                "transformations": tuple(facts.transformations),
-                "condition": "; ".join(sorted(facts.conditions)),
-                "action": facts.action,
-                "severity": facts.severity,
-                "tags": tuple(sorted(facts.tags)),
-                "needs": tuple(facts.needs),
-            },
-            metadata={
-                "name": facts.told.get("msg", facts.identity),
-                "metadata": facts.told,
-                "revision": int(revision) if re.fullmatch(r"\d{1,9}", revision) else None,
-                "enabled": first.enabled,
-            },
-        )
+        found = [first]
+        for following in islice(self.left, _LONGEST_CHAIN):
+            chained = _CHAIN.search(found[-1].text) and following.is_rule()
+            if not chained or following.enabled != first.enabled:
+                break
+            found.append(following)
+        texts = tuple(one.text for one in found)
+        rule, count = _chain(texts, tuple(self._inside), first.enabled)
+        for _ in range(count - 1):
+            self.left.popleft()
+        return replace(rule, file=self._path, line=first.line)
 
     def _setting(self, found: Directive, name: str, words: list[str]) -> Rule:
         """Read any other directive; one that is given several times is counted."""

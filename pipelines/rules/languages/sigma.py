@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from pipelines.rules.languages.rule_language import RuleFault, RuleLanguage, RuleSyntaxError
@@ -15,6 +17,11 @@ from pipelines.rules.rule import Language, Pattern, Rule
 
 _KIND = re.compile(rb"^(?:detection|correlation|filter)\s*:", re.MULTILINE)
 _TITLE = re.compile(rb"^(?:title|logsource|action)\s*:", re.MULTILINE)
+_TOGETHER = re.compile(rb"^(?:['\"]?action['\"]?\s*:|%|\.\.\.)", re.MULTILINE)
+"""What makes documents of a file depend on each other."""
+_SEPARATOR = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
+_KEPT = 20_000
+"""Documents that are kept, for the other one of two sets."""
 _LEVELS = frozenset({"informational", "low", "medium", "high", "critical"})
 _STATUSES = frozenset({"stable", "test", "experimental", "deprecated", "unsupported"})
 _MODIFIERS = frozenset({
@@ -43,6 +50,35 @@ def _is_rule_file(path: str, data: bytes) -> bool:
 
 
 def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
+    if _TOGETHER.search(data):
+        for one in _documents(data):
+            yield _placed(one, path, 0)
+        return
+    at = line = 0
+    for end in (*(match.start() for match in _SEPARATOR.finditer(data)), len(data)):
+        for one in _alone(data[at:end]):
+            yield _placed(one, path, line)
+        line += data.count(b"\n", at, end)
+        at = end
+
+
+def _placed(one: Rule | RuleFault, path: str, line: int) -> Rule | RuleFault:
+    if isinstance(one, Rule):
+        return replace(one, file=path, line=one.line + line)
+    return RuleFault(file=path, line=one.line + line, what=one.what)
+
+
+@lru_cache(maxsize=_KEPT)
+def _alone(data: bytes) -> tuple[Rule | RuleFault, ...]:
+    """Read one document, without its place; most rules of two releases are the same."""
+    try:
+        return tuple(_documents(data)) if data.strip(b"- \t\r\n") else ()
+    except RuleSyntaxError as error:
+        return (RuleFault(file="", line=1, what=str(error)),)
+
+
+def _documents(data: bytes) -> Iterator[Rule | RuleFault]:
+    """Read documents; those with an `action` say something of the ones that follow."""
     common: dict[str, Any] = {}
     for part in load_documents(data):
         try:
@@ -51,7 +87,7 @@ def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
                 raise bad_rule("a document that is no mapping", type(document).__name__)
             match document.get("action"):
                 case None:
-                    yield _rule(path, part, _merged(common, document))
+                    yield _rule(part, _merged(common, document))
                 case "global":
                     common = {k: v for k, v in document.items() if k != "action"}
                 case "reset":
@@ -59,7 +95,7 @@ def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
                 case other:
                     raise bad_rule("an action of documents that is not read", str(other))
         except RuleSyntaxError as error:
-            yield RuleFault(file=path, line=part.line, what=str(error))
+            yield RuleFault(file="", line=part.line, what=str(error))
 
 
 def _merged(common: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +110,7 @@ def _merged(common: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str,
     return merged
 
 
-def _rule(path: str, part: YamlPart, document: Mapping[str, Any]) -> Rule:
+def _rule(part: YamlPart, document: Mapping[str, Any]) -> Rule:
     title = document.get("title")
     if not isinstance(title, str) or not title.strip():
         raise bad_rule("a rule without a title")
@@ -106,7 +142,7 @@ def _rule(path: str, part: YamlPart, document: Mapping[str, Any]) -> Rule:
     return rule_of_facts(
         Language.SIGMA,
         str(document.get("id") or document.get("name") or title),
-        file=path,
+        file="",
         line=part.line,
         text=part.text,
         facts={**facts, "severity": document.get("level")},
