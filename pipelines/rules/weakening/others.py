@@ -13,6 +13,7 @@ from pipelines.rules.weakening.pattern_relation import MatchRelation
 _NETWORK = (Language.SNORT, Language.SURICATA)
 _JUMP = re.compile(r"(?:^|; )(?:\d+\|)?skip(?:after)?:", re.IGNORECASE)
 _ENGINE = re.compile(r"(?:^|; )(?:\d+\|)?ctl:ruleengine=(?!on\b)", re.IGNORECASE)
+_REMOVES = re.compile(r"(?:^|; )(?:\d+\|)?ctl:ruleremoveby", re.IGNORECASE)
 _OWN = re.compile(r"\d+\|")
 """What an exclusion of a ModSecurity rule begins with that is about the rule itself."""
 
@@ -67,6 +68,8 @@ def _of_modsecurity(rule: Rule) -> Iterator[EffectFinding]:
         yield _finding(Weakness.DISABLES_OTHERS, "what it matches is allowed")
     if _JUMP.search(rule.condition):
         yield _finding(Weakness.DISABLES_OTHERS, "it skips rules")
+    if _REMOVES.search(rule.condition):
+        yield _finding(Weakness.DISABLES_OTHERS, "it turns rules off for what it matches")
     if _ENGINE.search(rule.condition):
         yield _finding(Weakness.DISABLES_OTHERS, "it turns the engine off")
     if rule.action in ("off", "detectiononly"):
