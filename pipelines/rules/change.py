@@ -22,7 +22,7 @@ class ChangeKind(StrEnum):
     DEPENDS = "depends"
     """It says the same, and refers to a rule that does not."""
     MOVED = "moved"
-    """It says the same, and is elsewhere among rules whose order matters."""
+    """It says the same, elsewhere among rules whose order matters, or in another kind of file."""
     ADDED = "added"
     RENAMED = "renamed"
     """The same logic under another identity."""

@@ -20,6 +20,8 @@ SHOWN = 2000
 _KINDS, _EFFECTS = (
     {kind: number for number, kind in enumerate(enum)} for enum in (ChangeKind, Effect)
 )
+_ALIKE = {"yaml": "yml", "yara": "yar"}
+"""Suffixes that engines take for the same."""
 _SAME_LOGIC = {ChangeKind.RENAMED, ChangeKind.METADATA_ONLY, ChangeKind.LAYOUT_ONLY}
 
 
@@ -68,7 +70,10 @@ def compare_rules(old: RuleSet, new: RuleSet) -> RuleChanges:
 def _change(old: Rule | None, new: Rule | None, faulty: set[str]) -> _Found | None:
     """Return what became of a rule; None where it says the same in the same words."""
     if old and new and _unchanged(old, new):
-        return None
+        if _suffix(old.file) == _suffix(new.file):
+            return None
+        details = ("its file has another suffix: whether an engine loads it is not known",)
+        return _Found(ChangeKind.MOVED, old, new, Judgement(effect=Effect.UNKNOWN, details=details))
     kind = _kind(old, new)
     if kind in _SAME_LOGIC:
         judgement = Judgement(effect=Effect.NONE)
@@ -157,3 +162,9 @@ def _rising(numbers: Sequence[int]) -> set[int]:
 
 def _base(path: str) -> str:
     return path.rpartition("/")[2]
+
+
+def _suffix(path: str) -> str:
+    """Return how a file name ends after its last dot; yaml and yml are one."""
+    suffix = _base(path).rpartition(".")[2].lower() if "." in _base(path) else ""
+    return _ALIKE.get(suffix, suffix)

@@ -40,7 +40,7 @@ def test_rules_are_the_first_fields_and_causes_of_a_package(make_tar: Maker) -> 
     assert (seen.fields[1].shipped, seen.fields[1].rebuilt) == ("new", "kept")
     assert seen.fields[0].format == "yara rules"
     assert (seen.fields[0].shipped, seen.fields[0].rebuilt) == ('$a = "x" wide', '$a = "x"')
-    assert [cause.name for cause in causes] == [CauseName.RULE_CHANGED]
+    assert [cause.name for cause in causes] == [CauseName.RULE_WEAKENED]
     assert causes[0].detail.startswith("loader (")
     assert next(sentences(seen)) == (
         '`loader: patterns` says $a = "x" wide, the rebuild $a = "x" (yara rules, r.yar)'

@@ -74,6 +74,13 @@ def test_ignoring_a_signature_disables_it() -> None:
     assert "ndb:Other" not in found
 
 
+def test_a_byte_of_zero_hides_no_signature() -> None:
+    old = {"a.ndb": "Evil:0:*:4142\n"}
+    changes = compared(old, {**old, "b.ign2": "# \0\nEvil\n"})
+    assert changes.changes[0].judgement.effect is Effect.DISABLED
+    assert rule_set({"a.mdb": "\0\1Standard Jet DB\0"}).files == 0
+
+
 def test_one_name_with_many_hashes_is_paired_by_hash() -> None:
     lines = [f"{number:032x}:{number}:Family\n" for number in range(1, 6)]
     changes = compared({"a.hdb": "".join(lines)}, {"a.hdb": "".join(lines[1:])})

@@ -44,6 +44,12 @@ def test_equal_sets_do_not_differ_wherever_their_files_are() -> None:
     assert (changes.changes, changes.unchanged, changes.differs) == ((), 1, False)
 
 
+def test_a_file_that_an_engine_may_not_load_any_more_is_told() -> None:
+    changes = compared({"r.yar": rule("one")}, {"r.yar.disabled": rule("one")})
+    assert kinds(changes) == {"one": ChangeKind.MOVED}
+    assert only(changes).judgement.effect is Effect.UNKNOWN
+
+
 def test_a_changed_rule_has_to_raise_its_revision() -> None:
     old = {"r.yar": rule("one", meta="meta: version = 2")}
     same = {"r.yar": rule("one", "true", meta="meta: version = 2")}

@@ -25,6 +25,8 @@ _ALLOWING = frozenset({"fp", "sfp", "wdb"})
 _DETECTING = (*_HASHES[:4], *_SECTIONS, *_BODIES, *_LOGICAL, *_CONTAINERS, "db")
 _KINDS = frozenset((*_DETECTING, *_ALLOWING, *_IGNORED, *_OTHERS))
 _DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
+_SHARED = frozenset({"cdb", "crb", "db", "ftm", "idb", "imp", "mdb", "pdb", "rmd", "zmd"})
+"""Suffixes that binary files of other programs have, too."""
 _HEAD = 1 << 16
 _MOST_LINE = 1 << 20
 
@@ -37,7 +39,7 @@ def _is_rule_file(path: str, data: bytes) -> bool:
         return False
     if suffix == "cbc":
         return data.startswith(b"ClamBC")
-    return b"\0" not in data[:_HEAD]  # else another format with that suffix
+    return suffix not in _SHARED or b"\0" not in data[:_HEAD]
 
 
 def _suffix(path: str) -> str:
