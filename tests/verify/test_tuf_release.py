@@ -11,8 +11,10 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.images.provide import ProvidedImage
+from pipelines.center.file import local_policy_file
 from pipelines.evidence.report import Report
 from pipelines.judge.updates.manifest_format import ManifestFact
+from pipelines.verify.fetched import note_fetch
 from pipelines.verify.session import Session
 from tests.command import samebits
 from tests.judge.updates.tuf_repository import (
@@ -83,16 +85,36 @@ def test_targets_are_ours_and_the_rest_follows_from_them(
     targets = next(one.manifest for one in report.artefacts if one.name == "targets.json")
     assert isinstance(targets, ManifestFact)
     assert "app-3.bin: sha256" in targets.recomputed
-    shown = samebits("evidence", "show", report.release, home=session.center.home)
+    home, out = session.center.home, tmp_path / "tuf.bundle.tar"
+    shown = samebits("evidence", "show", report.release, home=home)
     assert "app-3.bin: custom" in shown.out, shown.out
+    made = samebits("evidence", "export", report.release, "--out", out, home=home)
+    assert made.code == 0, made.err
+    words = ("evidence", "check", out, "--policy", local_policy_file(home))
+    checked = samebits(*words, "--file", tmp_path / "tuf" / "targets.json", home=home)
+    told = "NOT REPRODUCED: lab/tuf@3, by center local: snapshot.json is EQUIVALENT, timestamp.json"
+    assert checked.out.startswith(told), checked.out
+    assert "verdicts       every verdict follows" in checked.out, checked.out
 
 
-def test_an_expired_timestamp_is_a_difference_with_a_name(
+def test_expiry_is_judged_when_metadata_was_first_fetched(
     session: Session, build_image: ProvidedImage, tmp_path: Path
 ) -> None:
-    old = replace(RELEASES[2], expires=datetime(2026, 1, 1, tzinfo=UTC))
-    report = verified(session, recipe(tmp_path / "expired", old))
-    found = {one.name: one for one in report.artefacts}
-    assert found["timestamp.json"].verdict is Verdict.DIFFERENT
-    assert found["timestamp.json"].reason.startswith("expired: ")
-    assert found["app-3.bin"].verdict is Verdict.IDENTICAL
+    old, seen_on = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    release = replace(RELEASES[2], expires=old)
+    for name in ("targets.json", "snapshot.json"):
+        note_fetch(session.store, Digest.of(release.published()[name]), seen_on)
+    report = verified(session, recipe(tmp_path / "expired", release))
+    assert verdicts(report) == {
+        "app-3.bin": Verdict.IDENTICAL,
+        "targets.json": Verdict.IDENTICAL_SIGNED,
+        "snapshot.json": Verdict.EQUIVALENT,
+        "timestamp.json": Verdict.DIFFERENT,
+    }, [finding.reason for finding in report.artefacts]
+    snapshot, timestamp = (
+        next(one for one in report.artefacts if one.name == name)
+        for name in ("snapshot.json", "timestamp.json")
+    )
+    assert snapshot.manifest is not None
+    assert snapshot.manifest.seen_on == seen_on
+    assert timestamp.reason.startswith("expired: "), timestamp.reason
