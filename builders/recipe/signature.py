@@ -25,6 +25,7 @@ class SignedFormat(StrEnum):
     APK = "apk"
     CAB = "cab"
     CDIFF = "cdiff"
+    CLAMSIGN = "clamsign"
     CLEARSIGNED = "clearsigned"
     CVD = "cvd"
     JAR = "jar"

@@ -14,6 +14,8 @@ from builders.core.frozen_model import FrozenModel, duplicate
 class ManifestName(StrEnum):
     """Formats of manifests."""
 
+    CLAMSIGN = "clamsign"
+    """An external signature of ClamAV, which signs the digest of one other file."""
     RAUC = "rauc"
     """The manifest that the signature of a RAUC bundle holds."""
     TUF_SNAPSHOT = "tuf-snapshot"

@@ -16,6 +16,7 @@ from builders.packing.compress import PackingError, compressed
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.apk import APK
 from pipelines.judge.signatures.cab import CAB
+from pipelines.judge.signatures.clamsign import CLAMSIGN
 from pipelines.judge.signatures.clearsigned import CLEARSIGNED
 from pipelines.judge.signatures.cvd import CVD
 from pipelines.judge.signatures.jar import JAR
@@ -39,6 +40,7 @@ FORMATS: dict[SignedFormat, SignatureFormat] = {
     SignedFormat.APK: APK,
     SignedFormat.CAB: CAB,
     SignedFormat.CDIFF: CDIFF,
+    SignedFormat.CLAMSIGN: CLAMSIGN,
     SignedFormat.CLEARSIGNED: CLEARSIGNED,
     SignedFormat.CVD: CVD,
     SignedFormat.JAR: JAR,

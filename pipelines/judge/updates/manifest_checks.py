@@ -55,8 +55,9 @@ def check_manifest(
         what = f"it expired on {content.expires}, and was first fetched on {release.first_seen}"
         raise UpdateError(UpdateFault.EXPIRED, what)
     _check_order(content, release.previous)
-    if content.number is None and content.version != release.version:
-        what = f"a manifest of version {content.version!a:.80}, the release is {release.version}"
+    stated = content.version if content.number is None else None
+    if stated is not None and stated != release.version:
+        what = f"a manifest of version {stated!a:.80}, the release is {release.version}"
         raise UpdateError(UpdateFault.FIELD_MISMATCH, what)
     listed = _Listed(declared, release)
     for one in content.files:
@@ -66,7 +67,7 @@ def check_manifest(
         raise UpdateError(
             UpdateFault.UNLISTED_FILE, f"it does not list {', '.join(sorted(missing))}"
         )
-    recomputed = [*(["version"] if content.number is None else []), *listed.recomputed]
+    recomputed = [*(["version"] if stated is not None else []), *listed.recomputed]
     if not listed.recomputed:
         raise UpdateError(
             UpdateFault.NOTHING_RECOMPUTED, "it says nothing of a file of the release"
@@ -108,7 +109,7 @@ def _check_order(content: ManifestContent, previous: ManifestContent | None) -> 
 def _required(declared: DeclaredManifest, release: ManifestRelease) -> set[str]:
     """Return the artefacts that a manifest has to list."""
     named = set(declared.files.values())
-    if declared.format is ManifestName.RAUC:
+    if declared.format in {ManifestName.CLAMSIGN, ManifestName.RAUC}:
         return named
     return named | release.required.get(_LISTS.get(declared.format), frozenset())
 

@@ -33,7 +33,8 @@ class ListedFile(FrozenModel):
 class ManifestContent(FrozenModel):
     """All that a manifest says."""
 
-    version: Annotated[str, Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    version: Annotated[str, Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
+    """None where it says none."""
     number: int | None = None
     """The version, where it counts up; of other manifests, that of the release is compared."""
     expires: AwareDatetime | None = None

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from builders.core.frozen_model import FrozenModel
 from builders.jail.file_reader import JailLimits, Reader, Scratch
 from builders.recipe.update_manifest import ManifestName
+from pipelines.judge.updates.manifests.clamsign_manifest import read_signed_digest
 from pipelines.judge.updates.manifests.manifest_content import ManifestContent
 from pipelines.judge.updates.manifests.rauc_manifest import read_rauc
 from pipelines.judge.updates.manifests.tuf_manifest import read_tuf
@@ -27,6 +28,8 @@ def _read(
 ) -> ManifestContent | UpdateRefused:
     (file,) = files
     try:
+        if choice.format is ManifestName.CLAMSIGN:
+            return read_signed_digest(file)
         if choice.format is ManifestName.RAUC:
             return read_rauc(file)
         return read_tuf(file, choice.format)
