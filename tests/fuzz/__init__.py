@@ -26,9 +26,25 @@ from infra.bench.attacks import ATTACKS
 from tests.explain.executables.pairs import pairs
 from tests.judge.encodings import HIDDEN
 from tests.judge.normalizers.made_files import PAIRS
-from tests.judge.signatures import apk_tricks, jar_tricks, modules, rauc_tricks, rpm_tricks
+from tests.judge.signatures import (
+    apk_tricks,
+    cdiff_tricks,
+    jar_tricks,
+    modules,
+    pe_tricks,
+    rauc_tricks,
+    rpm_tricks,
+    tuf_tricks,
+)
 from tests.judge.signatures.signing import Signing, Vendor, program, signed
-from tests.judge.updates import delta_tricks, ostree_tricks, rpm_delta_tricks
+from tests.judge.updates import (
+    cdiffs,
+    delta_tricks,
+    external_signatures,
+    ostree_tricks,
+    rauc_manifests,
+    rpm_delta_tricks,
+)
 from tests.rules.languages.samples import RULE_FILES
 
 SECONDS = 20.0
@@ -196,6 +212,11 @@ TARGETS = {
     "archive": Target(
         reader="pipelines.judge.copied:CONTENTS", parameters={"digest": Digest.of(b"")}
     ),
+    "cdiff": Target(
+        reader="pipelines.judge.signatures.graft_readers:VERIFY",
+        parameters=cdiff_tricks.BY_CLAMAV.model_dump(),
+        seeds=lambda: [cdiff_tricks.SHIPPED, cdiff_tricks.OURS],
+    ),
     "copies": Target(
         reader="pipelines.judge.copied:CONTENTS",
         parameters={
@@ -228,6 +249,7 @@ TARGETS = {
     ),
     "deb": Target(reader="pipelines.infer.debian.deb_content:DEB"),
     "delta-bsdiff": delta(DeltaName.BSDIFF, delta_tricks.OLD, delta_tricks.BSDIFF.file()),
+    "delta-cdiff": delta(DeltaName.CDIFF, cdiffs.BASE.whole(), cdiff_tricks.SHIPPED),
     "delta-ostree": delta(DeltaName.OSTREE, ostree_tricks.BASE, ostree_tricks.GOOD.file()),
     "delta-pdiff": delta(DeltaName.PDIFF, delta_tricks.BEFORE, delta_tricks.SCRIPT),
     "delta-rpm": delta(
@@ -261,6 +283,21 @@ TARGETS = {
     ),
     "look": Target(
         reader="pipelines.explain.quickdiff:LOOK", parameters={"seconds": 1.0}, beside=made_wheel
+    ),
+    "manifest-clamsign": Target(
+        reader="pipelines.judge.updates.manifests.read_manifest:MANIFEST",
+        parameters={"format": "clamsign"},
+        seeds=lambda: [external_signatures.external()],
+    ),
+    "manifest-rauc": Target(
+        reader="pipelines.judge.updates.manifests.read_manifest:MANIFEST",
+        parameters={"format": "rauc"},
+        seeds=lambda: [rauc_manifests.bundle().by(pe_tricks.ADA)],
+    ),
+    "manifest-tuf": Target(
+        reader="pipelines.judge.updates.manifests.read_manifest:MANIFEST",
+        parameters={"format": "tuf-targets"},
+        seeds=lambda: [tuf_tricks.SHIPPED],
     ),
     "member": Target(
         reader="builders.inputs.archive_member:MEMBER", parameters={"path": "a.py"}, beside=bytes
@@ -342,6 +379,11 @@ TARGETS = {
         parameters=_PINNED,
         beside=program,
         seeds=signed_files,
+    ),
+    "tuf": Target(
+        reader="pipelines.judge.signatures.graft_readers:VERIFY",
+        parameters=tuf_tricks.PINS.model_dump(),
+        seeds=lambda: [tuf_tricks.SHIPPED, tuf_tricks.OURS],
     ),
     "wheel": Target(reader="pipelines.infer.wheel.facts:WHEEL", parameters={"name": "a.whl"}),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -20,23 +19,16 @@ from pipelines.judge.updates.manifests.manifest_content import ManifestContent
 from pipelines.judge.updates.manifests.read_manifest import MANIFEST, ManifestChoice
 from tests.judge.signatures.cdiff_tricks import BY_CLAMAV, OURS, SHIPPED
 from tests.judge.signatures.pe_tricks import ADA, EVE
-from tests.judge.signatures.rauc_signing import cms
-from tests.judge.signatures.signing import Vendor
+from tests.judge.updates.external_signatures import external
 from tests.judge.updates.manifest_scene import ManifestScene
-from tests.judge.updates.test_rauc_manifests import bundle
+from tests.judge.updates.rauc_manifests import bundle
 from tests.judge.updates.tuf_repository import RELEASES
 
 DELTA, SIGN = "test-7.cdiff", "test-7.cdiff.sign"
 BY_ADA = PinnedSignature(format=SignedFormat.CLAMSIGN, signers=(ADA.pin,))
 
 
-LINE = b"220::pkcs7-pem:"
 OF_DELTA = DeclaredManifest(format=ManifestName.CLAMSIGN, files={"signed-file": DELTA})
-
-
-def external(by: Vendor = ADA, content: bytes = SHIPPED, *, line: bytes = LINE) -> bytes:
-    der = cms(by, content, detached=True)
-    return b"#clamsign-1.0\n" + line + base64.b64encode(der) + b"\n"
 
 
 def scene(sign: bytes) -> ManifestScene:

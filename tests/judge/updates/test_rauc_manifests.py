@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from builders.recipe.update_manifest import DeclaredManifest, ManifestName
 from pipelines.judge.signatures.signature_format import Graft
@@ -14,16 +13,9 @@ from pipelines.judge.updates.manifest_format import ManifestFact
 from tests.judge.signatures.pe_tricks import ADA, EVE
 from tests.judge.signatures.rauc_signing import Verity, plain, squashfs
 from tests.judge.updates.manifest_scene import ManifestScene
+from tests.judge.updates.rauc_manifests import IMAGE, SAID, bundle
 
-IMAGE = b"root file system" * 300
-SAID = {"filename": "rootfs.img", "sha256": Digest.of(IMAGE).hex, "size": str(len(IMAGE))}
 BY_ADA = PinnedSignature(format=SignedFormat.RAUC, signers=(ADA.pin,))
-
-
-def bundle(version: str = "3", more: str = "", **changes: str) -> Verity:
-    lines = "".join(f"{key}={value}\n" for key, value in {**SAID, **changes}.items())
-    update = f"[update]\ncompatible=box\nversion={version}\n\n"
-    return Verity(update=f"{update}[image.rootfs]\n{lines}adaptive=block-hash-index\n\n{more}")
 
 
 def scene(shipped: Verity | bytes, **changes: object) -> ManifestScene:
