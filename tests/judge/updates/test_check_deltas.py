@@ -147,123 +147,123 @@ NOT_JUDGED, BAD_BASE, OF_DELTA = (
 )
 
 
-@pytest.mark.parametrize(
-    ("update", "verdict", "why", "reason"),
-    [
-        (
-            Update(),
-            Verdict.EQUIVALENT,
-            Ground.DELTA_APPLIED,
-            "the base with it applied is our full",
-        ),
-        (
-            Update(judged=DeltaJudged.REBUILT, rebuilt=REBUILT),
-            Verdict.IDENTICAL,
-            Ground.SAME_DIGEST,
-            "same SHA-256; the base with it applied is our full",
-        ),
-        (Update(rebuilt=REBUILT), Verdict.IDENTICAL, Ground.SAME_DIGEST, "same SHA-256"),
-        (Update(judged=DeltaJudged.REBUILT), Verdict.MISSING, Ground.NOT_REBUILT, "left no file"),
-        (
-            Update(judged=DeltaJudged.REBUILT, rebuilt=REBUILT | {NAME: b"+other"}),
-            Verdict.DIFFERENT,
-            Ground.BYTES_DIFFER,
-            "the bytes differ",
-        ),
-        (
-            Update(rebuilt=REBUILT | {NAME: b"+other"}),
-            Verdict.DIFFERENT,
-            Ground.BYTES_DIFFER,
-            "the bytes differ",
-        ),
-        (
-            Update(delta=b"+and a LINE of 1.1\n", served=b"+and a LINE of 1.1\n"),
-            Verdict.DIFFERENT,
-            Ground.UPDATE_REFUSED,
-            "application-mismatch: it gives sha256",
-        ),
-        (
-            Update(judged=DeltaJudged.REBUILT, rebuilt=REBUILT | {FULL: TARGET.upper()}),
-            Verdict.DIFFERENT,
-            Ground.UPDATE_REFUSED,
-            "application-mismatch: it gives sha256",
-        ),
-        (
-            Update(base=b"the file of 0.9\n"),
-            Verdict.DIFFERENT,
-            Ground.UPDATE_REFUSED,
-            "application-mismatch: ",
-        ),
-        (
-            Update(delta=b"+" * 99, served=b"+" * 99),
-            Verdict.DIFFERENT,
-            Ground.UPDATE_REFUSED,
-            "grows-without-bound: more than the target has",
-        ),
-        (
-            Update(delta=b"?", served=b"?"),
-            Verdict.DIFFERENT,
-            Ground.UPDATE_REFUSED,
-            "delta-unreadable: it begins with b'?'",
-        ),
-        (
-            Update(run=NOT_JUDGED),
-            Verdict.NOT_CHECKED,
-            Ground.UPDATE_UNJUDGED,
-            "base-not-judged: no run of this center has judged sha256",
-        ),
-        (
-            Update(run=NOT_JUDGED, judged=DeltaJudged.REBUILT, rebuilt=REBUILT),
-            Verdict.NOT_CHECKED,
-            Ground.UPDATE_UNJUDGED,
-            "base-not-judged",
-        ),
-        (
-            Update(run=BAD_BASE),
-            Verdict.NOT_CHECKED,
-            Ground.UPDATE_UNJUDGED,
-            "base-not-reproduced: sha256",
-        ),
-        (Update(run=OF_DELTA), Verdict.DIFFERENT, Ground.UPDATE_REFUSED, "delta-of-delta: sha256"),
-        (
-            Update(run=NOT_JUDGED, base=b"the file of 0.9\n"),
-            Verdict.DIFFERENT,
-            Ground.UPDATE_REFUSED,
-            "application-mismatch",
-        ),
-        (
-            Update(rebuilt={}),
-            Verdict.NOT_CHECKED,
-            Ground.UPDATE_UNJUDGED,
-            "target-not-rebuilt: nothing was rebuilt that could be full",
-        ),
-        (
-            Update(served=b"swapped"),
-            Verdict.SHIPPED_MISMATCH,
-            Ground.NOT_THE_PUBLISHED_FILE,
-            "the file served as shipped is not the published one",
-        ),
-        (Update(served=None), Verdict.NOT_CHECKED, Ground.SHIPPED_UNREACHABLE, "no answer"),
-        (
-            Update(failing=JailUnavailableError("no jail", got="x")),
-            Verdict.NOT_CHECKED,
-            Ground.UPDATE_NOT_READ,
-            "update-not-read: no jail",
-        ),
-        (
-            Update(failing=JailFailedError(JailEnd.OUT_OF_MEMORY, "too much", got="x")),
-            Verdict.DIFFERENT,
-            Ground.UPDATE_REFUSED,
-            "grows-without-bound: too much",
-        ),
-        (
-            Update(failing=JailFailedError(JailEnd.CRASHED, "it crashed", got="x")),
-            Verdict.DIFFERENT,
-            Ground.UPDATE_REFUSED,
-            "delta-unreadable: it crashed",
-        ),
-    ],
-)
+CASES = [
+    (
+        Update(),
+        Verdict.EQUIVALENT,
+        Ground.DELTA_APPLIED,
+        "the base with it applied is our full",
+    ),
+    (
+        Update(judged=DeltaJudged.REBUILT, rebuilt=REBUILT),
+        Verdict.IDENTICAL,
+        Ground.SAME_DIGEST,
+        "same SHA-256; the base with it applied is our full",
+    ),
+    (Update(rebuilt=REBUILT), Verdict.IDENTICAL, Ground.SAME_DIGEST, "same SHA-256"),
+    (Update(judged=DeltaJudged.REBUILT), Verdict.MISSING, Ground.NOT_REBUILT, "left no file"),
+    (
+        Update(judged=DeltaJudged.REBUILT, rebuilt=REBUILT | {NAME: b"+other"}),
+        Verdict.DIFFERENT,
+        Ground.BYTES_DIFFER,
+        "the bytes differ",
+    ),
+    (
+        Update(rebuilt=REBUILT | {NAME: b"+other"}),
+        Verdict.DIFFERENT,
+        Ground.BYTES_DIFFER,
+        "the bytes differ",
+    ),
+    (
+        Update(delta=b"+and a LINE of 1.1\n", served=b"+and a LINE of 1.1\n"),
+        Verdict.DIFFERENT,
+        Ground.UPDATE_REFUSED,
+        "application-mismatch: it gives sha256",
+    ),
+    (
+        Update(judged=DeltaJudged.REBUILT, rebuilt=REBUILT | {FULL: TARGET.upper()}),
+        Verdict.DIFFERENT,
+        Ground.UPDATE_REFUSED,
+        "application-mismatch: it gives sha256",
+    ),
+    (
+        Update(base=b"the file of 0.9\n"),
+        Verdict.DIFFERENT,
+        Ground.UPDATE_REFUSED,
+        "application-mismatch: ",
+    ),
+    (
+        Update(delta=b"+" * 99, served=b"+" * 99),
+        Verdict.DIFFERENT,
+        Ground.UPDATE_REFUSED,
+        "grows-without-bound: more than the target has",
+    ),
+    (
+        Update(delta=b"?", served=b"?"),
+        Verdict.DIFFERENT,
+        Ground.UPDATE_REFUSED,
+        "delta-unreadable: it begins with b'?'",
+    ),
+    (
+        Update(run=NOT_JUDGED),
+        Verdict.NOT_CHECKED,
+        Ground.UPDATE_UNJUDGED,
+        "base-not-judged: no run of this center has judged sha256",
+    ),
+    (
+        Update(run=NOT_JUDGED, judged=DeltaJudged.REBUILT, rebuilt=REBUILT),
+        Verdict.NOT_CHECKED,
+        Ground.UPDATE_UNJUDGED,
+        "base-not-judged",
+    ),
+    (
+        Update(run=BAD_BASE),
+        Verdict.NOT_CHECKED,
+        Ground.UPDATE_UNJUDGED,
+        "base-not-reproduced: sha256",
+    ),
+    (Update(run=OF_DELTA), Verdict.DIFFERENT, Ground.UPDATE_REFUSED, "delta-of-delta: sha256"),
+    (
+        Update(run=NOT_JUDGED, base=b"the file of 0.9\n"),
+        Verdict.DIFFERENT,
+        Ground.UPDATE_REFUSED,
+        "application-mismatch",
+    ),
+    (
+        Update(rebuilt={}),
+        Verdict.NOT_CHECKED,
+        Ground.UPDATE_UNJUDGED,
+        "target-not-rebuilt: nothing was rebuilt that could be full",
+    ),
+    (
+        Update(served=b"swapped"),
+        Verdict.SHIPPED_MISMATCH,
+        Ground.NOT_THE_PUBLISHED_FILE,
+        "the file served as shipped is not the published one",
+    ),
+    (Update(served=None), Verdict.NOT_CHECKED, Ground.SHIPPED_UNREACHABLE, "no answer"),
+    (
+        Update(failing=JailUnavailableError("no jail", got="x")),
+        Verdict.NOT_CHECKED,
+        Ground.UPDATE_NOT_READ,
+        "update-not-read: no jail",
+    ),
+    (
+        Update(failing=JailFailedError(JailEnd.OUT_OF_MEMORY, "too much", got="x")),
+        Verdict.DIFFERENT,
+        Ground.UPDATE_REFUSED,
+        "grows-without-bound: too much",
+    ),
+    (
+        Update(failing=JailFailedError(JailEnd.CRASHED, "it crashed", got="x")),
+        Verdict.DIFFERENT,
+        Ground.UPDATE_REFUSED,
+        "delta-unreadable: it crashed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("update", "verdict", "why", "reason"), CASES)
 def test_a_delta_is_judged(update: Update, verdict: Verdict, why: Ground, reason: str) -> None:
     finding = update.finding()
     assert (finding.verdict, ground(finding, built=True)) == (verdict, why), finding.reason
