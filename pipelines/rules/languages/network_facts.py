@@ -40,7 +40,10 @@ _OF_BUFFER = frozenset({"bsize", "bufferlen"})
 _THRESHOLDS = frozenset({"detection_filter", "rate_filter", "threshold"})
 _FLAGS = frozenset({"ftpbounce", "noalert", "sameip", "nfq_set_mark"})
 """Options without a value that are no buffers."""
-_TEXTS = frozenset({"gid", "metadata", "msg", "reference", "rem", "rev", "sid", "soid", "target"})
+_TEXTS = frozenset({
+    "classtype", "gid", "metadata", "msg", "priority", "reference", "rem", "rev", "sid", "soid",
+    "target",
+})  # fmt: skip
 """Options that change no match."""
 _WORDS = frozenset({"flow", "flags", "fragbits"})
 _RANGE = re.compile(r"(?P<low>\d{1,18})\s*(?P<kind><>|<=>|-)\s*(?P<high>\d{1,18})")
@@ -126,6 +129,8 @@ class Network:
     """Old names of buffers."""
     header_optional: bool
     """Whether addresses and ports may be missing."""
+    older: Network | None = None
+    """How a rule is read that ends with a buffer in which it looks for nothing."""
 
 
 def identity_of(rule: NetworkRule) -> tuple[str, int | None]:
@@ -146,20 +151,15 @@ def facts_of(rule: NetworkRule, network: Network) -> tuple[dict[str, object], di
     """Return what the engine acts on, and what is only told; raises `RuleSyntaxError`."""
     if rule.action not in network.actions:
         raise bad_rule("an unknown action", rule.action)
-    payload = _Payload()
+    payload = _payload(rule, network)
+    if network.older is not None and payload.unused in network.older.of_last:
+        payload = _payload(rule, network.older)
+    payload.leave()
     told: dict[str, list[str]] = {}
-    severity = None
-    tags = []
     for name, value in rule.options:
         if name in _TEXTS:
             told.setdefault(name, []).append(value)
-        elif name == "priority":
-            severity = value
-        elif name == "classtype":
-            tags.append(value)
-        else:
-            _read_option(payload, name, value, network)
-    payload.leave()
+    tags = told.get("classtype", [])
     if network.quotes:
         tags += _acting(told)
     facts: dict[str, object] = {
@@ -173,10 +173,18 @@ def facts_of(rule: NetworkRule, network: Network) -> tuple[dict[str, object], di
         "bounds": payload.bounds,
         "thresholds": payload.thresholds,
         "condition": "; ".join(sorted(payload.conditions)),
-        "severity": severity,
+        "severity": ",".join(told["priority"]) if "priority" in told else None,
         "tags": tuple(tags),
     }
     return facts, _metadata(told, payload.hints)
+
+
+def _payload(rule: NetworkRule, network: Network) -> _Payload:
+    payload = _Payload()
+    for name, value in rule.options:
+        if name not in _TEXTS:
+            _read_option(payload, name, value, network)
+    return payload
 
 
 def _read_option(payload: _Payload, name: str, value: str, network: Network) -> None:

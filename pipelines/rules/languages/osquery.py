@@ -17,7 +17,7 @@ from pipelines.rules.languages.rule_language import RuleFault, RuleLanguage, Rul
 from pipelines.rules.languages.rule_text import bad_rule, canonical, rule_of_facts, text_of
 from pipelines.rules.rule import Language, Pattern, Rule
 
-_LISTS = re.compile(rb'"(?:queries|schedule|packs)"\s*:')
+_LISTS = re.compile(rb'"(?:queries|schedule|packs)"\s*:\s*\{')
 _QUERY = re.compile(rb'"query"\s*:')
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _COMMENT = re.compile(r"^[ \t]*(?:#|//).*$", re.MULTILINE)

@@ -15,8 +15,9 @@ from pipelines.rules.languages.sigma_condition import normalized_condition
 from pipelines.rules.languages.yaml_documents import YamlPart, load_documents
 from pipelines.rules.rule import Language, Pattern, Rule
 
-_KIND = re.compile(rb"^(?:detection|correlation|filter)\s*:", re.MULTILINE)
-_TITLE = re.compile(rb"^(?:title|logsource|action)\s*:", re.MULTILINE)
+_TOP_KEY = re.compile(
+    rb"^(?:action|correlation|detection|filter|logsource|title)(?=\s*:)", re.MULTILINE
+)
 _TOGETHER = re.compile(rb"^(?:['\"]?action['\"]?\s*:|%|\.\.\.)", re.MULTILINE)
 """What makes documents of a file depend on each other."""
 _SEPARATOR = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
@@ -45,8 +46,11 @@ _TOLD = (
 
 
 def _is_rule_file(path: str, data: bytes) -> bool:
-    yaml = path.lower().endswith((".yml", ".yaml"))
-    return yaml and _KIND.search(data) is not None and _TITLE.search(data) is not None
+    if not path.lower().endswith((".yml", ".yaml")):
+        return False
+    keys = set(_TOP_KEY.findall(data))
+    titled = b"title" in keys and keys & {b"correlation", b"detection"}
+    return bool(titled or (keys & {b"detection", b"filter"} and keys & {b"action", b"logsource"}))
 
 
 def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pipelines.rules.languages.network_facts import Network
 from pipelines.rules.languages.network_files import (
@@ -18,21 +19,27 @@ from pipelines.rules.languages.rule_text import lines_of
 from pipelines.rules.rule import Language, Rule
 
 _ONLY_SNORT = re.compile(
-    rb"\bservice\s*:\s*[a-z]"
+    rb"(?<!\\)[;(]\s*service\s*:"
     rb"|^[a-z]+[ \t]+[a-z0-9]+[ \t]*\("
     rb'|\bcontent\s*:\s*!?\s*"(?:[^"\\\n]|\\[^\n])*"\s*,',
     re.MULTILINE,
 )
-_NETWORK = Network(
+_BUFFERS_2 = (
+    "http_client_body", "http_cookie", "http_header", "http_method", "http_raw_cookie",
+    "http_raw_header", "http_raw_uri", "http_stat_code", "http_stat_msg", "http_uri",
+)  # fmt: skip
+"""Named behind a content by Snort 2, and before it by Snort 3."""
+_NETWORK_2 = Network(
     actions=frozenset({
         "activate", "alert", "block", "drop", "dynamic", "log", "pass", "react", "reject",
         "rewrite", "sdrop",
     }),
     quotes=True,
-    of_last={},
+    of_last={name: name for name in _BUFFERS_2},
     aliases={},
     header_optional=True,
 )  # fmt: skip
+_NETWORK = replace(_NETWORK_2, of_last={}, older=_NETWORK_2)
 
 
 def is_snort(path: str, data: bytes) -> bool:

@@ -66,7 +66,7 @@ def _lines(data: bytes) -> Lines:
     skipped: list[tuple[int, bytes]] = []
     for number, line in lines_of(data):
         if not start:
-            if not line or line[:1] in b" \t#":
+            if not line or line[:1] in b" \t\r#":
                 if line.strip():
                     skipped.append((number, line.rstrip()))
                 continue

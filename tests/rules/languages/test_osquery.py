@@ -46,6 +46,11 @@ def test_schedules_and_packs_of_a_configuration() -> None:
     assert ([rule.identity for rule in rules], faults) == (["schedule.a", "p.a"], [])
 
 
+def test_other_json_is_no_pack() -> None:
+    assert not LANGUAGE.is_rule_file("a.json", b'{"queries": [{"query": "a"}]}')
+    assert not LANGUAGE.is_rule_file("a.json", b'{"queries": {"a": 1}}')
+
+
 def test_a_name_that_is_used_twice_is_read_twice() -> None:
     query = '"a": {"query": "select 1", "interval": 1}'
     rules, faults = read(LANGUAGE, "p.conf", f'{{"queries": {{{query}, {query}}}}}')

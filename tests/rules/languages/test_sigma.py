@@ -168,3 +168,20 @@ def test_a_condition_is_written_in_one_way(text: str, expected: str) -> None:
 def test_conditions_are_bounded(text: str) -> None:
     with pytest.raises(RuleSyntaxError):
         normalized_condition(text, {"a"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (RULE, True),
+        ("title: a\ncorrelation: {}\n", True),
+        ("title: a\nlogsource: {}\nfilter: {}\n", True),
+        ("title: a\nfilter: {}\n", False),
+        ("title: a\nlogsource: {}\n", False),
+        ("rules:\n- id: a\n", False),
+        ("x:\n  title: a\n  detection: {}\n", False),
+    ],
+)
+def test_files_are_known_by_their_first_keys(text: str, expected: bool) -> None:
+    assert LANGUAGE.is_rule_file("a.yml", text.encode()) == expected
+    assert not LANGUAGE.is_rule_file("a.txt", text.encode())

@@ -46,5 +46,15 @@ def test_what_both_engines_read_is_taken_for_suricata() -> None:
     both = HEAD.encode() + b' (content:"a"; sid:1;)'
     assert suricata.LANGUAGE.is_rule_file("a.rules", both)
     assert not snort.LANGUAGE.is_rule_file("a.rules", both)
+    told = both.replace(b"content", b'msg:"a service: x"; content')
+    assert not snort.LANGUAGE.is_rule_file("a.rules", told)
     assert snort.LANGUAGE.is_rule_file("snort3/a.rules", both)
     assert not suricata.LANGUAGE.is_rule_file("a.rules", RULE.encode())
+
+
+def test_a_rule_of_snort_2_names_buffers_behind_contents() -> None:
+    text = HEAD + ' (content:"a"; nocase; http_uri; content:"b"; http_header; sid:9;)'
+    assert one(LANGUAGE, "snort2/a.rules", text).patterns == (
+        Pattern(name="http_uri", value='"a"', modifiers=("nocase",)),
+        Pattern(name="http_header", value='"b"'),
+    )

@@ -107,7 +107,8 @@ def test_what_is_only_told_is_no_logic(first: str, second: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [f"#{RULE}", f"# {RULE}", f"## {RULE}", f" {RULE}", f"\t{RULE}", f"#  {RULE}\r"]
+    "line",
+    [f"#{RULE}", f"# {RULE}", f"## {RULE}", f" {RULE}", f"\t{RULE}", f"\r{RULE}", f"#  {RULE}\r"],
 )
 def test_a_line_that_the_engine_skips_is_a_rule_that_is_off(line: str) -> None:
     found = rule(f"{line}\n")
