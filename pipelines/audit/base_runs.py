@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from itertools import groupby, islice
 
 from builders.core.digest import Digest
@@ -23,10 +24,10 @@ from pipelines.storage.names import encode, release_prefix
 from pipelines.storage.store import read_whole
 
 _RUNS = 100
-"""Runs that are looked through: the newest ones."""
+"""Runs that are looked through: the newest ones, or the oldest."""
 _COMPARISON = f"{ComparisonStatement.KIND}-"
 _UNJUDGED = Verdict.NOT_CHECKED
-_NEWEST = "newest"
+_NEWEST, _OLDEST = "newest", "oldest"
 _BETTER = tuple(Verdict).index
 """Where a verdict stands: the better, the higher."""
 IsLogged = Callable[[Digest], bool]
@@ -78,16 +79,7 @@ def own_base_run(
     None where no comparison of its own has another verdict than NOT_CHECKED. Of what it rests on
     no more is read than that run: its statements say what they rest on themselves.
     """
-    folder = f"{release_prefix(*ReleaseName.parse(release).parts)}{encode(center)}/"
-    names = store.list(folder if run == _NEWEST else f"{folder}{encode(run)}/")
-    runs = [list(of_run) for _, of_run in groupby(names, key=lambda name: name.rpartition("/")[0])]
-    for of_run in islice(reversed(runs), _RUNS):
-        stated = [
-            statement
-            for statement, envelope in _comparisons(store, of_run)
-            if (statement.predicate.center, statement.predicate.release) == (center, release)
-            and is_own(envelope)
-        ]
+    for stated in _own_runs(store, center, release, is_own, run=run):
         file = next((one for one in stated if _judges(one, digest)), None)
         if file is not None:
             return BaseRun(
@@ -98,6 +90,40 @@ def own_base_run(
                 is_delta=file.predicate.delta is not None,
             )
     return None
+
+
+def first_logged_sight(
+    store: ByteStore, center: str, release: str, digest: Digest, is_own: IsOwn
+) -> datetime | None:
+    """Return when `center` first compared a file of that release, by its own logged statements.
+
+    None where none of them is about it. What has a time limit is judged by that time, so that a
+    later run of the same update finds the same. UTC.
+    """
+    for stated in _own_runs(store, center, release, is_own, run=_OLDEST):
+        for statement in stated:
+            shipped, manifest = statement.predicate.shipped, statement.predicate.manifest
+            if shipped and shipped.compared and shipped.compared.digest.sha256 == digest:
+                seen_on = manifest.seen_on if manifest else None
+                return seen_on or statement.predicate.compared_on
+    return None
+
+
+def _own_runs(
+    store: ByteStore, center: str, release: str, is_own: IsOwn, *, run: str
+) -> Iterator[list[ComparisonStatement]]:
+    """Yield the comparisons of each run of a center, the newest or the oldest first, or of one."""
+    folder = f"{release_prefix(*ReleaseName.parse(release).parts)}{encode(center)}/"
+    one = run not in {_NEWEST, _OLDEST}
+    names = store.list(f"{folder}{encode(run)}/" if one else folder)
+    runs = [list(of_run) for _, of_run in groupby(names, key=lambda name: name.rpartition("/")[0])]
+    for of_run in islice(runs if run == _OLDEST else reversed(runs), _RUNS):
+        yield [
+            statement
+            for statement, envelope in _comparisons(store, of_run)
+            if (statement.predicate.center, statement.predicate.release) == (center, release)
+            and is_own(envelope)
+        ]
 
 
 def _judges(statement: ComparisonStatement, digest: Digest) -> bool:

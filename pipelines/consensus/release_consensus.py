@@ -161,15 +161,18 @@ def consensus_of(
     expected: Iterable[tuple[str, Digest]] = (),
     deltas: Mapping[str, DeltaPath | None] = MappingProxyType({}),
     chains: BaseChains | None = None,
+    only: str | None = None,
     unwitnessed: bool = False,
 ) -> ReleaseConsensus:
     """Join the findings on each artefact, by its name and published digest (see `subjects_of`).
 
-    Without the `chains` nothing is known of the bases of updates, and nothing passes that has one.
+    `only` is the name of an artefact that alone is joined. Without the `chains` nothing is known of
+    the bases of updates, and nothing passes that has one.
     """
     subjects = subjects_of(
         read.findings, own=own, claim=claim, scope=scope, expected=expected, deltas=deltas
     )
+    subjects = [one for one in subjects if only in {None, one.artefact}]
     opened = opened_release(read, rules, subjects, own=own, unwitnessed=unwitnessed)
     bases = chains.standings(str(read.release), opened.paths) if chains else {}
     return ReleaseConsensus(
@@ -241,12 +244,13 @@ def join_release(
     logs: LogIndex | None = None,
     chains: BaseChains | None = None,
     given: tuple[Digest, Path] | None = None,
+    only: str | None = None,
 ) -> JoinedRelease:
     """Read the findings of all centers on a release, and join them.
 
     A caller that joins many releases reads the `logs` once for all of them, and uses the same
-    `chains`. `given` is a file that it holds, and its digest. Raises `StoreError` for the center's
-    own store.
+    `chains`. `given` is a file that it holds, and its digest; `only` is the name of an artefact
+    that alone is joined. Raises `StoreError` for the center's own store.
     """
     logs = logs if logs is not None else read_logs(view, [release])
     chains = chains if chains is not None else base_chains(view, logs)
@@ -257,10 +261,11 @@ def join_release(
         claim=claim,
         scope=scope,
         chains=chains,
+        only=only,
         unwitnessed=not view.policy.policy.requires_witnesses,
         **_declared(view, recipe),
     )
-    if claim is None and scope is None:
+    if claim is None and scope is None and only is None:
         chains.keep(str(release), consensus.artefacts, read.findings)
     return JoinedRelease(read=read, consensus=consensus, recipe=recipe)
 

@@ -166,11 +166,15 @@ def check_summary(view: ConsensusView, statement: SummaryStatement, now: datetim
     """Recompute the consensus that a summary states; raises `RefusedError` when it differs."""
     stated = statement.predicate
     release = ReleaseName.parse(stated.consensus.release)
-    logs = read_logs(view, [release])
-    joined = join_release(
-        view, release, claim=stated.consensus.claim, scope=stated.consensus.scope, logs=logs
-    )
     file = statement.subject[0]
+    joined = join_release(
+        view,
+        release,
+        claim=stated.consensus.claim,
+        scope=stated.consensus.scope,
+        logs=read_logs(view, [release]),
+        only=file.name,
+    )
     about = (file.name, file.digest.sha256)
     for consensus in joined.consensus.artefacts:
         if (consensus.subject.artefact, consensus.subject.published) != about:

@@ -19,7 +19,7 @@ from builders.inputs.input_file import InputFile
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile, seal_key
 from builders.recipe.recipe import Input, LoadedRecipe, Recipe, parse_recipe
-from pipelines.audit.base_runs import IsOwn, checked_bases
+from pipelines.audit.base_runs import IsOwn, checked_bases, first_logged_sight
 from pipelines.center.center import Center
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName
@@ -218,14 +218,23 @@ class OpenedEvidence:
                     base=self.source.base_file,
                 ),
                 version=self.recipe.version,
-                first_seen={f.name: self._first_seen(f) for f in report.artefacts},
+                first_seen={
+                    f.name: self._first_seen(f) for f in report.artefacts if f.name in manifests
+                },
             )
         return compare(facts)
 
     def _first_seen(self, finding: Finding) -> datetime:
-        """Return when a manifest was first fetched, as the report says it; not after the run."""
+        """Return when a manifest was first compared, by the log of the center.
+
+        Where that has nothing, it is as the report says it, but within the run.
+        """
+        served = finding.shipped.sha256 if finding.shipped else None
+        store, center, release = self.source.store, self.center.id, self.recipe.release
+        if served and (first := first_logged_sight(store, center, release, served, self.is_own)):
+            return first
         seen_on = finding.manifest.seen_on if finding.manifest else None
-        return min(seen_on or self.run.finished, self.run.finished)
+        return min(max(seen_on or self.run.finished, self.run.started), self.run.finished)
 
     def _bases(self) -> dict[Digest, CheckedBase]:
         """Return the bases of the recipe, each with the run that the report names, if it did so.

@@ -27,11 +27,6 @@ def note_fetch(store: Store, digest: Digest, now: datetime | None = None) -> Non
             store.put_record(key, show_time(now or datetime.now(UTC)).encode())
 
 
-def first_seen(store: Store, digest: Digest) -> datetime:
-    """Return when a file was first fetched, in UTC: now, where no fetch is noted."""
-    return fetch_time(store, digest) or datetime.now(UTC).replace(microsecond=0)
-
-
 def fetch_time(store: Store, digest: Digest) -> datetime | None:
     """Return when a file was first fetched, in UTC; None where no fetch is noted."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -17,14 +18,14 @@ from builders.inputs.input_file import InputFile
 from builders.locators import FetchRequest, FileLocator
 from builders.rebuild.staging import OUTPUTS
 from builders.recipe.artefact import Artefact
-from pipelines.audit.base_runs import checked_bases
+from pipelines.audit.base_runs import checked_bases, first_logged_sight
 from pipelines.evidence.report import Attempt
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import CheckedInput, Contents, contents, input_fault
 from pipelines.judge.finding import FileFact, Finding, VaultFile
 from pipelines.judge.grafting import with_grafts
 from pipelines.storage.names import Visibility
-from pipelines.verify.fetched import fetch_time, first_seen, note_fetch
+from pipelines.verify.fetched import fetch_time, note_fetch
 from pipelines.verify.session import Job, Session
 
 _SHIPPED = "shipped"
@@ -181,9 +182,20 @@ def judge(
                 base=partial(_base_file, job, inputs, attempt),
             ),
             version=job.recipe.version,
-            first_seen={name: first_seen(session.store, sha256) for name, sha256 in served.items()},
+            first_seen={
+                name: _first_seen(session, job, served[name])
+                for name in manifests
+                if name in served
+            },
         )
     return compare(facts)
+
+
+def _first_seen(session: Session, job: Job, sha256: Digest) -> datetime:
+    """Return when this center first compared a file, by its log: now, where that has nothing."""
+    store, is_own = session.store, session.is_own
+    first = first_logged_sight(store, job.center, job.release, sha256, is_own)
+    return first or datetime.now(UTC).replace(microsecond=0)
 
 
 def _base_file(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
-from pipelines.audit.base_runs import is_own_statement, own_base_run
+from pipelines.audit.base_runs import first_logged_sight, is_own_statement, own_base_run
 from pipelines.evidence.dsse import Envelope
 from pipelines.judge.updates.checked_delta import BaseChain, BaseRun
 from pipelines.judge.updates.update_fault import UpdateFault
@@ -22,6 +23,34 @@ OTHER = b"other bytes"
 @pytest.fixture
 def site() -> ChainSite:
     return ChainWorld("ada")["ada-1"]
+
+
+def first_sight(site: ChainSite, data: bytes) -> datetime | None:
+    """Return when the site first compared a file of 1.0."""
+
+    def is_own(envelope: Envelope) -> bool:
+        return is_own_statement(envelope, [site.key.public], lambda pae: pae in site.log)
+
+    return first_logged_sight(site.store, site.id, release("1.0"), Digest.of(data), is_own)
+
+
+def test_a_file_was_first_seen_when_the_log_says_so(site: ChainSite) -> None:
+    assert first_sight(site, content("1.0")) is None
+    first = site.full("1.0")
+    assert first_sight(site, content("1.0")) == first.finished
+    site.full("1.0")
+    assert first_sight(site, content("1.0")) == first.finished
+    assert first_sight(site, OTHER) is None
+
+
+def test_what_is_not_in_the_log_makes_no_file_older(site: ChainSite) -> None:
+    run = site.made(release=release("1.0"), files={TARGET: MadeUpFile.identical(content("1.0"))})
+    early = replace(run, run="20200101T030405Z-0a1b2c3d")
+    for name, envelope in early.envelopes(site.key).items():
+        site.put(early.folder() + name, envelope, logged=False)
+    assert first_sight(site, content("1.0")) is None
+    later = site.full("1.0")
+    assert first_sight(site, content("1.0")) == later.finished
 
 
 def judged(
