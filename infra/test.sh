@@ -64,6 +64,11 @@ if [ "${#missing[@]}" -gt 0 ]; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         "${missing[@]}" > /dev/null
 fi
+# Sigma's checker is no Debian package, and its libraries are none of ours.
+if [ ! -x .venv/judges/bin/sigma ]; then
+    .venv/bin/python -m venv .venv/judges
+    .venv/judges/bin/pip install -q --require-hashes --only-binary :all: -r infra/judges.txt
+fi
 .venv/bin/mypy &
 types=$!
 check_style_and_imports
