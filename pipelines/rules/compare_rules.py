@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from builders.archives import MonotonicClock
 from pipelines.rules.change import ChangeKind, Effect, Judgement, RuleChanges
 from pipelines.rules.languages import ORDERED
 from pipelines.rules.rule import LOGIC_FIELDS, METADATA_FIELDS, Rule
@@ -15,6 +17,8 @@ from pipelines.rules.rule_set import RuleSet
 from pipelines.rules.told_changes import duplicates, told
 from pipelines.rules.weakening import judge_change
 
+JUDGING = 20.0
+"""Seconds for the effects of all changes."""
 SHOWN = 2000
 """Changes that are listed."""
 _KINDS, _EFFECTS = (
@@ -47,11 +51,19 @@ class _Found(NamedTuple):
         return _EFFECTS[self.judgement.effect], _KINDS[self.kind], self.rule.identity
 
 
-def compare_rules(old: RuleSet, new: RuleSet) -> RuleChanges:
-    """Return what differs, the worst first; bounded, whatever the sets hold."""
+def compare_rules(
+    old: RuleSet, new: RuleSet, *, clock: MonotonicClock = time.monotonic
+) -> RuleChanges:
+    """Return what differs, the worst first; bounded, whatever the sets hold.
+
+    A change that is not judged in time has an unknown effect.
+    """
     pairs = list(rule_pairs(old.rules, new.rules))
     faulty = {_base(fault.file) for fault in new.faults}
-    found = [change for pair in pairs if (change := _change(*pair, faulty))]
+    deadline = clock() + JUDGING
+    found = [
+        change for pair in pairs if (change := _change(*pair, faulty, late=clock() > deadline))
+    ]
     found += _moved(pairs)
     found += _dependents(pairs, found)
     found.sort(key=lambda change: change.rank)
@@ -67,7 +79,7 @@ def compare_rules(old: RuleSet, new: RuleSet) -> RuleChanges:
     )
 
 
-def _change(old: Rule | None, new: Rule | None, faulty: set[str]) -> _Found | None:
+def _change(old: Rule | None, new: Rule | None, faulty: set[str], *, late: bool) -> _Found | None:
     """Return what became of a rule; None where it says the same in the same words."""
     if old and new and _unchanged(old, new):
         if _suffix(old.file) == _suffix(new.file):
@@ -79,6 +91,8 @@ def _change(old: Rule | None, new: Rule | None, faulty: set[str]) -> _Found | No
         judgement = Judgement(effect=Effect.NONE)
     elif new is None and old is not None and _base(old.file) in faulty:
         judgement = Judgement(effect=Effect.UNKNOWN, details=("its file was not read whole",))
+    elif late and old is not None and new is not None:
+        judgement = Judgement(effect=Effect.UNKNOWN, details=("not judged within the time",))
     else:
         judgement = judge_change(old, new)
     return _Found(kind, old, new, judgement)

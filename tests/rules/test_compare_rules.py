@@ -13,6 +13,7 @@ from builders.jail import ParserJail
 from pipelines.rules import compare_rules as module
 from pipelines.rules import rule_set as sets
 from pipelines.rules.change import ChangeKind, Effect
+from pipelines.rules.compare_rules import compare_rules
 from pipelines.rules.reading import CHANGES, rule_changes
 from pipelines.rules.rule_files import MOST, may_hold_rules, rule_files
 from tests.fakes.jail import OpenJail
@@ -79,6 +80,17 @@ def test_no_more_is_listed_than_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     found = rule_set(many)
     assert len(found.rules) == 4
     assert "more than 4 rules" in found.faults[0].what
+
+
+def test_what_is_not_judged_in_time_is_unknown() -> None:
+    old, new = (rule_set({"r.yar": rule("one", text)}) for text in ("true", "false"))
+    late = iter((0.0, 1000.0))
+    judgement = only(compare_rules(old, new, clock=lambda: next(late))).judgement
+    assert (judgement.effect, judgement.details) == (
+        Effect.UNKNOWN,
+        ("not judged within the time",),
+    )
+    assert only(compare_rules(old, new)).judgement.effect is not Effect.UNKNOWN
 
 
 def test_texts_of_rules_are_short_and_escaped() -> None:
