@@ -18,28 +18,28 @@ def test_a_chain_of_updates_says_what_it_rests_on(
     def run(*words: object) -> Ended:
         return samebits(*map(str, words), home=center.home)
 
-    verified(session, release(tmp_path / "1.0", "1.0"))
-    for on, version in (("1.0", "1.1"), ("1.1", "1.2")):
+    verified(session, release(tmp_path / "2.0", "2.0"))
+    for on, version in (("2.0", "2.1"), ("2.1", "2.2")):
         base = (f"lab/agent@{on}", full(on))
         delta = Shipped(delta=bsdiff(full(version)), base=base, judged="rebuilt")
         ended = run("verify", release(tmp_path / version, version, rebuilt=delta))
         assert ended.code == 0, ended.out
-    assert "- chain: 2 updates from lab/agent@1.0 on" in ended.out
+    assert "- chain: 2 updates from lab/agent@2.0 on" in ended.out
     assert "no link is worse than IDENTICAL" in ended.out
 
-    found = run("consensus", "lab/agent@1.2")
+    found = run("consensus", "lab/agent@2.2")
     assert found.code == 0, found.out
-    rests_on = "rests on lab/agent@1.1, which is CONFIRMED, 2 updates from lab/agent@1.0 on"
+    rests_on = "rests on lab/agent@2.1, which is CONFIRMED, 2 updates from lab/agent@2.0 on"
     assert rests_on in found.out
 
-    for version in ("1.0", "1.1", "1.2"):
+    for version in ("2.0", "2.1", "2.2"):
         out = tmp_path / f"{version}.tar"
         assert run("evidence", "export", f"lab/agent@{version}", "--out", out).code == 0
     policy = center.home / "policy" / "policy.dsse.json"
-    check = ("evidence", "check", tmp_path / "1.2.tar", "--policy", policy)
+    check = ("evidence", "check", tmp_path / "2.2.tar", "--policy", policy)
     alone = run(*check)
     assert (alone.code, "--base" in alone.out) == (2, True)
-    assert run(*check, "--base", tmp_path / "1.0.tar").code == 2
-    whole = run(*check, "--base", tmp_path / "1.1.tar")
+    assert run(*check, "--base", tmp_path / "2.0.tar").code == 2
+    whole = run(*check, "--base", tmp_path / "2.1.tar")
     assert whole.code == 0, whole.out
-    assert "lab/agent@1.1 was judged in run" in whole.out
+    assert "lab/agent@2.1 was judged in run" in whole.out
