@@ -223,6 +223,7 @@ class Recipe(FrozenModel):
             order=self.version_order,
             bases=self.bases,
             deltas=self.deltas,
+            manifests=self.manifests,
             targets=frozenset(artefact.name for artefact in self.artefacts),
         )
         return self

@@ -16,6 +16,7 @@ from builders.recipe.normalizers import DeclaredNormalizer
 from builders.recipe.recipe import Recipe
 from builders.recipe.signature import PinnedSignature
 from builders.recipe.update import DeclaredDelta, DeltaJudged
+from builders.recipe.update_manifest import DeclaredManifest
 
 PATTERNS = ("by_products", "published_by_products", "ignore")
 
@@ -59,8 +60,8 @@ def scope_lines(recipe: Recipe) -> list[str]:
     for artefact in recipe.artefacts:
         packed = f", packed again as {artefact.packing}" if artefact.packing else ""
         masked = _masked(artefact.normalizers)
-        delta = _applied(artefact.delta)
-        what = f"judged{packed}{_signed(artefact.signature)}{masked}{delta}"
+        how = _applied(artefact.delta) or _listing(artefact.manifest)
+        what = f"judged{how}{packed}{_signed(artefact.signature)}{masked}"
         inside = f" (from {artefact.output})" if artefact.output else ""
         judged[what] = (*judged.get(what, ()), f"{artefact.name}{inside}")
     lines = {**judged, **unjudged}
@@ -86,6 +87,18 @@ def _applied(delta: DeclaredDelta | None) -> str:
         return ""
     how = "by its bytes and its result" if delta.judged is DeltaJudged.REBUILT else "by its result"
     return f" {how}, as {delta.format} from {delta.base} to {delta.target}"
+
+
+def _listing(manifest: DeclaredManifest | None) -> str:
+    if manifest is None:
+        return ""
+    ends = {
+        "in place of": [str(manifest.previous)] if manifest.previous else [],
+        "which calls": [f"{path} {name}" for path, name in manifest.files.items()],
+        "and may list": manifest.others,
+    }
+    told = "".join(f", {how} {' and '.join(ones)}" for how, ones in ends.items() if ones)
+    return f" by what it says, as {manifest.format}{told}"
 
 
 def _signed(signature: PinnedSignature | None) -> str:

@@ -11,6 +11,7 @@ from pydantic import Field
 from builders.core.digest import Digest
 from builders.core.enums import Kind
 from builders.core.frozen_model import FrozenModel
+from builders.recipe.update_manifest import DeclaredManifest
 from builders.recipe.version_order import VersionOrder, is_higher
 
 
@@ -55,6 +56,7 @@ def check_updates(
     order: VersionOrder,
     bases: Mapping[Digest, str],
     deltas: Mapping[str, DeclaredDelta],
+    manifests: Mapping[str, DeclaredManifest],
     targets: frozenset[str],
 ) -> None:
     """Refuse what no update can be: `bases` are releases by digest, `targets` names of full files.
@@ -63,6 +65,7 @@ def check_updates(
     """
     if deltas and kind is not Kind.UPDATE:
         raise ValueError(f"delta in a release of kind {kind}; expected kind update")
+    _check_manifests(kind, bases, manifests)
     for name, delta in deltas.items():
         if delta.target in deltas:
             raise ValueError(f"delta-of-delta: the target of {name} is the delta {delta.target}")
@@ -76,3 +79,13 @@ def check_updates(
             raise ValueError(f"wrong-base: {release} is a release of another vendor than {vendor}")
         if kind is Kind.UPDATE and not is_higher(order, version, lower):
             raise ValueError(f"downgrade: expected a version higher than that of {release}")
+
+
+def _check_manifests(
+    kind: Kind, bases: Mapping[Digest, str], manifests: Mapping[str, DeclaredManifest]
+) -> None:
+    if manifests and kind is not Kind.UPDATE:
+        raise ValueError(f"manifest in a release of kind {kind}; expected kind update")
+    for name, manifest in manifests.items():
+        if manifest.previous is not None and manifest.previous not in bases:
+            raise ValueError(f"wrong-base: `previous` of {name} is no input of role base")

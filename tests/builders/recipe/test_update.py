@@ -12,11 +12,18 @@ from builders.core.errors import RecipeError
 from builders.recipe.recipe import Recipe, load_recipe
 from builders.recipe.scope import scope_lines, scope_of
 from builders.recipe.version_order import VersionOrder, is_higher
+from tests.judge.updates.tuf_repository import TARGETS, pinned
 from tests.lab import SOURCE, write_recipe
 
 BASE, OTHER = str(Digest.of(b"base")), str(Digest.of(b"other"))
 SHIPPED = {"locator": "file:out.bin", "sha256": str(Digest.of(b"shipped"))}
 DELTA = {"format": "bsdiff", "judged": "rebuilt", "base": BASE, "target": "out.bin"}
+OF_TUF = {"format": "tuf-targets", "others": ["old.bin"], "files": {"a/b": "out.bin"}}
+TWICE = {"a/b": "out.bin", "b": "out.bin"}
+MANIFEST: dict[str, Any] = {
+    "signature": pinned(TARGETS).model_dump(mode="json"),
+    "manifest": {**OF_TUF, "previous": BASE},
+}
 
 
 def update(folder: Path, **changes: Any) -> Recipe:
@@ -61,6 +68,22 @@ def update(folder: Path, **changes: Any) -> Recipe:
             },
             "expected `signature` without `delta`, or with one that is rebuilt",
         ),
+        (
+            {"artefact": {"delta": None, **MANIFEST}, "kind": "binary"},
+            "manifest in a release of kind binary; expected kind update",
+        ),
+        (
+            {"artefact": {"delta": None, **MANIFEST, "manifest": {**OF_TUF, "previous": OTHER}}},
+            "wrong-base: `previous` of d.bsdiff is no input of role base",
+        ),
+        (
+            {"artefact": {"delta": None, "manifest": OF_TUF}},
+            "expected the `signature` of a manifest",
+        ),
+        (
+            {"artefact": {"delta": None, **MANIFEST, "manifest": {**OF_TUF, "files": TWICE}}},
+            "expected each file under one path; 'out.bin' is under two",
+        ),
     ],
 )
 def test_what_no_update_can_be_is_refused_by_name(
@@ -90,6 +113,16 @@ def test_what_decides_on_an_update_is_in_its_scope(tmp_path: Path) -> None:
         f"judged by its bytes and its result, as bsdiff from {BASE} to out.bin: d.bsdiff" in lines
     )
     assert f"based on: lab/tool@1.0 (sha256 {BASE})" in lines
+
+
+def test_what_a_manifest_may_list_is_in_the_scope(tmp_path: Path) -> None:
+    found = update(tmp_path, artefact={"delta": None, **MANIFEST})
+    (line,) = [one for one in scope_lines(found) if "tuf-targets" in one]
+    told = f"judged by what it says, as tuf-targets, in place of {BASE}, which calls a/b out.bin"
+    assert line.startswith(f"{told}, and may list old.bin, signed by"), line
+    less = {**MANIFEST, "manifest": {**OF_TUF, "previous": BASE, "others": []}}
+    changed = update(tmp_path, artefact={"delta": None, **less})
+    assert scope_of(found).digest != scope_of(changed).digest
 
 
 @pytest.mark.parametrize(
