@@ -12,8 +12,18 @@ from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.cvd import pins, verify
 from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
-from tests.judge.signatures.database_tricks import BODY, INFO, OWN, PINS
-from tests.judge.signatures.databases import EVE, MEMBERS, OURS, SIGNED, STRONG, WEAK
+from tests.judge.signatures.database_tricks import BODY, INFO, OWN, PINS, TAR
+from tests.judge.signatures.databases import (
+    EVE,
+    MEMBERS,
+    OURS,
+    SIGNED,
+    STRONG,
+    WEAK,
+    Key,
+    block,
+    pinned,
+)
 from tests.judge.signatures.planted import grafted
 
 
@@ -88,3 +98,49 @@ def test_the_md5_of_a_header_is_that_of_the_body() -> None:
     with pytest.raises(BadSignatureError) as raised:
         verify(io.BytesIO(SIGNED.but(md5=b"0" * 32).whole()), PINS)
     assert raised.value.refused.fault == "signed-other-bytes"
+
+
+@pytest.mark.parametrize("names", [(b"a.hdb", b"z.hdb"), (b"z.hdb", b"a.hdb")])
+def test_members_are_listed_in_any_order(names: tuple[bytes, bytes]) -> None:
+    held = {b"COPYING": b"GPL", **dict.fromkeys(names, b"aa:1:Eicar\n")}
+    listed = dict(reversed(held.items()))
+    shipped = SIGNED.but(members=held, listed=listed).whole()
+    found = grafted(shipped, PINS, OURS.but(members=held, listed=listed).whole())
+    assert isinstance(found, Graft), found
+
+
+def test_a_list_may_fill_its_blocks() -> None:
+    def named(more: int) -> dict[bytes, bytes]:
+        sizes = [6 + min(80, max(0, more - 80 * number)) for number in range(7)]
+        names = [(b"%d.hdb" % n).rjust(size, b"x") for n, size in enumerate(sizes)]
+        return {b"COPYING": b"GPL", **dict.fromkeys(names, b"")}
+
+    made = ((SIGNED.but(members=named(more)).info, more) for more in [*range(513)] * 4)
+    info, more = next(one for one in made if len(one[0]) % 512 == 0)
+    shipped = SIGNED.but(members=named(more))
+    whole = shipped.around(shipped.tar(info))
+    assert isinstance(grafted(whole, PINS, OURS.but(members=named(more)).whole()), Graft)
+
+
+@pytest.mark.parametrize(
+    ("tar", "fault"),
+    [
+        (TAR[:124] + b"9" + TAR[125:], "signature-unreadable"),
+        (TAR + block(b"a.hdb", bytes(1024))[:-100], "signature-unreadable"),
+        (TAR + block(b"a.hdb", bytes(1024))[:-512], "signature-unreadable"),
+        (SIGNED.tar(b"x" * (1 << 20)), "weak-digest"),
+        (SIGNED.tar(b"x" * ((1 << 20) + 1)), "signature-unreadable"),
+    ],
+    ids=["a size in other digits", "cut off", "cut off at a block", "a large list", "a larger one"],
+)
+def test_a_tar_that_is_read_to_its_end_and_no_further(tar: bytes, fault: str) -> None:
+    with pytest.raises(BadSignatureError) as raised:
+        verify(io.BytesIO(SIGNED.around(tar)), PINS)
+    assert raised.value.refused.fault == fault
+
+
+def test_a_key_of_more_bits_signs_no_list() -> None:
+    large = Key.made(2304)
+    with pytest.raises(BadSignatureError) as raised:
+        verify(io.BytesIO(SIGNED.but(strong=large).whole()), pinned(large, WEAK))
+    assert raised.value.refused.fault == "signature-invalid"

@@ -209,7 +209,7 @@ REFUSED: dict[str, tuple[Callable[..., bool], Filled]] = {
     "text-with-other-than-a-dash": (clearsigned_fits, text(b"-a\n", (0, FRAME + b"+ "))),
     "text-with-words-between": (clearsigned_fits, text(b"\n-a\n", (1, b"x "))),
     "tuf-gap-more": (tuf_fits, tuf(ONE_SIGNATURE, (0, 1, 0, 1))),
-    "tuf-gap-elsewhere": (tuf_fits, replace(tuf(b"[]"), gaps=((15, 17, 13, 2),))),
+    "tuf-gap-elsewhere": (tuf_fits, replace(tuf(b"[]"), gaps=((15, 17, 14, 2),))),
     "tuf-other-than-signatures": (tuf_fits, tuf(b"[{}]")),
     "cvd-gap-behind-the-header": (cvd_fits, but(DATABASE, (0, 512, 0, 512), (600, 604, 600, 4))),
     "cvd-longer-header": (cvd_fits, but(DATABASE, (0, 512, 0, 513))),

@@ -12,6 +12,7 @@ from pipelines.judge.signatures.left_out import (
     dashed_lines,
     info_members,
     pe_places,
+    signature_header,
 )
 from tests.judge.signatures.cab_tricks import cabinet
 from tests.judge.signatures.signing import CHECKSUM, ENTRY, PE, program
@@ -34,6 +35,10 @@ def test_of_a_cabinet_its_size_flags_and_offsets() -> None:
     assert cab_places(io.BytesIO(cabinet(b"a", b"b"))) == (*header, (36, 40), (44, 48))
     assert cab_places(io.BytesIO(b"MSCF")) == ()
     assert len(cab_places(io.BytesIO(b"\xff" * 99))) == 3 + 256
+
+
+def test_of_a_package_that_is_cut_off_nothing() -> None:
+    assert signature_header(io.BytesIO(bytes(111))) == ()
 
 
 def test_of_a_text_its_start_and_lines_that_are_escaped() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -27,9 +28,19 @@ from pipelines.judge.signatures.verity import hash_tree, tree_size
 from tests.judge.signatures import rpm_tricks
 from tests.judge.signatures.pe_tricks import ADA, BOB, ROOT
 from tests.judge.signatures.planted import grafted
-from tests.judge.signatures.rauc_signing import BLOCK, SALT, Verity, plain, sized, squashfs
-from tests.judge.signatures.rauc_tricks import BY_ADA, GOOD, IMAGE, OURS, pinned
+from tests.judge.signatures.rauc_signing import (
+    BLOCK,
+    SALT,
+    Verity,
+    cms,
+    plain,
+    sized,
+    squashfs,
+)
+from tests.judge.signatures.rauc_tricks import BY_ADA, GOOD, IMAGE, OURS, VERITY, pinned
+from tests.judge.signatures.signing import edited, value
 
+DER = plain(ADA, IMAGE)[len(IMAGE) : -8]
 BUNDLES: dict[str, tuple[bytes, bytes, PinnedSignature]] = {
     "plain": (plain(ADA, IMAGE), IMAGE, BY_ADA),
     "plain, of one that we signed": (plain(ADA, IMAGE), plain(BOB, IMAGE), BY_ADA),
@@ -142,3 +153,70 @@ def test_a_plan_that_copies_the_shipped_file_is_refused(
             pieces.insert(0, Own(offset=0, length=kept))
         with pytest.raises(SpliceError, match="would be left out"):
             splice(SplicePlan(pieces=tuple(pieces)), *files, io.BytesIO(), limits)
+
+
+def unusual(manifest: bytes) -> bytes:
+    """Return a bundle of format verity with another manifest."""
+    return sized(VERITY.payload, cms(ADA, manifest))
+
+
+_ROOT, _WORD = b"verity-hash=", value(0x06, bytes.fromhex("2a864886f70d010701"))
+_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+
+
+@pytest.mark.parametrize(
+    ("shipped", "fault", "why"),
+    [
+        (sized(IMAGE, b"\x30"), "signature-unreadable", "no CMS"),
+        (sized(IMAGE, value(0x30, _SIGNED_DATA + b"\5\0\5\0")), "signature-unreadable", "no CMS"),
+        (
+            sized(IMAGE, value(0x30, _SIGNED_DATA + value(0xA0, value(0x30, b"\2\1\1")))),
+            "signature-unreadable",
+            "no CMS",
+        ),
+        (
+            sized(IMAGE, value(0x30, _WORD + value(0xA0, b"\5\0"))),
+            "signature-unreadable",
+            "no SignedData",
+        ),
+        (
+            sized(IMAGE, edited(DER, lambda _: value(0x30, _SIGNED_DATA), 0, 1, 0, 2)),
+            "signature-unreadable",
+            "something else than data",
+        ),
+        (
+            sized(
+                IMAGE,
+                edited(DER, lambda _: value(0x30, _WORD + value(0xA0, b"\5\0")), 0, 1, 0, 2),
+            ),
+            "signature-unreadable",
+            "no octets",
+        ),
+        (unusual(VERITY.manifest.replace(_ROOT, b"verity-root=")), "signature-unreadable", "root"),
+        (
+            unusual(VERITY.manifest.replace(b"verity-size=4", b"verity-size=x")),
+            "signature-unreadable",
+            "size of its hash tree",
+        ),
+        (unusual(b"a=b\n" + VERITY.manifest), "signature-unreadable", "with a line 'a=b'"),
+        (replace(VERITY, size=len(VERITY.payload)).by(ADA), "layout", "a squashfs of 0 bytes"),
+    ],
+)
+def test_a_bundle_that_is_not_read_is_named(shipped: bytes, fault: str, why: str) -> None:
+    with pytest.raises(BadSignatureError, match=why) as error:
+        verify(io.BytesIO(shipped), BY_ADA)
+    assert error.value.refused.fault == fault
+
+
+def test_a_bundle_may_be_one_block_and_say_more() -> None:
+    small = squashfs(b"", blocks=1)
+    assert isinstance(grafted(plain(ADA, small), BY_ADA, small), Graft)
+    more = replace(VERITY, more="[image.boot]\nformat=crypt\nverity-size=1\n")
+    assert isinstance(grafted(more.by(ADA), BY_ADA, more.by(BOB)), Graft)
+
+
+def test_our_own_bundle_has_nothing_between_squashfs_and_signature() -> None:
+    ours = plain(BOB, IMAGE + bytes(BLOCK))
+    found = grafted(plain(ADA, IMAGE), BY_ADA, ours)
+    assert isinstance(found, Refused)
+    assert found.fault == "layout"
