@@ -15,6 +15,8 @@ from pipelines.rules.languages.rule_text import bad_rule, lines_of, rule_of_fact
 from pipelines.rules.rule import Language, Rule
 
 _THRESHOLD_FILES = frozenset({"threshold.conf", "threshold.config"})
+_CLASSES_FILE = "classification.config"
+_CLASS = re.compile(r"config classification:\s*([^,]+?)\s*,([^,]*),\s*(\d{1,3})")
 _THRESHOLDS = frozenset({"event_filter", "rate_filter", "suppress", "threshold"})
 _COMMENT = re.compile(rb"\A[\s#]+")
 _RULE = re.compile(rb"[\s#]*[a-z]+\s[^()]*\(.*\bsid\s*:", re.DOTALL)
@@ -25,9 +27,9 @@ Lines = Iterator[tuple[int, bytes, bool]]
 """Line, bytes and whether it is on, of each rule."""
 
 
-def is_threshold_file(path: str) -> bool:
-    """Say whether a file has thresholds of rules that are elsewhere."""
-    return PurePosixPath(path).name in _THRESHOLD_FILES
+def is_configuration(path: str) -> bool:
+    """Say whether a file has thresholds or priorities of rules that are elsewhere."""
+    return PurePosixPath(path).name in {*_THRESHOLD_FILES, _CLASSES_FILE}
 
 
 def read_network_rules(
@@ -80,13 +82,14 @@ def comments(lines: Iterable[tuple[int, bytes]]) -> Lines:
         start = 0
 
 
-def read_thresholds(language: Language, path: str, data: bytes) -> Iterator[Rule | RuleFault]:
-    """Read thresholds and suppressed rules, one a line."""
+def read_configuration(language: Language, path: str, data: bytes) -> Iterator[Rule | RuleFault]:
+    """Read thresholds and suppressed rules, or the priorities of classes, one a line."""
+    read = _class if PurePosixPath(path).name == _CLASSES_FILE else _threshold
     for number, line in lines_of(data):
         if not line.strip() or line.lstrip().startswith(b"#"):
             continue
         try:
-            yield _threshold(language, path, number, line)
+            yield read(language, path, number, line)
         except RuleSyntaxError as error:
             yield RuleFault(file=path, line=number, what=str(error))
 
@@ -114,4 +117,20 @@ def _threshold(language: Language, path: str, number: int, line: bytes) -> Rule:
         text=line,
         facts=facts,
         metadata={},
+    )
+
+
+def _class(language: Language, path: str, number: int, line: bytes) -> Rule:
+    match = _CLASS.fullmatch(text_of(line).strip())
+    if match is None:
+        raise bad_rule("a class that cannot be read", text_of(line), "name, description, priority")
+    name, description, priority = match.groups()
+    return rule_of_facts(
+        language,
+        f"classification:{name}",
+        file=path,
+        line=number,
+        text=line,
+        facts={"severity": str(int(priority))},
+        metadata={"metadata": {"description": description.strip()}},
     )

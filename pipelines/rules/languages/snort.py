@@ -10,9 +10,9 @@ from pipelines.rules.languages.network_facts import Network
 from pipelines.rules.languages.network_files import (
     Lines,
     comments,
-    is_threshold_file,
+    is_configuration,
+    read_configuration,
     read_network_rules,
-    read_thresholds,
 )
 from pipelines.rules.languages.rule_language import RuleFault, RuleLanguage
 from pipelines.rules.languages.rule_text import lines_of
@@ -48,13 +48,13 @@ def is_snort(path: str, data: bytes) -> bool:
 
 
 def _is_rule_file(path: str, data: bytes) -> bool:
-    rules = path.lower().endswith(".rules") or is_threshold_file(path)
+    rules = path.lower().endswith(".rules") or is_configuration(path)
     return rules and is_snort(path, data)
 
 
 def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
-    if is_threshold_file(path):
-        return read_thresholds(Language.SNORT, path, data)
+    if is_configuration(path):
+        return read_configuration(Language.SNORT, path, data)
     return read_network_rules(Language.SNORT, _NETWORK, path, _lines(data))
 
 

@@ -8,9 +8,9 @@ from pipelines.rules.languages.network_facts import Network
 from pipelines.rules.languages.network_files import (
     Lines,
     comments,
-    is_threshold_file,
+    is_configuration,
+    read_configuration,
     read_network_rules,
-    read_thresholds,
 )
 from pipelines.rules.languages.rule_language import RuleFault, RuleLanguage
 from pipelines.rules.languages.rule_text import lines_of
@@ -47,13 +47,13 @@ _NETWORK = Network(
 
 
 def _is_rule_file(path: str, data: bytes) -> bool:
-    rules = path.lower().endswith(".rules") or is_threshold_file(path)
+    rules = path.lower().endswith(".rules") or is_configuration(path)
     return rules and not is_snort(path, data)
 
 
 def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
-    if is_threshold_file(path):
-        return read_thresholds(Language.SURICATA, path, data)
+    if is_configuration(path):
+        return read_configuration(Language.SURICATA, path, data)
     return read_network_rules(Language.SURICATA, _NETWORK, path, _lines(data), _MOST)
 
 

@@ -197,3 +197,10 @@ def test_suppressed_rules_and_thresholds_of_other_files() -> None:
     assert (less.disables, less.exclusions) == ((), ("by_src 10.0.0.0/8",))
     assert rare.thresholds["count"] == "10"
     assert fault.line == 5
+
+
+def test_the_priority_of_a_class_is_its_severity() -> None:
+    text = "# classes\nconfig classification: trojan-activity,A Network Trojan, 1\nconfig x: 1\n"
+    (found,), (fault,) = read(LANGUAGE, "classification.config", text)
+    assert (found.identity, found.severity) == ("classification:trojan-activity", "1")
+    assert fault.line == 3
