@@ -34,10 +34,9 @@ from builders.recipe.update import DeclaredDelta, check_updates
 from builders.recipe.update_manifest import DeclaredManifest
 from builders.recipe.version_order import VersionOrder
 
-ProductName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
-ProductVersion = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~:!-]{0,127}$")
-]
+_NAME, _VERSION = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}", r"[A-Za-z0-9][A-Za-z0-9._+~:!-]{0,127}"
+ProductName = Annotated[str, StringConstraints(pattern=f"^{_NAME}$")]
+ProductVersion = Annotated[str, StringConstraints(pattern=f"^{_VERSION}$")]
 
 
 _GLOB = r"^(?!.*\.\.)(?=(\[[^\]]+\]|[^A-Za-z0-9\[])*[A-Za-z0-9])[^/]{1,255}$"
@@ -88,7 +87,7 @@ class Input(FrozenModel):
     ] = None
     release: Annotated[
         str | None,
-        StringConstraints(max_length=400, pattern=r"^[^\s/@]+/[^\s/@]+@[^\s/@]+$"),
+        StringConstraints(pattern=rf"^{_NAME}/{_NAME}@{_VERSION}$"),
         Field(description="Of a base: the release `vendor/product@version` that has this file."),
     ] = None
 
@@ -216,6 +215,8 @@ class Recipe(FrozenModel):
 
     @model_validator(mode="after")
     def _has_its_bases(self) -> Self:
+        if twice := duplicate(i.sha256 for i in self.inputs if i.release):
+            raise ValueError(f"expected each base once; sha256 {twice} is there twice")
         check_updates(
             self.kind,
             vendor=self.vendor,

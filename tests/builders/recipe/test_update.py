@@ -51,6 +51,7 @@ def update(folder: Path, **changes: Any) -> Recipe:
         ({"version_order": "semver", "version": "1.1"}, "'1.1' is no semantic version"),
         ({"base": {"release": None}}, "expected `release` for an input of role base"),
         ({"base": {"release": "tool 1.0"}}, "String should match pattern"),
+        ({"base": {"release": "lab/tööl@1.0"}}, "String should match pattern"),
         ({"base": {"role": "dependency"}}, "expected `release` for an input of role base"),
         ({"base": {"release": "eve/tool@1.0"}}, "wrong-base: eve/tool@1.0 is a release of another"),
         ({"delta": {"base": OTHER}}, "wrong-base: the base of d.bsdiff is no input of role base"),
@@ -92,6 +93,13 @@ def test_what_no_update_can_be_is_refused_by_name(
     with pytest.raises(RecipeError) as refused:
         update(tmp_path, **changes)
     assert error in str(refused.value)
+
+
+def test_a_base_is_of_one_release(tmp_path: Path) -> None:
+    base = {"role": "base", "locator": "file:b", "sha256": BASE, "release": "lab/tool@1.0"}
+    source = {"role": "source", "locator": "file:source.c", "sha256": str(Digest.of(SOURCE))}
+    with pytest.raises(RecipeError, match=f"each base once; sha256 {BASE} is there twice"):
+        update(tmp_path, inputs=[source, base, {**base, "release": "lab/tool@0.9"}])
 
 
 def test_what_decides_on_an_update_is_in_its_scope(tmp_path: Path) -> None:
