@@ -65,12 +65,21 @@ class FirstLooks:
 
     def rules(
         self, name: str, shipped: BinaryIO, rebuilt: BinaryIO, seen: QuickDiff
-    ) -> tuple[QuickDiff, tuple[Cause, ...]]:
-        """Add the detection rules that differ to what was seen; return the causes they are."""
+    ) -> tuple[QuickDiff, tuple[Cause, ...], str | None]:
+        """Add the detection rules that differ to what was seen; return the causes they are.
+
+        Where they could not be compared, what was seen stands, and a note says why.
+        """
         if not may_differ_in_rules(name, seen):
-            return seen, ()
-        seconds = self._share(DIFFERENCE)
-        return with_rule_changes(self._jail, name, shipped, rebuilt, seen, seconds=seconds)
+            return seen, (), None
+        try:
+            seconds = self._share(DIFFERENCE)
+            told, causes = with_rule_changes(
+                self._jail, name, shipped, rebuilt, seen, seconds=seconds
+            )
+        except JailFailedError as error:
+            return seen, (), f"its rules were not compared: {error}"
+        return told, causes, None
 
     def carried(
         self, rebuilt: BinaryIO, scanned: Iterable[tuple[CheckedInput, Contents]]

@@ -193,15 +193,10 @@ def _looked_at(
             return {"explanation": explanation}
         with shipped_copy(run.session, run.job, finding).open("rb") as theirs:
             seen = looks.difference(theirs, ours)
-            causes = named_causes(seen)
-            note = None
-            try:
-                seen, found = looks.rules(finding.name, theirs, ours, seen)
-                causes = (*causes, *found)
-            except JailFailedError as error:  # what was seen before stands
-                note = f"its rules were not compared: {error}"[:_MAX_NOTE]
-    explanation = explanation.model_copy(update={"first_look": seen, "note": note})
-    return {"explanation": explanation, "causes": causes}
+            told, rules, note = looks.rules(finding.name, theirs, ours, seen)
+    shown = {"first_look": told, "note": note and note[:_MAX_NOTE]}
+    explanation = explanation.model_copy(update=shown)
+    return {"explanation": explanation, "causes": (*named_causes(seen), *rules)}
 
 
 def _rebuilt_again(run: CurrentRun, image: ProvidedImage, number: int) -> Attempt:

@@ -27,7 +27,9 @@ def looked_at(
     name: str, shipped: BinaryIO, rebuilt: BinaryIO
 ) -> tuple[QuickDiff, tuple[Cause, ...]]:
     looks = FirstLooks(OpenJail())
-    return looks.rules(name, shipped, rebuilt, looks.difference(shipped, rebuilt))
+    seen, causes, note = looks.rules(name, shipped, rebuilt, looks.difference(shipped, rebuilt))
+    assert note is None
+    return seen, causes
 
 
 def test_rules_are_the_first_fields_and_causes_of_a_package(make_tar: Maker) -> None:
@@ -55,12 +57,18 @@ def test_a_rule_that_only_the_rebuild_has_is_disabled_in_what_was_shipped() -> N
     assert (gone.shipped, gone.rebuilt) == (None, "line 1")
 
 
-def test_files_without_rules_cost_nothing(make_tar: Maker) -> None:
+def test_files_without_rules_cost_nothing_and_faults_no_more_than_the_rules(
+    make_tar: Maker,
+) -> None:
     one, other = (io.BytesIO(make_tar({"a.so": text})) for text in (b"1", b"2"))
     seen = FirstLooks(OpenJail()).difference(one, other)
     assert not may_differ_in_rules("p.tar", seen)
+    rules = seen.model_copy(update={"members": None})
     fault = JailFailedError(JailEnd.CRASHED, "it is not asked", got="a file")
-    assert FirstLooks(OpenJail(fault)).rules("p.tar", one, other, seen) == (seen, ())
+    assert FirstLooks(OpenJail(fault)).rules("p.tar", one, other, seen) == (seen, (), None)
+    told, causes, note = FirstLooks(OpenJail(fault)).rules("p.rules", one, other, rules)
+    assert (told, causes) == (rules, ()), "what was seen stands"
+    assert "its rules were not compared: it is not asked" in (note or "")
 
 
 def test_no_more_fields_are_told_than_a_look_has(monkeypatch: pytest.MonkeyPatch) -> None:
