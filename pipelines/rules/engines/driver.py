@@ -265,14 +265,13 @@ class ModSecurity:
             blocked = self._request(loaded, sample.read_bytes())
             for line in lines:
                 for name in self._logged.findall(line):
-                    done = "blocked" if b"Access denied" in line else "log"
-                    result.caught[sample.name].setdefault(name.decode(), done)
-            if blocked:
-                result.caught[sample.name]["(request)"] = "blocked"
+                    result.caught[sample.name][name.decode()] = "log"
+            for name in () if blocked is None else self._logged.findall(blocked) or [b"(request)"]:
+                result.caught[sample.name][name.decode()] = "blocked"
         return result
 
-    def _request(self, loaded: ctypes.c_void_p, data: bytes) -> bool:
-        """Have one request looked at; return whether it is blocked."""
+    def _request(self, loaded: ctypes.c_void_p, data: bytes) -> bytes | None:
+        """Have one request looked at; return what blocks it, None where nothing does."""
         head, _, body = data.replace(b"\r\n", b"\n").partition(b"\n\n")
         first, *headers = head.split(b"\n")
         method, uri, version = first.split(b" ", 2)
@@ -286,7 +285,7 @@ class ModSecurity:
                 api.msc_add_request_header(transaction, name.strip(), value.strip())
             api.msc_process_request_headers(transaction)
             blocked = self._disrupted(transaction)
-            if not blocked:
+            if blocked is None:
                 api.msc_append_request_body(transaction, body, ctypes.c_size_t(len(body)))
                 api.msc_process_request_body(transaction)
                 blocked = self._disrupted(transaction)
@@ -295,10 +294,11 @@ class ModSecurity:
         finally:
             api.msc_transaction_cleanup(transaction)
 
-    def _disrupted(self, transaction: ctypes.c_void_p) -> bool:
-        """Say whether a rule has ended the request."""
+    def _disrupted(self, transaction: ctypes.c_void_p) -> bytes | None:
+        """Return what is logged of a rule that has ended the request; None if none has."""
         done = Intervention(status=200)
-        return bool(self._api.msc_intervention(transaction, ctypes.byref(done)) and done.disruptive)
+        ended = self._api.msc_intervention(transaction, ctypes.byref(done)) and done.disruptive
+        return (done.log or b"") if ended else None
 
 
 def unpacked(tar: str, folder: Path) -> Path:

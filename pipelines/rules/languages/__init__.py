@@ -19,8 +19,8 @@ from pipelines.rules.languages.rule_language import RuleLanguage
 LANGUAGES: tuple[RuleLanguage, ...] = (
     yara.LANGUAGE,
     clamav.LANGUAGE,
-    semgrep.LANGUAGE,
     sigma.LANGUAGE,
+    semgrep.LANGUAGE,
     snort.LANGUAGE,
     suricata.LANGUAGE,
     modsecurity.LANGUAGE,

@@ -56,8 +56,14 @@ def yara_condition(text: str, patterns: Sequence[tuple[str, str]]) -> BooleanCon
     if len(tokens) > _MAX_TOKENS:
         raise UndecidedError
     found = BooleanCondition()
-    found.formula = _Parser(patterns, found).expression(tokens, 0)
+    named = [(_unique(name, number), variable) for number, (name, variable) in enumerate(patterns)]
+    found.formula = _Parser(named, found).expression(tokens, 0)
     return found
+
+
+def _unique(name: str, number: int) -> str:
+    """Return the name of a pattern; one of its own for each that has none."""
+    return f"$ {number}" if name == "$" else name
 
 
 class _Parser:
@@ -101,15 +107,16 @@ class _Parser:
         """Parse `2 of ($a, $b*)`, with what may follow: `at 0`, `in (0..100)`."""
         end = _end(rest, 0) + 1 if rest and rest[0] == "(" else 1
         where = " ".join(rest[end:])
-        variables = self._set(rest[:end])
+        names = self._set(rest[:end])
         parts: list[Formula]
-        if variables is None:
+        if names is None:
             words = [one for part in split(rest[1:-1], ",") for one in part]
             parts = [Atom(OPAQUE + word) for word in words]
         else:
-            parts = [Atom(f"{name} {where}" if where else name) for name in variables]
+            variables = (self._patterns[number][1] for number in names)
+            parts = [Atom(f"{one} {where}" if where else one) for one in variables]
         count = _count(quantifier, len(parts))
-        if count is None or (variables is None and any("*" in word for word in rest)):
+        if count is None or (names is None and any("*" in word for word in rest)):
             return Atom(OPAQUE + self._text([*quantifier, "of", *rest]))
         return self._quantified(count, parts, self._text(rest))
 
@@ -120,11 +127,11 @@ class _Parser:
         if len(heads) != 2 or "of" not in heads[0]:
             return opaque
         at = heads[0].index("of")
-        variables = self._set(heads[0][at + 1 :])
-        count = None if variables is None else _count(heads[0][:at], len(variables))
-        if variables is None or count is None:
+        numbers = self._set(heads[0][at + 1 :])
+        count = None if numbers is None else _count(heads[0][:at], len(numbers))
+        if numbers is None or count is None:
             return opaque
-        names = [name for name, variable in self._patterns if variable in variables]
+        names = [self._patterns[number][0] for number in numbers]
         parts = []
         for name in names:
             signs = {sign: f"{sign}{name[1:]}" for sign in "$#@!"}
@@ -139,18 +146,20 @@ class _Parser:
         self._found.counts.append((named, count))
         return AtLeast(count, tuple(parts))
 
-    def _set(self, tokens: Sequence[str]) -> list[str] | None:
-        """Return the variables of a set of patterns; None if it is a set of rules."""
+    def _set(self, tokens: Sequence[str]) -> list[int] | None:
+        """Return the numbers of the patterns of a set; None if it is a set of rules."""
         if list(tokens) == ["them"]:
-            return [variable for _, variable in self._patterns]
-        found: list[str] = []
+            return list(range(len(self._patterns)))
+        found: list[int] = []
         for part in split(tokens[1:-1], ","):
             name = part[0] if len(part) == 1 else ""
             if not name.startswith("$"):
                 return None
-            fits = name.removesuffix("*")
+            start = name.removesuffix("*")
             found += [
-                v for n, v in self._patterns if n == name or (name != fits and n.startswith(fits))
+                number
+                for number, (known, _) in enumerate(self._patterns)
+                if known == name or (name != start and known.startswith(start))
             ]
         return found
 

@@ -53,10 +53,10 @@ def _findings(
         return
     before, after = _by_variable(old.formula), _by_variable(new.formula)
     unknown = [{v for v in one if v.startswith(OPAQUE)} for one in (before, after)]
-    if gained and unknown[0] - unknown[1] and unknown[1] - unknown[0]:
-        texts = " and ".join(
-            name.removeprefix(OPAQUE) for name in sorted(unknown[0] ^ unknown[1])[:4]
-        )
+    gone = sorted(name for name in before.keys() - after.keys() if _is_text(name))
+    come = sorted(unknown[1] - unknown[0])
+    if gained and gone and come:
+        texts = " and ".join(name.removeprefix(OPAQUE) for name in (*gone[:2], *come[:2]))
         detail = f"it is not known how these compare: {texts}"
         yield EffectFinding(relation=MatchRelation.UNKNOWN, detail=detail)
         return
@@ -65,11 +65,15 @@ def _findings(
         _narrower(Weakness.EXCLUSION_ADDED, f"excluded now: {text}")
         for text in sorted(new.excluded - old.excluded)
     ]
-    gone = sorted(name for name in before.keys() - after.keys() if not _COUNTED.fullmatch(name))
-    if not named and gone and not unknown[1] - unknown[0]:
+    if not named and gone and not come:
         texts = ", ".join(name.removeprefix(OPAQUE) for name in gone[:4])
         named = [_narrower(Weakness.PATTERN_DROPPED, f"not looked for any more: {texts}")]
     yield from named or [_narrower(Weakness.CONDITION_NARROWER, "the condition is narrower")]
+
+
+def _is_text(variable: str) -> bool:
+    """Say whether a variable is a text that is looked for, known or not."""
+    return variable.startswith(OPAQUE) or "=" in variable
 
 
 def _narrower(weakness: Weakness, detail: str, *, dead: bool = False) -> EffectFinding:

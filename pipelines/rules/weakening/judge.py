@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import chain
 
 from pipelines.rules.change import Effect, Judgement
 from pipelines.rules.rule import LOGIC_FIELDS, Language, Rule
@@ -16,7 +17,7 @@ from pipelines.rules.weakening import (
     sigma,
     yara,
 )
-from pipelines.rules.weakening.effect_finding import EffectFinding, judged
+from pipelines.rules.weakening.effect_finding import judged
 from pipelines.rules.weakening.field_judges import FieldJudge
 from pipelines.rules.weakening.others import detects, taken_from_others
 
@@ -56,22 +57,29 @@ def judge_change(old: Rule | None, new: Rule | None) -> Judgement:
         return _removed(old, "the rule is gone" if new is None else "the rule is turned off")
     if old is None or not old.enabled:
         return _added(new)
-    differ = [name for name in LOGIC_FIELDS if getattr(old, name) != getattr(new, name)]
+    judges = _judges(old, new)
+    fields = {*LOGIC_FIELDS, *chain.from_iterable(judges)}
+    differ = {name for name in fields if getattr(old, name) != getattr(new, name)}
     if not differ:
         if old.logic == new.logic:
             return Judgement(effect=Effect.NONE)
         detail = "the rules differ in what no field of them shows"
         return Judgement(effect=Effect.UNKNOWN, details=(detail,))
-    return judged(_findings(old, new, differ))
+    return judged(
+        finding
+        for names, judge in judges.items()
+        if not differ.isdisjoint(names)
+        for finding in judge(old, new)
+    )
 
 
-def _findings(old: Rule, new: Rule, differ: list[str]) -> Iterator[EffectFinding]:
-    judges = {**_COMMON, **_LANGUAGES.get(new.language, {})}
+def _judges(old: Rule, new: Rule) -> Mapping[tuple[str, ...], FieldJudge]:
+    """Return who judges which fields of two rules."""
     if old.language is not new.language:
-        judges = {names: field_judges.unknown(names[0]) for names in _COMMON}
-    for names, judge in judges.items():
-        if any(name in differ for name in names):
-            yield from judge(old, new)
+        return {names: field_judges.unknown(names[0]) for names in _COMMON}
+    own = _LANGUAGES[new.language]
+    taken = {*chain.from_iterable(own)}
+    return {**{names: one for names, one in _COMMON.items() if taken.isdisjoint(names)}, **own}
 
 
 def _added(new: Rule) -> Judgement:

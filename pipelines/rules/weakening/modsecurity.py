@@ -160,8 +160,9 @@ def _scope(old: Rule, new: Rule) -> Iterator[EffectFinding]:
     was, now = ({one for one in rule.scope if "|" in one} for rule in (old, new))
     links = min(len(old.patterns), len(new.patterns))
     sides = [{v for v in side if int(v.partition("|")[0]) < links} for side in (was, now)]
-    lost = {v for v in sides[0] if not _covered(v, sides[1])}
-    gained = {v for v in sides[1] if not _covered(v, sides[0])}
+    exact = {e.partition("|")[0] for e in (*old.exclusions, *new.exclusions)}
+    lost = {v for v in sides[0] if not _covered(v, sides[1], exact)}
+    gained = {v for v in sides[1] if not _covered(v, sides[0], exact)}
     relation = (
         (MatchRelation.OTHER if gained else MatchRelation.NARROWER)
         if lost
@@ -183,9 +184,14 @@ def _scope(old: Rule, new: Rule) -> Iterator[EffectFinding]:
         yield from found(relation, Weakness.SCOPE_NARROWER, "section", *sections)
 
 
-def _covered(variable: str, others: set[str]) -> bool:
-    """Say whether a variable is among others, or part of a collection among them."""
+def _covered(variable: str, others: set[str], exact: set[str]) -> bool:
+    """Say whether a variable is among others, or part of a collection among them.
+
+    `exact` are links in which something is excluded: that holds of one collection alone.
+    """
     link, _, name = variable.partition("|")
+    if link in exact:
+        return variable in others
     base, _, selected = name.partition(":")
     wider = {name, base}
     for whole, parts in _PARTS.items():

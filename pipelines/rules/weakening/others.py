@@ -28,6 +28,9 @@ def taken_from_others(rule: Rule) -> Iterator[EffectFinding]:
         case Language.YARA:
             if "global" in rule.scope:
                 yield _finding(Weakness.DISABLES_OTHERS, "where it does not match, none does")
+            if not rule.condition:
+                detail = f"what it brings is not known: {rule.identity}"
+                yield EffectFinding(relation=MatchRelation.UNKNOWN, detail=detail)
         case Language.CLAMAV | Language.SIGMA:
             yield from _excluded(rule.exclusions)
         case Language.SURICATA | Language.SNORT:

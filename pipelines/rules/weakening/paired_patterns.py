@@ -105,6 +105,8 @@ def _related(
 ) -> str:
     """Return the variable of a new pattern; note how it relates to the old one."""
     mine = variables[was]
+    if (old.value, old.modifiers) == (new.value, new.modifiers):
+        return mine
     relation, weakness = compare(old, new)
     if relation is MatchRelation.EQUAL:
         return mine

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import AnyStr, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -85,9 +86,11 @@ def of_texts(old: AnyStr, new: AnyStr) -> MatchRelation:
 
 def of_hex(old: str, new: str) -> MatchRelation:
     """Return the relation of two hex strings, as YARA or ClamAV write them."""
+    if old == new:
+        return MatchRelation.EQUAL
     first, second = _elements(old), _elements(new)
     if first is None or second is None:
-        return MatchRelation.EQUAL if old == new else MatchRelation.UNKNOWN
+        return MatchRelation.UNKNOWN
     if len(first) == len(second):
         return combined(_of_elements(*pair) for pair in zip(first, second, strict=True))
     if _within(first, second):
@@ -152,6 +155,7 @@ def _elements(text: str) -> list[Element] | None:
     return found
 
 
+@lru_cache(maxsize=1024)
 def _byte(text: str) -> Element:
     values = frozenset(v for v in _ANY if _fits(f"{v:02x}", text.removeprefix("~")))
     return _ANY - values if text.startswith("~") else values
