@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ _CONFIRMED = {
 }
 _SHOWN = 2
 """Masked fields of a normalizer that are shown; the rest is counted, and is in `--json`."""
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _CLAIMS = 5
 """Fields of a manifest that are shown."""
 
@@ -124,6 +126,10 @@ def update_lines(finding: Finding) -> Iterator[str]:
         if delta.applied and not delta.refused:
             yield f"- {delta.format}, applied: {what} {escaped(delta.target)}"
     if (manifest := finding.manifest) is not None:
+        now = datetime.now(UTC)
+        if manifest.expires and manifest.seen_on and manifest.seen_on < manifest.expires < now:
+            seen = f"first seen on {manifest.seen_on:{_TIME}}"
+            yield f"- has expired since, on {manifest.expires:{_TIME}} ({seen})"
         for which, paths in (
             ("recomputed", manifest.recomputed),
             ("the vendor's claim", [f"{one.path}: {one.says}" for one in manifest.claims]),

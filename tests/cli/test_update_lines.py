@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.recipe.update import DeltaJudged, DeltaName
@@ -44,6 +46,23 @@ def test_a_delta_is_shown_with_its_base_and_what_it_gives() -> None:
     assert lines[-1] == "- bsdiff, applied: our agent.bin"
     members = DELTA.model_copy(update={"members": True})
     assert list(update_lines(finding(members)))[-1].endswith("the members of our agent.bin")
+
+
+def test_a_delta_is_shown_with_what_its_whole_chain_rests_on() -> None:
+    lines = list(update_lines(finding(DELTA)))
+    assert lines[1] == f"- chain: {RUN.chain}"
+    assert lines[1].startswith("- chain: one update from acme/tool@1.0 on (run 2026")
+
+
+def test_that_a_manifest_has_expired_since_is_reported_alone() -> None:
+    seen, past = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    manifest = ManifestFact(
+        format=ManifestName.TUF_TARGETS, recomputed=("length",), seen_on=seen, expires=past
+    )
+    expired = "- has expired since, on 2026-01-02T00:00:00Z (first seen on 2026-01-01T00:00:00Z)"
+    assert expired in list(update_lines(finding(manifest=manifest)))
+    later = manifest.model_copy(update={"expires": datetime(2126, 1, 1, tzinfo=UTC)})
+    assert not any("expired" in line for line in update_lines(finding(manifest=later)))
 
 
 def test_a_base_that_was_not_judged_is_said_to_be_so() -> None:
