@@ -27,7 +27,7 @@ _SQL = re.compile(
 )
 _TOLD = frozenset({"description", "value"})
 _SCOPE = ("platform", "version")
-_OF_PACK = frozenset({"discovery", "platform", "shard", "version"})
+_LISTED = frozenset({"packs", "queries", "schedule"})
 _WHOLE = re.compile(r"\d{1,10}")
 _LONGEST = 604_800
 """Seconds: osquery runs no query at a longer interval."""
@@ -58,27 +58,54 @@ class _Reader:
         if end_of_object(self._text) != len(self._text):
             raise bad_rule("bytes after the end of JSON")
         top = list(members_of(self._text))
+        configured = {"packs", "schedule"} & {member.name for member in top}
         for member in top:
-            if member.name == "queries":
-                whole = self._of_pack(top)
-                yield from self._queries(PurePosixPath(self._path).stem, member, whole)
-            elif member.name == "schedule":
-                yield from self._queries("schedule", member, {})
-            elif member.name == "packs":
-                for pack in members_of(self._text, member.value):
-                    if self._text[pack.value] == "{":
-                        yield from self._pack(pack)
+            try:
+                if member.name == "packs":
+                    yield from self._packs(member)
+                elif member.name == "schedule":
+                    yield from self._queries("schedule", member, {})
+                elif member.name == "queries":
+                    yield from self._pack(PurePosixPath(self._path).stem, top)
+                elif configured:
+                    yield self._setting(member)
+            except RuleSyntaxError as error:
+                yield self._fault(member, error)
 
-    def _pack(self, pack: JsonMember) -> Iterator[Rule | RuleFault]:
-        inside = list(members_of(self._text, pack.value))
-        whole = self._of_pack(inside)
-        for member in inside:
+    def _packs(self, packs: JsonMember) -> Iterator[Rule | RuleFault]:
+        for pack in members_of(self._text, packs.value):
+            if self._text[pack.value] != "{":
+                continue  # a path, which is another file
+            try:
+                yield from self._pack(pack.name, list(members_of(self._text, pack.value)))
+            except RuleSyntaxError as error:
+                yield self._fault(pack, error)
+
+    def _fault(self, member: JsonMember, error: RuleSyntaxError) -> RuleFault:
+        what = f"{member.name}: {error}"[:300]
+        return RuleFault(file=self._path, line=self._line_of(member), what=what)
+
+    def _setting(self, member: JsonMember) -> Rule:
+        """Read what a configuration says of all its queries."""
+        return rule_of_facts(
+            Language.OSQUERY,
+            f"setting.{member.name}",
+            file=self._path,
+            line=self._line_of(member),
+            text=self._text[member.start : member.end].encode("utf-8", "surrogatepass"),
+            facts={"condition": canonical(member.read(self._text))},
+            metadata={},
+        )
+
+    def _pack(self, name: str, members: list[JsonMember]) -> Iterator[Rule | RuleFault]:
+        whole = self._of_pack(members)
+        for member in members:
             if member.name == "queries":
-                yield from self._queries(pack.name, member, whole)
+                yield from self._queries(name, member, whole)
 
     def _of_pack(self, members: list[JsonMember]) -> dict[str, object]:
         """Return the facts that all queries of a pack have; raises `RuleSyntaxError`."""
-        said = [member for member in members if member.name in _OF_PACK]
+        said = [member for member in members if member.name not in _LISTED]
         if len({member.name for member in said}) < len(said):
             raise bad_rule("a pack that says a thing twice")
         whole = {member.name: member.read(self._text) for member in said}
@@ -86,10 +113,12 @@ class _Reader:
         if not isinstance(discovery, list):
             raise bad_rule("a discovery that is no list of queries", _text(discovery))
         shard = _number(whole, "shard", 0, 100)
+        others = sorted(whole.keys() - {"description", "discovery", "name", "shard", *_SCOPE})
         return {
             "scope": (
                 *_scope(whole),
                 *(f"discovery:{normalized_sql(_text(d))}" for d in discovery),
+                *(f"{key}:{_text(whole[key])}" for key in others),
             ),
             "thresholds": {"shard": shard} if shard else {},
         }
@@ -111,10 +140,12 @@ class _Reader:
                     metadata=metadata,
                 )
             except RuleSyntaxError as error:
-                yield RuleFault(file=self._path, line=line, what=f"{member.name}: {error}"[:300])
+                yield self._fault(member, error)
 
     def _line_of(self, member: JsonMember) -> int:
-        """Return the line of a member, which follows the one before."""
+        """Return the line of a member; quick for one that follows the one before."""
+        if member.start < self._counted:
+            self._line, self._counted = 1, 0
         for ends in ("\n", JOINED):
             self._line += self._text.count(ends, self._counted, member.start)
         self._counted = member.start

@@ -44,6 +44,9 @@ _TOLD = (
     "related", "status", "taxonomy",
 )  # fmt: skip
 
+_KNOWN = frozenset({*_TOLD, "id", "level", "references", "tags", "title"})
+"""Fields that are read of all rules; what others say may be acted upon, and is kept as scope."""
+
 
 def _is_rule_file(path: str, data: bytes) -> bool:
     if not path.lower().endswith((".yml", ".yaml")):
@@ -125,18 +128,12 @@ def _rule(part: YamlPart, document: Mapping[str, Any]) -> Rule:
     body = document[kind]
     if not isinstance(body, dict):
         raise bad_rule(f"a {kind} that is no mapping", title)
-    match kind:
-        case "detection":
-            facts = _detection(body) | {"scope": _log_source(document, needed=True)}
-        case "correlation":
-            facts = _correlation(body)
-        case _:
-            facts = _detection({k: v for k, v in body.items() if k != "rules"})
-            facts |= {
-                "scope": _log_source(document, needed=False),
-                "needs": _texts(body.get("rules")),
-                "exclusions": (str(facts["condition"]),),
-            }
+    facts, read = _facts(kind, body, document)
+    own = (
+        f"{key}:{canonical(value)}"
+        for key, value in document.items()
+        if key not in _KNOWN and key not in read
+    )
     for key, allowed in (("level", _LEVELS), ("status", _STATUSES)):
         if document.get(key) is not None and document[key] not in allowed:
             raise bad_rule(f"an unknown {key}", str(document[key]), ", ".join(sorted(allowed)))
@@ -149,7 +146,11 @@ def _rule(part: YamlPart, document: Mapping[str, Any]) -> Rule:
         file="",
         line=part.line,
         text=part.text,
-        facts={**facts, "severity": document.get("level")},
+        facts={
+            **facts,
+            "scope": (*facts.get("scope", ()), *sorted(own)),
+            "severity": document.get("level"),
+        },
         metadata={
             "name": title,
             "metadata": told,
@@ -157,6 +158,20 @@ def _rule(part: YamlPart, document: Mapping[str, Any]) -> Rule:
             "references": _texts(document.get("references")),
         },
     )
+
+
+def _facts(
+    kind: str, body: Mapping[str, Any], document: Mapping[str, Any]
+) -> tuple[dict[str, Any], set[str]]:
+    """Return what a rule acts on, and the fields of the document that were read for it."""
+    if kind == "correlation":
+        return _correlation(body), {kind}
+    facts = _detection({k: v for k, v in body.items() if kind == "detection" or k != "rules"})
+    facts["scope"] = _log_source(document, needed=kind == "detection")
+    if kind == "filter":
+        facts["needs"] = _texts(body.get("rules"))
+        facts["exclusions"] = (str(facts["condition"]),)
+    return facts, {kind, "logsource"}
 
 
 def _log_source(document: Mapping[str, Any], *, needed: bool) -> tuple[str, ...]:
@@ -168,7 +183,7 @@ def _log_source(document: Mapping[str, Any], *, needed: bool) -> tuple[str, ...]
     return tuple(f"{key}:{source[key]}" for key in sorted(source, key=str) if key != "definition")
 
 
-def _detection(body: Mapping[str, Any]) -> dict[str, object]:
+def _detection(body: Mapping[str, Any]) -> dict[str, Any]:
     searches = {str(k): v for k, v in body.items() if k not in {"condition", "timeframe"}}
     conditions = body.get("condition")
     if isinstance(conditions, str):
@@ -218,7 +233,7 @@ def _field(prefix: str, key: str, value: Any) -> Iterator[Pattern]:
         yield Pattern(name=name, value="[]", modifiers=tuple(modifiers[1:]))
 
 
-def _correlation(body: Mapping[str, Any]) -> dict[str, object]:
+def _correlation(body: Mapping[str, Any]) -> dict[str, Any]:
     kind = body.get("type")
     rules = _texts(body.get("rules"))
     counted = body.get("condition")

@@ -35,15 +35,32 @@ def test_layout_and_order_change_no_logic() -> None:
     assert old.text != new.text
     assert old.normalized == new.normalized
     assert old.logic != one(LANGUAGE, "p.conf", text % ("61", "select 1")).logic
+    other = text.replace('{"q', '{"new": 1, "q', 1) % ("60", "select 1")
+    assert old.logic != one(LANGUAGE, "p.conf", other).logic
 
 
 def test_schedules_and_packs_of_a_configuration() -> None:
     text = """{
+  "options": {"disable_events": true},
   "schedule": {"a": {"query": "select 1", "interval": 1}},
   "packs": {"elsewhere": "/x.conf", "p": {"queries": {"a": {"query": "s", "interval": 1}}}}
 }"""
     rules, faults = read(LANGUAGE, "osquery.conf", text)
-    assert ([rule.identity for rule in rules], faults) == (["schedule.a", "p.a"], [])
+    assert ([rule.identity for rule in rules], faults) == (
+        ["setting.options", "schedule.a", "p.a"],
+        [],
+    )
+
+
+def test_a_pack_that_cannot_be_read_leaves_the_others() -> None:
+    good = '"q": {"queries": {"a": {"query": "s", "interval": 1}}}'
+    bad = '"p": {"shard": 101, "queries": {}}'
+    text = f'{{"options": {{"a": 1, "a": 2}}, "packs": {{\n{bad},\n\n{good}}}}}'
+    rules, (options, pack) = read(LANGUAGE, "osquery.conf", text)
+    assert [(rule.identity, rule.line) for rule in rules] == [("q.a", 4)]
+    assert (options.line, pack.line) == (1, 2)
+    assert "a name twice" in options.what
+    assert "101" in pack.what
 
 
 def test_other_json_is_no_pack() -> None:

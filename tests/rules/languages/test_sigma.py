@@ -66,6 +66,7 @@ def test_layout_and_order_change_no_logic(old: str, new: str) -> None:
         ("EventID: 1", "EventID: '1'"),
         ("Parent: null", "Parent: ''"),
         ("condition:", "timeframe: 1m\n    condition:"),
+        ("level: high", "level: high\nenabled: false"),
     ],
 )
 def test_what_is_matched_is_logic(old: str, new: str) -> None:
