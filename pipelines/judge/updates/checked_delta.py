@@ -73,7 +73,10 @@ class CheckedBase(FrozenModel):
     def refused(self) -> UpdateRefused | None:
         """Return why nothing can rest on it."""
         if self.judged is None:
-            what = f"no run of this center has judged sha256 {self.sha256} of {self.release}"
+            what = (
+                f"no run of this center has judged sha256 {self.sha256} of {self.release}; verify "
+                "that release first"
+            )
             return UpdateRefused(fault=UpdateFault.BASE_NOT_JUDGED, detail=what)
         if self.judged.is_delta:
             what = f"sha256 {self.sha256} of {self.release} is a delta"
