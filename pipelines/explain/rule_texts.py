@@ -21,14 +21,14 @@ def summary(changes: RuleChanges) -> str:
 
 
 def reasons(change: RuleChange) -> Iterator[str]:
-    """Yield why a change has its effect, then what differs."""
+    """Yield why a change has its effect; where that is not known, what differs."""
     yield from map(str, change.judgement.weaknesses)
     yield from change.judgement.details
     if change.old_identity is not None:
         yield f"was {change.old_identity}"
     if change.revision_not_raised:
         yield "its revision is not raised"
-    for field in change.fields:
+    for field in () if change.judgement.details else change.fields:
         if field.old is None:
             yield f"{field.field} gets {_short(field.new or 'nothing')}"
         elif field.new is None:

@@ -26,7 +26,7 @@ def test_two_folders_are_compared_rule_by_rule(tmp_path: Path) -> None:
     shown = samebits("rules", "diff", old, new, "--html", page, home=tmp_path)
     assert shown.code == 1, shown.err
     assert re.search(r"^disabled +removed +gone .* a/r\.yar:2$", shown.out, re.MULTILINE)
-    assert re.search(r"changed +loader .*patterns.* b\.yar:1$", shown.out, re.MULTILINE)
+    assert re.search(r"changed +loader .*modifier-dropped.* b\.yar:1$", shown.out, re.MULTILINE)
     document = samebits("rules", "diff", old, new, "--json", home=tmp_path).document()
     assert document["counts"] == {"removed": 1, "changed": 1}
     assert (document["old_name"], document["complete"]) == (str(old), True)
