@@ -101,9 +101,16 @@ def test_a_rule_that_the_schema_refuses_is_a_fault(old: str, new: str) -> None:
     ids=["syntax", "tag", "cycle", "bomb", "depth"],
 )
 def test_hostile_yaml_is_a_fault(text: str) -> None:
-    found = rule_set({"p.yaml": text})
+    found = rule_set({"p.yaml": f"# languages\n{text}"})
     assert found.rules == []
     assert len(found.faults) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["rules: {id: a, languages: x}\n", "rules:\n# id: a, languages: x\n"]
+)
+def test_a_file_without_a_list_of_rules_is_a_fault(text: str) -> None:
+    assert [fault.line for fault in rule_set({"p.yml": text}).faults] == [0]
 
 
 def test_other_yaml_is_passed_over() -> None:

@@ -16,7 +16,7 @@ from pipelines.rules.languages.rule_language import RuleFault, RuleLanguage, Rul
 from pipelines.rules.languages.yaml_documents import YamlPart, load_items
 from pipelines.rules.rule import Language, Pattern, Rule, make_rule
 
-_RULES = re.compile(rb"^[{ ]*\"?rules\"?\s*:", re.MULTILINE)
+_RULES = re.compile(rb"^(?:\{\s*)?\"?rules\"?\s*:", re.MULTILINE)
 _ID = re.compile(rb"[\s{\"-]id\"?\s*:")
 _SEARCH = frozenset({"pattern", "patterns", "pattern-either", "pattern-regex", "match"})
 _TAINT = ("pattern-sources", "pattern-sinks")
@@ -39,12 +39,15 @@ _NAMES = frozenset({"id", "languages", "message", "severity"})
 
 
 def _is_rule_file(path: str, data: bytes) -> bool:
-    yaml = path.endswith((".yml", ".yaml"))
+    yaml = path.endswith((".yml", ".yaml")) and b"languages" in data
     return yaml and _RULES.search(data) is not None and _ID.search(data) is not None
 
 
 def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
-    for part in load_items(data, "rules"):
+    parts = load_items(data, "rules")
+    if not parts:
+        raise RuleSyntaxError("no list of rules", expected="rules: and its items")
+    for part in parts:
         try:
             yield _rule(path, part)
         except RuleSyntaxError as error:
