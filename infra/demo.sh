@@ -2,16 +2,20 @@
 # Rebuilds seven releases that other people shipped, and judges them bit for bit. Exits 0 when each
 # of them ends as its recipe expects: five identical, one with its vendor's signature on it, one
 # honestly not. With --centers, three centers on this machine find out one among them that lies
-# (infra/demo-centers.sh).
+# (infra/demo-centers.sh). With --updates, a made-up vendor ships a product, its detection rules and
+# an update, and then a weakened rule and a swapped delta (infra/demo_updates.py).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 case "${1-}" in
-    "" | --centers) ;;
-    *) printf 'usage: bash infra/demo.sh [--centers]\n' >&2; exit 64 ;;
+    "" | --centers | --updates) ;;
+    *) printf 'usage: bash infra/demo.sh [--centers | --updates]\n' >&2; exit 64 ;;
 esac
 bash "$root/infra/bootstrap.sh"
 cd "$root"
-[ -z "${1-}" ] || exec bash infra/demo-centers.sh
+case "${1-}" in
+    --centers) exec bash infra/demo-centers.sh ;;
+    --updates) exec .venv/bin/python infra/demo_updates.py ;;
+esac
 recipes=(recipes/releases/*/*/*.yaml)
 began=$(date -u +%Y%m%dT%H%M%SZ)
 code=0

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from tests.command import Ended, samebits
 from tests.infer.ownproduct import RELEASE, SHIPPED, SOURCE, VENDOR_MACHINE, Product
 
 pytestmark = pytest.mark.engine
+ROOT = Path(__file__).parents[2]
 
 
 class Engineer:
@@ -142,3 +145,17 @@ def hand_the_evidence_to_a_customer(engineer: Engineer, folder: Path) -> None:
     other = folder / "other.bin"
     other.write_bytes(b"another file")
     engineer.types(*check, other, code=2)
+
+
+def test_a_vendor_ships_rules_and_an_update(build_image: ProvidedImage, tmp_path: Path) -> None:
+    """The demo of updates, as `infra/demo.sh --updates` runs it."""
+    command = [sys.executable, str(ROOT / "infra/demo_updates.py"), str(tmp_path / "day")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    told = [line.split(maxsplit=2) for line in ended.stdout.splitlines() if line[:1] == " "]
+    found = [(one[0], one[1].rstrip(":")) for one in told]
+    assert ("CONFIRMED", "acme/agent@1.1") in found
+    assert ("strengthened", "acme_beacon") in found
+    assert ("weakened", "acme_dropper") in found
+    assert ("DIFFERENT", "rules-3.tar") in found
+    assert ("DIFFERENT", "agent-1.2.tar.bsdiff") in found
