@@ -121,6 +121,7 @@ IN_JAIL = {
     "pipelines.judge.updates.rpm_payload",
     "pipelines.judge.updates.vcdiff",
     "pipelines.judge.updates.zstd_patch",
+    "pipelines.rules.engines.packed_rules",
     "pipelines.rules.languages",
     "pipelines.rules.languages.clamav",
     "pipelines.rules.languages.directives",
@@ -164,7 +165,9 @@ OUTSIDE = {
     "pipelines.infer.debian.buildinfo": "lines whose form is checked first, at most a MiB",
     "pipelines.infer.debian.source": "lists that apt has verified",
     "pipelines.policy.joint": "writes YAML",
+    "pipelines.rules.engines.driver": "runs in the container of the engines, and nowhere else",
     "pipelines.rules.rule_folder": "writes a tar",
+    "pipelines.verify.rule_engines": "writes a tar",
 }
 """What imports a parser and runs outside of the jail, and why it may."""
 _IMPORTED = re.compile(rf"\b(?:import|from) (?:{'|'.join(sorted(LIBRARIES))})\b")
