@@ -65,6 +65,14 @@ def test_what_the_signatures_do_not_cover_is_listed_by_its_place_in_the_text() -
     assert len(listed[3]) <= loose[1] + 4
 
 
+def test_what_is_listed_is_found_in_short_lines_too() -> None:
+    shipped = GOOD.but(width=8).whole()
+    found = grafted(shipped, BY_ADA, DSC)
+    assert isinstance(found, Graft)
+    texts = [shipped[one.offset :][: one.length].replace(b"\n", b"") for one in found.carried]
+    assert ADA.key_id in base64.b64decode(texts[-1], validate=True)
+
+
 def test_a_text_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = GOOD.whole()
     monkeypatch.setattr(clearsigned, "_MAX_TEXT", len(shipped))
