@@ -8,15 +8,15 @@ import tempfile
 from builders.recipe.update import DeltaName
 from pipelines.judge.updates.appliers import FORMATS
 from pipelines.judge.updates.delta_format import DeltaLimits
-from pipelines.judge.updates.update_fault import UpdateError, UpdateFault
+from pipelines.judge.updates.update_fault import UpdateError, UpdateRefused
 
 
-def applied(name: DeltaName, base: bytes, delta: bytes, size: int) -> bytes | UpdateFault:
+def applied(name: DeltaName, base: bytes, delta: bytes, size: int) -> bytes | UpdateRefused:
     """Return what a delta makes of a base, or why it is refused."""
     out = io.BytesIO()
     limits = DeltaLimits(size=size, scratch=tempfile.TemporaryFile)
     try:
         FORMATS[name].apply(io.BytesIO(base), io.BytesIO(delta), out, limits)
     except UpdateError as error:
-        return error.refused.fault
+        return error.refused
     return out.getvalue()

@@ -59,6 +59,8 @@ class Bsdiff:
     magic: bytes = b"BSDIFF40"
     grown: int = 0
     """How much the header is wrong about the size of the second stream."""
+    control_grown: int = 0
+    """How much it is wrong about the size of the first one."""
     after: bytes = b""
 
     @classmethod
@@ -77,7 +79,7 @@ class Bsdiff:
     def file(self) -> bytes:
         control = b"".join(signed(number) for step in self.steps for number in step)
         parts = [bz2.compress(one) for one in (control, self.differences, self.extra)]
-        sizes = (len(parts[0]), len(parts[1]) + self.grown, self.size)
+        sizes = (len(parts[0]) + self.control_grown, len(parts[1]) + self.grown, self.size)
         return self.magic + b"".join(map(signed, sizes)) + b"".join(parts) + self.after
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from tests.judge.updates.delta_makers import (
     Vcdiff,
     Window,
     ed_script,
+    packed_sections,
     varint,
     zstd_patch,
 )
@@ -32,6 +34,8 @@ class Trick:
     delta: Callable[[], bytes] | bytes
     base: bytes = OLD
     size: int = len(NEW)
+    says: str = ""
+    """Words of the detail, where another check would have the same fault."""
 
     def made(self) -> bytes:
         return self.delta if isinstance(self.delta, bytes) else self.delta()
@@ -40,14 +44,14 @@ class Trick:
 BSDIFF = Bsdiff.between(OLD, NEW)
 
 
-def bsdiff(fault: str, *, target: int = len(NEW), **changes: object) -> Trick:
+def bsdiff(fault: str, *, target: int = len(NEW), says: str = "", **changes: object) -> Trick:
     delta = replace(BSDIFF, **changes).file()  # type: ignore[arg-type]
-    return Trick(fault=fault, format=DeltaName.BSDIFF, delta=delta, size=target)
+    return Trick(fault=fault, format=DeltaName.BSDIFF, delta=delta, size=target, says=says)
 
 
-def stepped(fault: str, *added: tuple[int, int, int]) -> Trick:
+def stepped(fault: str, *added: tuple[int, int, int], says: str = "") -> Trick:
     """Make a delta with other steps first."""
-    return bsdiff(fault, steps=(*added, *BSDIFF.steps))
+    return bsdiff(fault, steps=(*added, *BSDIFF.steps), says=says)
 
 
 BSDIFF_TRICKS = {
@@ -60,6 +64,7 @@ BSDIFF_TRICKS = {
         fault="delta-unreadable", format=DeltaName.BSDIFF, delta=BSDIFF.file()[:-9]
     ),
     "streams that are longer than the file": bsdiff("length-differs", grown=1 << 40),
+    "a first stream of a negative size": bsdiff("length-differs", control_grown=-(1 << 40)),
     "a stream of a negative size": bsdiff("length-differs", grown=-(1 << 40)),
     "streams that begin elsewhere": bsdiff("delta-unreadable", grown=1),
     "more bytes than the target": bsdiff("grows-without-bound", target=len(NEW) - 1),
@@ -68,8 +73,8 @@ BSDIFF_TRICKS = {
     "from before the base": stepped("reads-outside-base", (0, 0, -1)),
     "from after the base": stepped("reads-outside-base", (0, 0, len(OLD))),
     "from after the base, by 2^62": stepped("reads-outside-base", (0, 0, 1 << 62)),
-    "a step of a negative length": stepped("delta-unreadable", (-1, 1, 0)),
-    "a step that takes bytes back": stepped("delta-unreadable", (1, -1, 0)),
+    "a step of a negative length": stepped("delta-unreadable", (-1, 1, 0), says="step of -1"),
+    "a step that takes bytes back": stepped("delta-unreadable", (1, -1, 0), says="and -1"),
     "a step of more bytes than there are": stepped("grows-without-bound", (0, 1 << 50, 0)),
     "steps that make nothing": stepped("grows-without-bound", *[(0, 0, 0)] * 9999),
     "a step too many": bsdiff("bytes-left-over", steps=(*BSDIFF.steps, (0, 0, 0))),
@@ -83,9 +88,9 @@ VCDIFF = Vcdiff.between(OLD, NEW)
 WINDOW = VCDIFF.windows[0]
 
 
-def vcdiff(fault: str, *, target: int = len(NEW), **changes: object) -> Trick:
+def vcdiff(fault: str, *, target: int = len(NEW), says: str = "", **changes: object) -> Trick:
     delta = replace(VCDIFF, **changes).file()  # type: ignore[arg-type]
-    return Trick(fault=fault, format=DeltaName.XDELTA3, delta=delta, size=target)
+    return Trick(fault=fault, format=DeltaName.XDELTA3, delta=delta, size=target, says=says)
 
 
 def window(fault: str, *, target: int = len(NEW), **changes: object) -> Trick:
@@ -100,15 +105,32 @@ def own(fault: str, codes: bytes, addresses: bytes = b"", data: bytes = b"", **p
     return vcdiff(fault, windows=(made,), target=8)
 
 
+PACKED = packed_sections(WINDOW)
+PACKED_DATA = PACKED.data[len(varint(len(WINDOW.data))) :]
+ENDED = varint(len(WINDOW.data)) + lzma.compress(WINDOW.data, check=lzma.CHECK_NONE)
+
+
+def packed(fault: str, *, says: str = "", **changes: object) -> Trick:
+    """Make a delta whose sections are compressed by LZMA."""
+    made = replace(PACKED, **changes)  # type: ignore[arg-type]
+    return vcdiff(fault, flags=1, header=b"\2", windows=(made,), says=says)
+
+
 _COPY_8, _COPY_HERE_8, _ADD_8 = b"\x18", b"\x28", b"\x09"
+_GIBIBYTE = varint(1) + b"\0" + varint(1 << 30) + b"\0\0"
 VCDIFF_TRICKS = {
     "of another version": vcdiff("delta-unreadable", magic=b"\xd6\xc3\xc4S"),
     "flags that nobody knows": vcdiff("delta-unreadable", flags=8),
     "compressed by DJW": vcdiff("unsupported-feature", flags=1, header=b"\1"),
     "compressed by something": vcdiff("unsupported-feature", flags=1, header=b"\x09"),
-    "a code table of its own": vcdiff("unsupported-feature", flags=2, header=b"\3\4\3x"),
+    "a code table of its own": vcdiff(
+        "unsupported-feature", flags=2, header=b"\3\4\3x", says="code table"
+    ),
     "a base that is unpacked before": vcdiff(
         "unsupported-feature", flags=4, header=varint(13) + b"new//old.gz/G"
+    ),
+    "a target that is packed again": vcdiff(
+        "unsupported-feature", flags=4, header=varint(10) + b"new/G/old/"
     ),
     "a large application header": vcdiff("grows-without-bound", flags=4, header=varint(1 << 40)),
     "a copy of the target": window("unsupported-feature", flags=2),
@@ -133,9 +155,19 @@ VCDIFF_TRICKS = {
     "a window that lies of its length": window("length-differs", grown=1),
     "compressed sections without a compression": window("delta-unreadable", packed=1),
     "sections compressed in a way that nobody knows": window("delta-unreadable", packed=8),
+    "four sections": packed("delta-unreadable", packed=15, says="0xf"),
     "no compressed section": window("delta-unreadable", packed=0x10),
     "a broken compressed section": vcdiff(
         "delta-unreadable", flags=1, header=b"\2", windows=(replace(WINDOW, packed=1),)
+    ),
+    "a compressed section that is longer": packed("length-differs", data=varint(3) + PACKED_DATA),
+    "a compressed section that is shorter": packed("length-differs", data=varint(99) + PACKED_DATA),
+    "a compressed section of a terabyte": packed(
+        "grows-without-bound", data=varint(1 << 40) + PACKED_DATA
+    ),
+    "bytes after a compressed section": packed("bytes-left-over", data=ENDED + b"more"),
+    "a section of a gibibyte": vcdiff(
+        "grows-without-bound", windows=(), after=b"\0" + varint(9 + (1 << 30)) + _GIBIBYTE
     ),
     "a window that outgrows the target": vcdiff("grows-without-bound", target=len(NEW) - 1),
     "a window of a terabyte": window("grows-without-bound", target=1 << 60, size=1 << 50),
@@ -161,6 +193,7 @@ def raw_frame(window_log: int, content: bytes) -> bytes:
 ZSTD_TRICKS = {
     "no frame": zstd("delta-unreadable", b"no frame of zstd"),
     "empty": zstd("delta-unreadable", b""),
+    "a header that is cut off": zstd("delta-unreadable", ZSTD[:5]),
     "a frame that is to be skipped": zstd("delta-unreadable", b"\x50\x2a\x4d\x18\1\0\0\0x" + ZSTD),
     "another dictionary": zstd("unsupported-feature", _MAGIC + b"\x01\x58\x07" + ZSTD[6:]),
     "more bytes than the target": zstd("grows-without-bound", ZSTD, size=len(NEW) - 1),
@@ -196,7 +229,7 @@ PDIFF_TRICKS = {
     "a number too large": pdiff("delta-unreadable", b"1234567890123d\n"),
     "a line without an end": pdiff("delta-unreadable", b"3d"),
     "text after several lines": pdiff("delta-unreadable", b"3,4a\nx\n.\n"),
-    "text without an end": pdiff("delta-unreadable", b"3a\nx\n"),
+    "text without an end": pdiff("delta-unreadable", b"3a\nx\n", says="without the dot"),
     "text that ends with the script": pdiff("delta-unreadable", b"3a\nx\n."),
     "from the first line to the last": pdiff("commands-out-of-order", b"3d\n5d\n"),
     "a line twice": pdiff("commands-out-of-order", b"3,5d\n5c\nx\n.\n"),

@@ -67,11 +67,15 @@ def number(value: int) -> bytes:
 
 @dataclass
 class Tree:
-    """A commit of some files in one folder; text is the target of a symbolic link."""
+    """A commit of some files, and of a folder of others; text is the target of a symbolic link."""
 
     files: Mapping[str, bytes | str]
+    sub: Tree | None = None
     objects: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
     names: dict[str, bytes] = field(default_factory=dict)
+
+    roots: tuple[bytes, bytes] = (b"", b"")
+    """The digests of its folder and of the mode of that."""
 
     def __post_init__(self) -> None:
         for name, content in self.files.items():
@@ -79,8 +83,14 @@ class Tree:
             data = content if isinstance(content, bytes) else b""
             self.names[name] = sha256(struct.pack(">II", len(header), 0) + header + data)
         folder = self._add(FOLDER, encoded("(uuua(ayay))", [*self.owner("d"), []]))
-        listed = sorted(self.names.items())
-        tree = self._add(TREE, encoded("(a(say)a(sayay))", (listed, [])))
+        listed, folders = sorted(self.names.items()), []
+        if self.sub:
+            self.objects.update(self.sub.objects)
+            folders = [("sub", *self.sub.roots)]
+            self.files = {**self.files, **self.sub.files}
+            self.names.update(self.sub.names)
+        tree = self._add(TREE, encoded("(a(say)a(sayay))", (listed, folders)))
+        self.roots = (tree, folder)
         self.content = encoded(COMMIT_TYPE, ([], b"", [], "subject", "", bytes(8), tree, folder))
         self.commit = sha256(self.content)
 
@@ -124,6 +134,8 @@ class OstreeDelta:
     others: bytes = b""
     outside: tuple[Any, ...] = ()
     inline: tuple[int, ...] | None = None
+    unnamed: int = 0
+    """How many parts, of the last ones, have no header."""
     after: bytes = b""
 
     @classmethod
@@ -137,7 +149,8 @@ class OstreeDelta:
 
     def file(self) -> bytes:
         inline = range(len(self.parts)) if self.inline is None else self.inline
-        about = [(f"deltas/x/{at}", ("(yay)", self.parts[at].file())) for at in inline]
+        about: list[Any] = [("ostree.endianness", ("y", b"l"))]
+        about += [(f"deltas/x/{at}", ("(yay)", self.parts[at].file())) for at in inline]
         headers = [
             (
                 bytes(4),
@@ -146,7 +159,7 @@ class OstreeDelta:
                 bytes(8),
                 one.names,
             )
-            for one in self.parts
+            for one in self.parts[: len(self.parts) - self.unnamed]
         ]
         commit = self.tree.commit if self.commit is None else self.commit
         values = (

@@ -6,16 +6,18 @@ from dataclasses import replace
 
 from builders.recipe.update import DeltaName
 from tests.judge.updates.delta_tricks import Trick
-from tests.judge.updates.ostree_deltas import OstreeDelta, Part, Tree, number
+from tests.judge.updates.ostree_deltas import OstreeDelta, Part, Tree, number, sha256
 
-OLD = Tree({"a": b"first\n" * 50, "b": b"second\n" * 41, "link": "a", "same": b"stays\n"})
+SUB = Tree({"below": b"the same\n", "long": "x" * 300})
+OLD = Tree({"a": b"first\n" * 50, "b": b"second\n" * 41, "link": "a", "same": b"stays\n"}, SUB)
 NEW = Tree(
     {
         "a": b"first\n" * 40 + b"x\n" * 9,
         "b": b"second\n" * 42 + b"!",
         "link": "b",
         "same": b"stays\n",
-    }
+    },
+    SUB,
 )
 BASE, TARGET = OstreeDelta.full(OLD).file(), OstreeDelta.full(NEW).file()
 GOOD = OstreeDelta.between(OLD, NEW)
@@ -25,19 +27,21 @@ _FILE = b"\1" + NEW.names["a"]
 _UNKNOWN = bytes(32)
 
 
-def ostree(fault: str, *, base: bytes = BASE, size: int = SIZE, **changes: object) -> Trick:
+def ostree(
+    fault: str, *, base: bytes = BASE, size: int = SIZE, says: str = "", **changes: object
+) -> Trick:
     made = replace(GOOD, **changes).file()  # type: ignore[arg-type]
-    return Trick(fault=fault, format=DeltaName.OSTREE, delta=made, base=base, size=size)
+    return Trick(fault=fault, format=DeltaName.OSTREE, delta=made, base=base, size=size, says=says)
 
 
-def part(fault: str, **changes: object) -> Trick:
-    return ostree(fault, parts=(replace(PART, **changes),))  # type: ignore[arg-type]
+def part(fault: str, *, says: str = "", **changes: object) -> Trick:
+    return ostree(fault, says=says, parts=(replace(PART, **changes),))  # type: ignore[arg-type]
 
 
-def code(fault: str, operations: bytes, data: bytes = b"") -> Trick:
+def code(fault: str, operations: bytes, data: bytes = b"", says: str = "") -> Trick:
     """Make a delta with one more part, whose operations open a file of 4 bytes."""
     more = Part(modes=PART.modes, names=_FILE, data=data, code=operations)
-    return ostree(fault, parts=(PART, more))
+    return ostree(fault, says=says, parts=(PART, more))
 
 
 _OPEN = b"o\0\0\4"
@@ -73,7 +77,9 @@ OSTREE_TRICKS = {
     "an object too many": part("bytes-left-over", names=PART.names + _FILE),
     "another part": part("checksum-differs", checksum=_UNKNOWN),
     "a part compressed in another way": part("unsupported-feature", packing=b"z"),
-    "a list of objects that is cut off": part("delta-unreadable", names=PART.names[:-1]),
+    "a list of objects that is cut off": part(
+        "delta-unreadable", names=PART.names[:-1], says="cut off"
+    ),
     "an object too few": part("delta-unreadable", names=PART.names[:-33]),
     "objects in another order": part("delta-unreadable", names=PART.names[-33:] + PART.names[:-33]),
     "other content": part("checksum-differs", data=PART.data[:-1] + b"?"),
@@ -87,14 +93,44 @@ OSTREE_TRICKS = {
     "operations that are cut off": part("delta-unreadable", code=PART.code[:-1]),
     "an unknown operation": part("delta-unreadable", code=PART.code + b"x"),
     "an operation of no file": code("delta-unreadable", b"w\1\0"),
-    "a file in a file": code("delta-unreadable", _OPEN + _OPEN),
-    "a number without end": code("delta-unreadable", b"o" + b"\xff" * 99),
+    "a file in a file": code("delta-unreadable", _OPEN + b"w\4\0" + _OPEN, b"1234"),
+    "a number without end": code("delta-unreadable", b"o" + b"\xff" * 99, says="too large"),
+    "attributes that are not there": code(
+        "delta-unreadable", b"o\0\1\4w\4\0c", b"1234", "attributes 1"
+    ),
+    "no file that is closed": code("delta-unreadable", b"c", says="to close"),
+    "steps that nothing uses": code(
+        "bytes-left-over",
+        _OPEN + b"r\0B" + number(32) + number(32),
+        OLD.names["a"] + b"\4" + bytes(31),
+    ),
+    "a commit as a file": part("delta-unreadable", names=b"\4" + PART.names[1:], code=b"o\0\0\1"),
+    "an object of an unknown type": ostree(
+        "unsupported-feature",
+        parts=(PART, Part(names=b"\7" + sha256(b"x"), data=b"x", code=b"S\1\0")),
+    ),
+    "a part that no header names": ostree("bytes-left-over", parts=(PART, PART), unnamed=1),
+    "a base that is no checksum": Trick(
+        fault="delta-unreadable",
+        format=DeltaName.OSTREE,
+        base=BASE,
+        size=SIZE,
+        says="SHA-256",
+        delta=replace(GOOD, base=b"short").file(),
+    ),
+    "a delta on a delta": Trick(
+        fault="wrong-base",
+        format=DeltaName.OSTREE,
+        base=GOOD.file(),
+        size=SIZE,
+        delta=OstreeDelta.between(NEW, OLD).file(),
+    ),
     "data that is not there": code("delta-unreadable", _OPEN + b"w\4\0c"),
     "a source that is not there": code("reads-outside-base", _OPEN + b"r\0", _UNKNOWN),
     "more than the source has": code(
         "reads-outside-base", _OPEN + b"r\0w\4" + number(1 << 40), OLD.names["a"]
     ),
-    "a difference to no file": code("delta-unreadable", _OPEN + b"B\0\0"),
+    "a difference to no file": code("delta-unreadable", _OPEN + b"B\0\0", says="to no file"),
     "steps that read before the source": code(
         "reads-outside-base",
         _OPEN + b"r\0B" + number(32) + number(48),

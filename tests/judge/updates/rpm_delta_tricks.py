@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 
 from builders.recipe.update import DeltaName
-from tests.judge.signatures.rpm_signing import LEAD
+from tests.judge.signatures.rpm_signing import INT32, LEAD, Entry
 from tests.judge.updates.delta_tricks import OLD, Trick
-from tests.judge.updates.rpm_deltas import Files, RpmDelta, package, sequence
+from tests.judge.updates.rpm_deltas import Files, RpmDelta, package, sequence, several, texts
 
-OLD_FILES: Files = {"a": OLD, "link": "a", "b": b"text\n" * 40, "empty": b""}
+OLD_FILES: Files = {"a": OLD, "link": "a", "b": b"text\n" * 40, "empty": b"", "null": 0x0103}
 NEW_FILES: Files = {
     "a": OLD[:500] + b"new" + OLD[500:],
     "b": b"text\n" * 40 + b"more\n",
@@ -41,7 +42,52 @@ def moved(by: int, delta: RpmDelta = _FILES) -> Trick:
     return rpm("reads-outside-base", delta, moves=(delta.moves[0] + by, *delta.moves[1:]))
 
 
+def based(fault: str, *changes: Entry, drop: int = 0, says: str = "") -> Trick:
+    """Make a base with other entries in its header."""
+    other = {one.tag: one for one in (*BASE.entries, *changes) if one.tag != drop}
+    made = rpm(fault, base=replace(BASE, entries=tuple(other.values())).file())
+    return replace(made, says=says)
+
+
+def paid(fault: str, before: bytes, after: bytes) -> Trick:
+    """Make a base with another archive."""
+    payload = gzip.compress(gzip.decompress(BASE.payload).replace(before, after, 1))
+    return rpm(fault, base=replace(BASE, payload=payload).file())
+
+
+_COPY = replace(
+    _ALONE, packing=0, before=(), own=(), moves=(), copies=(), data=b"", plain=0, md5=bytes(16),
+    front=b"drpmDLT3" + bytes(8), size=0,
+)  # fmt: skip
 RPM_TRICKS = {
+    "a base without a version": based("delta-unreadable", drop=1001, says="without name"),
+    "a base without a release": based("delta-unreadable", drop=1002, says="without name"),
+    "a base whose name is a number": based("delta-unreadable", Entry.number(1000, 1)),
+    "a base whose sizes are text": based("delta-unreadable", texts(1028, "a"), says="type 8"),
+    "a base with digests by MD2": based(
+        "unsupported-feature", several(5011, INT32, 2), says="algorithm 2"
+    ),
+    "a base with fewer sizes": based(
+        "delta-unreadable", several(1028, INT32, 1), says="different lengths"
+    ),
+    "a base with fewer folders": based("delta-unreadable", texts(1118), drop=1118, says="folders"),
+    "a base with fewer numbers of folders": based(
+        "delta-unreadable", several(1116, INT32, 0), says="folders"
+    ),
+    "a base with digests that are none": based(
+        "delta-unreadable", texts(1035, *["x" * 64] * len(OLD_FILES)), says="hexadecimal"
+    ),
+    "a base with short digests": based(
+        "delta-unreadable", texts(1035, *["ab"] * len(OLD_FILES)), says="expected 32"
+    ),
+    "a base that is no cpio archive": paid("unsupported-feature", b"070701", b"070707"),
+    "a base with a broken size": paid("delta-unreadable", b"%08x" % len(OLD), b"zzzzzzzz"),
+    "a base with a file of another size": paid("delta-unreadable", b"%08x" % len(OLD), b"%08x" % 4),
+    "a base with a name without end": paid("delta-unreadable", b"%08x" % 8, b"7fffffff"),
+    "a target that is shorter": rpm("length-differs", md5=bytes(16), size=0, target=SIZE + 1),
+    "bytes after a copy of a package": rpm(
+        "bytes-left-over", _COPY, data=b"x", grown=-1, target=len(RPM)
+    ),
     "no package as a base": rpm("delta-unreadable", base=OLD),
     "no package as a delta": rpm("delta-unreadable", front=b"rpmd" * 40),
     "of version 2": rpm("unsupported-feature", version=b"DLT2"),
@@ -64,7 +110,7 @@ RPM_TRICKS = {
     ),
     "a base of another epoch": rpm("wrong-base", base=package(OLD_FILES, "1.0", epoch=1).file()),
     "a sequence of more files": rpm(
-        "delta-unreadable", sequence=sequence(OLD_FILES, packed=b"\x50")
+        "delta-unreadable", sequence=sequence(OLD_FILES, packed=b"\x60")
     ),
     "a sequence from a file on that is not there": rpm(
         "delta-unreadable", sequence=sequence(OLD_FILES, packed=b"\x07\x10")
@@ -78,7 +124,9 @@ RPM_TRICKS = {
     "a sequence without a digest": rpm("length-differs", sequence=b"short"),
     "files in another order": rpm(
         "delta-unreadable",
-        sequence=sequence(dict(list(OLD_FILES.items())[::-1]), packed=b"\x03\x10\x21\x01\x10\x01"),
+        sequence=sequence(
+            dict(list(OLD_FILES.items())[::-1]), packed=b"\x04\x10\x31\x02\x10\x11\x00\x10"
+        ),
     ),
     "more bytes than the target": rpm("grows-without-bound", target=SIZE - 1),
     "fewer bytes than the target": rpm("length-differs", target=SIZE + 1),

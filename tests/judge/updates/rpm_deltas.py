@@ -7,15 +7,19 @@ import gzip
 import hashlib
 import stat
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from tests.judge.signatures.rpm_signing import INT32, LEAD, STRINGS, Entry, Rpm, header
 from tests.judge.updates.delta_makers import less, matches
 
 INT16 = 3
-Files = Mapping[str, bytes | str]
-"""Contents by path; text is the target of a symbolic link."""
+Content = bytes | str | int
+"""Of a file, the target of a symbolic link, or the number of a device."""
+Files = Mapping[str, Content]
+Pack = Callable[[bytes], bytes]
+GZIP = {level: partial(gzip.compress, compresslevel=level, mtime=0) for level in (6, 9)}
 
 
 def several(tag: int, kind: int, *values: int) -> Entry:
@@ -27,24 +31,36 @@ def texts(tag: int, *values: str) -> Entry:
     return Entry(tag, STRINGS, b"".join(one.encode() + b"\0" for one in values), len(values))
 
 
-def mode(content: bytes | str) -> int:
+def mode(content: Content) -> int:
+    if isinstance(content, int):
+        return stat.S_IFCHR | 0o600
     return stat.S_IFLNK | 0o777 if isinstance(content, str) else stat.S_IFREG | 0o644
 
 
-def content_of(one: bytes | str) -> bytes:
-    return one.encode() if isinstance(one, str) else one
+def content_of(one: Content) -> bytes:
+    return b"" if isinstance(one, int) else one.encode() if isinstance(one, str) else one
+
+
+def device(content: Content) -> int:
+    return content if isinstance(content, int) else 0
 
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def package(files: Files, version: str, *, epoch: int | None = None, level: int = 9) -> Rpm:
+def package(
+    files: Files,
+    version: str,
+    *,
+    epoch: int | None = None,
+    pack: Pack = GZIP[9],
+) -> Rpm:
     """Return a package of files in /opt."""
     count = len(files)
-    digests = ["" if isinstance(one, str) else sha256(one) for one in files.values()]
+    digests = [sha256(one) if isinstance(one, bytes) else "" for one in files.values()]
     return Rpm(
-        payload=gzip.compress(archive(files, inode=1), level, mtime=0),
+        payload=pack(archive(files, inode=1)),
         entries=(
             Entry.text(1000, "tool"),
             Entry.text(1001, version),
@@ -52,7 +68,7 @@ def package(files: Files, version: str, *, epoch: int | None = None, level: int 
             *([Entry.number(1003, epoch)] if epoch is not None else []),
             several(1028, INT32, *(len(content_of(one)) for one in files.values())),
             several(1030, INT16, *map(mode, files.values())),
-            several(1033, INT16, *[0] * count),
+            several(1033, INT16, *map(device, files.values())),
             texts(1035, *digests),
             texts(1036, *(one if isinstance(one, str) else "" for one in files.values())),
             several(1116, INT32, *[0] * count),
@@ -79,8 +95,8 @@ def archive(files: Files, *, inode: int = 0) -> bytes:
             len(data),
             0,
             0,
-            0,
-            0,
+            device(content) >> 8,
+            device(content) & 0xFF,
         )
         made += _member(fields, f"./opt/{name}") + data + bytes(-len(data) % 4)
     return made + _member((0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0), "TRAILER!!!")
@@ -97,10 +113,13 @@ def sequence(files: Files, *, packed: bytes | None = None) -> bytes:
     digest = hashlib.md5(usedforsecurity=False)
     for name, content in files.items():
         data = content_of(content)
-        digest.update(f"opt/{name}\0".encode() + struct.pack(">III", mode(content), len(data), 0))
+        digest.update(
+            f"opt/{name}\0".encode()
+            + struct.pack(">III", mode(content), len(data), device(content))
+        )
         if isinstance(content, str):
             digest.update(data + b"\0")
-        elif data:
+        elif isinstance(content, bytes) and data:
             digest.update(hashlib.sha256(data).digest())
     return digest.digest() + (bytes([len(files) << 4]) if packed is None else packed)
 
@@ -135,12 +154,12 @@ class RpmDelta:
     after: bytes = b""
 
     @classmethod
-    def of_files(cls, old: Files, new: Rpm) -> RpmDelta:
+    def of_files(cls, old: Files, new: Rpm, unpack: Pack = gzip.decompress) -> RpmDelta:
         """Return a standard delta of a package with old files."""
         main = new.main
         at = main.index(b"cpio")
         (count,) = struct.unpack_from(">I", main, 8)
-        made = cls._between(archive(old), gzip.decompress(new.payload), new)
+        made = cls._between(archive(old), unpack(new.payload), new)
         front = LEAD + header(62, [Entry.number(1000, 1)])
         front += bytes(-len(front) % 8) + main[:at] + b"drpm" + main[at + 4 :]
         return replace(made, front=front, sequence=sequence(old), format_at=at - 16 - 16 * count)

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from builders.jail import ParserJail
 from builders.recipe.update import DeltaName
-from pipelines.judge.updates import ed_script
+from pipelines.judge.updates import ed_script, vcdiff
+from pipelines.judge.updates import zstd_patch as zstd_patch_module
 from pipelines.judge.updates.appliers import APPLY, FORMATS, MEMBERS, ApplyRequest
 from pipelines.judge.updates.delta_io import byte_sums
-from pipelines.judge.updates.update_fault import UpdateFault
+from pipelines.judge.updates.update_fault import UpdateFault, UpdateRefused
 from pipelines.verify.readers import READERS
 from tests.judge.updates import delta_makers, delta_tricks, ostree_tricks, rpm_delta_tricks
 from tests.judge.updates.appliers import applied
@@ -119,13 +120,61 @@ def test_one_stream_of_lzma_goes_through_all_windows() -> None:
 def test_a_script_is_bounded_when_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ed_script, "MAX_SCRIPT", 99)
     for delta in (b"1a\n" + b"x\n" * 50 + b".\n", gzip.compress(b"x" * 100)):
-        assert applied(DeltaName.PDIFF, BEFORE, delta, 1) == UpdateFault.UNBOUNDED
+        refused = applied(DeltaName.PDIFF, BEFORE, delta, 1 << 20)
+        assert isinstance(refused, UpdateRefused)
+        assert refused.fault is UpdateFault.UNBOUNDED
+
+
+def test_a_base_is_bounded_that_is_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    for most, kind in ((len(OLD), bytes), (len(OLD) - 1, UpdateRefused)):
+        monkeypatch.setattr(zstd_patch_module, "MAX_BASE", most)
+        assert isinstance(applied(DeltaName.ZSTD, OLD, delta_tricks.ZSTD, len(NEW)), kind)
+
+
+def test_a_script_may_have_a_text_without_lines() -> None:
+    assert applied(DeltaName.PDIFF, b"a\nb\nc\n", b"3a\n.\n2c\n.\n", 4) == b"a\nc\n"
+
+
+def test_codes_are_those_of_the_default_table() -> None:
+    codes = list(vcdiff._codes())
+    assert len(codes) == 256
+    add, run, copy = vcdiff._ADD, vcdiff._RUN, vcdiff._COPY
+    for code, halves in {
+        0: [(run, 0, 0)], 1: [(add, 0, 0)], 18: [(add, 17, 0)], 19: [(copy, 0, 0)],
+        20: [(copy, 4, 0)], 34: [(copy, 18, 0)], 162: [(copy, 18, 8)],
+        163: [(add, 1, 0), (copy, 4, 0)], 165: [(add, 1, 0), (copy, 6, 0)],
+        234: [(add, 4, 0), (copy, 6, 5)], 235: [(add, 1, 0), (copy, 4, 6)],
+        246: [(add, 4, 0), (copy, 4, 8)], 247: [(copy, 4, 0), (add, 1, 0)],
+        255: [(copy, 4, 8), (add, 1, 0)],
+    }.items():  # fmt: skip
+        assert [tuple(half) for half in codes[code] if half.kind] == halves
+
+
+@pytest.mark.parametrize(
+    ("codes", "addresses", "data", "target"),
+    [
+        (b"\x05\x24", b"\x02", b"abcd", b"abcdcdcd"),  # HERE, within what is made
+        (b"\x05\x14", b"\x09", b"abcd", b"abcdbcdb"),  # an address behind the base
+        (b"\x14\x34", b"\x02\x01", b"", b"23453456"),  # NEAR, beside the first address
+        (b"\x14\x74", b"\x02\x02", b"", b"23452345"),  # SAME
+        (b"\x14\x14", b"\x02\x01", b"", b"23451234"),
+        (b"\x00\x08", b"", b"x", b"x" * 8),
+    ],
+)
+def test_addresses_are_read_in_each_way(
+    codes: bytes, addresses: bytes, data: bytes, target: bytes
+) -> None:
+    window = Window(size=8, source=(8, 0), instructions=codes, addresses=addresses, data=data)
+    delta = Vcdiff(windows=(window,), flags=4, header=b"\3a/b").file()
+    assert applied(DeltaName.XDELTA3, b"01234567", delta, 8) == target
 
 
 @pytest.mark.parametrize("name", TRICKS)
 def test_an_altered_delta_is_refused_by_its_name(name: str) -> None:
     trick = TRICKS[name]
-    assert applied(trick.format, trick.base, trick.made(), trick.size) == trick.fault
+    refused = applied(trick.format, trick.base, trick.made(), trick.size)
+    assert isinstance(refused, UpdateRefused)
+    assert (refused.fault, trick.says in refused.detail) == (trick.fault, True), refused.detail
 
 
 def test_every_format_has_at_least_eight_altered_deltas() -> None:

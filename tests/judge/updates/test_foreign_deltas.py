@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders.recipe.update import DeltaName
-from pipelines.judge.updates.update_fault import UpdateFault
+from pipelines.judge.updates.update_fault import UpdateRefused
 from tests.judge.updates.appliers import applied
 from tests.judge.updates.delta_tricks import AFTER, BEFORE, NEW, OLD, TRICKS, Trick
 from tests.judge.updates.rpm_delta_tricks import GOOD, RPM, RPM_TRICKS, TARGET
@@ -190,7 +190,9 @@ def test_what_a_tool_takes_and_we_do_not_is_listed(name: str, tmp_path: Path) ->
     for key, trick in tricks.items():
         if theirs(trick.format, trick.base, trick.made(), tmp_path) == target:
             taken.add(key)
-        assert isinstance(applied(trick.format, trick.base, trick.made(), trick.size), UpdateFault)
+        assert isinstance(
+            applied(trick.format, trick.base, trick.made(), trick.size), UpdateRefused
+        )
     assert taken == LAXER[name]
 
 

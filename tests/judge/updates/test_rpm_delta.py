@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import bz2
+import lzma
+import sys
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.recipe.update import DeltaName
+from pipelines.judge.updates import rpm_files, rpm_payload
+from pipelines.judge.updates.update_fault import UpdateError, UpdateFault, UpdateRefused
 from tests.judge.updates.appliers import applied
-from tests.judge.updates.rpm_delta_tricks import BASE, GOOD, RPM, RPM_TRICKS, SIZE, TARGET
-from tests.judge.updates.rpm_deltas import RpmDelta, package
+from tests.judge.updates.rpm_delta_tricks import (
+    BASE,
+    GOOD,
+    NEW_FILES,
+    OLD_FILES,
+    RPM,
+    RPM_TRICKS,
+    SIZE,
+    TARGET,
+)
+from tests.judge.updates.rpm_deltas import GZIP, Pack, RpmDelta, package, texts
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 FILES = st.dictionaries(
     st.sampled_from(["a", "b", "lib.so"]),
-    st.one_of(st.binary(max_size=60), st.sampled_from(["a", "lib.so"])),
+    st.one_of(st.binary(max_size=60), st.sampled_from(["a", "lib.so", 0x0103])),
     min_size=1,
 )
 
@@ -28,10 +48,84 @@ def test_a_delta_gives_the_package(name: str) -> None:
 @settings(max_examples=8, deadline=None, database=None)
 @given(FILES, FILES, st.booleans())
 def test_a_delta_of_any_files_gives_the_package(old: dict, new: dict, alone: bool) -> None:  # type: ignore[type-arg]
-    base, target = package(old, "1.0"), package(new, "2.0", level=6)
+    base, target = package(old, "1.0"), package(new, "2.0", pack=GZIP[6])
     made = RpmDelta.alone(base, target) if alone else RpmDelta.of_files(old, target)
     delta = replace(made, packing=1 | 6 << 8).file()
     assert applied(DeltaName.RPM, base.file(), delta, made.size) == target.file()
+
+
+PACKINGS: dict[int, tuple[Pack, Pack]] = {
+    0: (bytes, bytes),
+    2 | 5 << 8: (partial(bz2.compress, compresslevel=5), bz2.decompress),
+    6 | 2 << 8: (partial(lzma.compress, check=lzma.CHECK_SHA256, preset=2), lzma.decompress),
+    6: (partial(lzma.compress, check=lzma.CHECK_SHA256, preset=3), lzma.decompress),
+    7: (partial(zstd.compress, level=3), zstd.decompress),
+}
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_payload_is_compressed_as_that_of_the_target_was(packing: int) -> None:
+    pack, unpack = PACKINGS[packing]
+    target = package(NEW_FILES, "2.0", pack=_streamed if packing == 7 else pack)
+    made = replace(RpmDelta.of_files(OLD_FILES, target, unpack), packing=packing)
+    assert applied(DeltaName.RPM, RPM, made.file(), made.size) == target.file()
+
+
+def _streamed(data: bytes) -> bytes:
+    stream = zstd.ZstdCompressor(3)
+    return stream.compress(data) + stream.flush()
+
+
+def test_copies_may_go_back() -> None:
+    made = GOOD["of files"]
+    moves = (10, made.moves[0] - 10, *made.moves[1:])
+    back = replace(
+        made, moves=moves, copies=(0, *made.copies), before=(1, *made.before), own=(0, *made.own)
+    )
+    assert applied(DeltaName.RPM, RPM, back.file(), SIZE) == TARGET.file()
+
+
+def test_a_delta_may_have_no_differences() -> None:
+    made = RpmDelta.alone(BASE, BASE)
+    name = b"tool-1.0-1\0"
+    front = b"drpmDLT3" + len(name).to_bytes(4, "big") + name + bytes(4)
+    assert applied(DeltaName.RPM, RPM, replace(made, front=front).file(), made.size) == RPM
+
+
+def test_files_may_be_named_by_whole_paths() -> None:
+    names = texts(1027, *(f"/opt/{name}" for name in OLD_FILES))
+    others = tuple(one for one in BASE.entries if one.tag not in {1116, 1117, 1118})
+    base = replace(BASE, entries=(*others, names)).file()
+    assert applied(DeltaName.RPM, base, GOOD["of files"].file(), SIZE) == TARGET.file()
+
+
+@pytest.mark.parametrize(
+    ("packed", "count", "order"),
+    [
+        (b"\x20", 5, [0, 1]),
+        (b"\x12\x10", 5, [0, 3]),
+        (b"\x10\x42", 6, [0, 4, 5]),
+        (b"\x91", 9, list(range(9))),
+        (b"\x01\x20\x01", 3, [1, 2, 0]),
+    ],
+)
+def test_a_sequence_names_files_in_order(packed: bytes, count: int, order: list[int]) -> None:
+    assert rpm_files._order(packed, count) == order
+
+
+@pytest.mark.parametrize(
+    ("packed", "count"), [(b"\x20\x02", 3), (b"\x91", 8), (b"\x01\x20\x02", 3), (b"\x10\x31", 3)]
+)
+def test_a_sequence_names_no_more_files_than_there_are(packed: bytes, count: int) -> None:
+    with pytest.raises(UpdateError, match="more than the"):
+        rpm_files._order(packed, count)
+
+
+def test_a_payload_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpm_payload, "_MAX_MADE", 99)
+    refused = applied(DeltaName.RPM, RPM, GOOD["of files"].file(), SIZE)
+    assert isinstance(refused, UpdateRefused)
+    assert refused.fault is UpdateFault.UNBOUNDED
 
 
 def test_a_delta_may_change_the_signature_alone() -> None:
@@ -47,4 +141,6 @@ def test_a_delta_may_change_the_signature_alone() -> None:
 @pytest.mark.parametrize("name", RPM_TRICKS)
 def test_an_altered_delta_is_refused_by_its_name(name: str) -> None:
     trick = RPM_TRICKS[name]
-    assert applied(trick.format, trick.base, trick.made(), trick.size) == trick.fault
+    refused = applied(trick.format, trick.base, trick.made(), trick.size)
+    assert isinstance(refused, UpdateRefused)
+    assert (refused.fault, trick.says in refused.detail) == (trick.fault, True), refused.detail
