@@ -170,7 +170,8 @@ LAXER = {
     },
     "rpm": {
         *_SIZES, "an old archive that is longer", "data that is longer", "a difference too many",
-        "bytes after the delta", "bytes after its data",
+        "bytes after the delta", "bytes after its data", "a target that is shorter",
+        "a base with fewer numbers of folders",
     },
 }  # fmt: skip
 """What a tool makes the target of though it is refused here. The tools know no size of a target."""
