@@ -354,6 +354,11 @@ TARGETS = {
         beside=lambda: pairs()["pe-path"][0],
         seeds=lambda: [rebuilt for _, rebuilt in pairs().values() if rebuilt[:2] == b"MZ"],
     ),
+    "pack-rules": Target(
+        reader="pipelines.rules.engines.packed_rules:PACK_RULES",
+        parameters={"names": ("a.tar",)},
+        writes=True,
+    ),
     "repack": Target(
         reader="builders.packing.repack:REPACK",
         parameters={"packing": GzipPacking(), "most": 1 << 24},

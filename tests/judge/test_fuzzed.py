@@ -39,6 +39,7 @@ def test_every_reader_is_fuzzed() -> None:
     assert {fuzz.TARGETS[name].reader for name in large} == {
         "builders.packing.repack:REPACK",
         "pipelines.explain.packing.recover:PACKING",
+        "pipelines.rules.engines.packed_rules:PACK_RULES",
         "pipelines.rules.reading:CHANGES",
     }
     assert max(memory.values()) == 1 << 30

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter
 
+from builders.archives import ArchiveError
 from builders.core.frozen_model import FrozenModel
 from builders.jail.file_reader import JailLimits, Reader, Scratch
 from pipelines.rules.rule_files import LIMITS, rule_files
@@ -59,5 +60,6 @@ PACK_RULES = Reader(
         scratch_files=LIMITS.depth + 2,
         scratch=(_MOST << 1),
     ),
+    errors=(ArchiveError,),
 )
 """Packs the files of one rule set."""
