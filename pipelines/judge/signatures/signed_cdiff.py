@@ -10,7 +10,6 @@ import hashlib
 import re
 from typing import BinaryIO
 
-from builders.core.digest import chunks
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.clamav_keys import pinned_keys, signed_by_pss
 from pipelines.judge.signatures.signature_format import (
@@ -66,12 +65,9 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
 def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     """Verify the signature of a delta by the pinned key."""
     end, signature = _signature(file, "signed")
-    digest, left = hashlib.sha256(), end
     file.seek(0)
-    for piece in chunks(file):
-        digest.update(piece[:left])
-        left -= min(left, len(piece))
-    signer = signed_by_pss(signature, digest.digest(), pinned_keys(pinned))
+    digest = hashlib.sha256(file.read(end)).digest()
+    signer = signed_by_pss(signature, digest, pinned_keys(pinned))
     if signer is None:
         raise BadSignatureError(SignatureFault.INVALID, "the cdiff is signed by no pinned key")
     check_signers([signer], pinned)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Signature, SSlibKey
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata
@@ -97,17 +97,16 @@ def read_metadata(file: BinaryIO) -> Metadata[Any]:
     if len(data) > MAX_TUF:
         raise unreadable(f"more than {MAX_TUF} bytes of metadata")
     try:
-        json.loads(data, object_pairs_hook=_without_duplicates)
+        json.loads(data, object_pairs_hook=_check_names)
         found: Metadata[Any] = Metadata.from_bytes(data, JSONDeserializer())
     except (RepositoryError, ValueError, RecursionError) as error:
         raise unreadable(f"no metadata of TUF: {escaped(str(error)):.200}") from error
     return found
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _check_names(pairs: list[tuple[str, Any]]) -> None:
     if twice := duplicate(name for name, _ in pairs):
         raise ValueError(f"the field {twice!a:.100} is there twice")
-    return dict(pairs)
 
 
 def _keys(pinned: PinnedSignature) -> Iterator[tuple[Digest, SSlibKey]]:
@@ -127,7 +126,7 @@ def _signer(signature: Signature, signed: bytes, keys: dict[Digest, SSlibKey]) -
             key.verify_signature(
                 Signature(key.keyid, signature.signature, signature.unrecognized_fields), signed
             )
-        except (UnverifiedSignatureError, VerificationError, ValueError):
+        except UnverifiedSignatureError:
             known = known or named
             continue
         return Signer(certificate=pin, subject=f"{key.keytype} key {key.keyid}")

@@ -86,23 +86,22 @@ def check_manifest(
 def _check_order(content: ManifestContent, previous: ManifestContent | None) -> None:
     """Require a higher version than that of the manifest before, in all that it lists."""
     if previous is None or content.number is None or previous.number is None:
-        return
-    if content.number < previous.number:
-        what = f"version {content.number} in place of version {previous.number}"
+        return  # others have the version of their release
+    before = previous.number
+    if content.number < before:
+        what = f"version {content.number} in place of version {before}"
         raise UpdateError(UpdateFault.DOWNGRADE, what)
-    if content.number == previous.number:
+    if content.number == before:
         what = f"version {content.number} is that of the manifest before"
         raise UpdateError(UpdateFault.STALE_MANIFEST, what)
     versions = {one.path: one.version for one in content.files}
-    for one in previous.files:
-        if one.version is None:
-            continue
-        version = versions.get(one.path)
+    least = {one.path: one.version for one in previous.files if one.version is not None}
+    for path, number in least.items():
+        version = versions.get(path)
         if version is None:
-            what = f"it no longer lists {one.path!a:.200}"
-            raise UpdateError(UpdateFault.UNLISTED_FILE, what)
-        if version < one.version:
-            what = f"{one.path!a:.200} of version {version} in place of {one.version}"
+            raise UpdateError(UpdateFault.UNLISTED_FILE, f"it no longer lists {path!a:.200}")
+        if version < number:
+            what = f"{path!a:.200} of version {version} in place of {number}"
             raise UpdateError(UpdateFault.DOWNGRADE, what)
 
 
@@ -159,7 +158,7 @@ class _Listed:
                 what = f"{name} of {listed.size} bytes, and it has {ours.size}"
                 raise UpdateError(mixed or UpdateFault.WRONG_LENGTH, what)
             self.recomputed.append(f"{listed.path}: size")
-        for algorithm, said in sorted(listed.digests.items()):
+        for algorithm, said in listed.digests.items():
             if algorithm not in _ALGORITHMS:
                 what = f"{name} by {algorithm!a:.40}; expected {', '.join(sorted(_ALGORITHMS))}"
                 raise UpdateError(UpdateFault.UNSUPPORTED, what)
@@ -175,5 +174,5 @@ def _said(listed: ListedFile) -> Iterator[VendorClaim]:
         yield vendor_claim(f"{listed.path}: version", str(listed.version))
     if listed.size is not None:
         yield vendor_claim(f"{listed.path}: size", str(listed.size))
-    for algorithm, said in sorted(listed.digests.items()):
+    for algorithm, said in listed.digests.items():
         yield vendor_claim(f"{listed.path}: {algorithm}", said)

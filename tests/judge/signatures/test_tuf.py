@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.core.digest import Digest
-from pipelines.judge.signatures.signature_format import Graft
+from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
+from pipelines.judge.signatures.tuf import pins, verify
 from tests.judge.signatures.planted import grafted
 from tests.judge.updates.tuf_repository import (
     EVE,
@@ -52,3 +55,24 @@ def test_signatures_may_come_last() -> None:
 def test_any_metadata_signed_comes_back(files: dict[str, bytes], version: int) -> None:
     targets = TufRelease(version=version, files=files).targets
     assert isinstance(grafted(written(targets, TARGETS), PINS, written(targets)), Graft)
+
+
+def test_keys_that_metadata_does_not_bring_are_named() -> None:
+    for last in (False, True):
+        for data, fault in ((SHIPPED, "unexpected-signer"), (OURS, "signature-missing")):
+            made = json.loads(data)
+            text = json.dumps(dict(reversed(made.items()))).encode() if last else data
+            with pytest.raises(BadSignatureError) as raised:
+                pins(io.BytesIO(text))
+            assert raised.value.refused.fault == fault
+            assert (TARGETS.signer.public_key.keyid in raised.value.refused.detail) is (
+                data == SHIPPED
+            )
+
+
+def test_what_is_verified_is_a_list_of_signatures_and_nothing_else() -> None:
+    crowded = SHIPPED.replace(b'"sig":', b'"payload": "x", "sig":')
+    for data, fault in ((crowded, "signature-unreadable"), (OURS, "signature-missing")):
+        with pytest.raises(BadSignatureError) as raised:
+            verify(io.BytesIO(data), PINS)
+        assert raised.value.refused.fault == fault

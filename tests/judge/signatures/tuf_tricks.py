@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 
+from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
 from tests.judge.signatures.planted import Planted
 from tests.judge.updates.tuf_repository import EVE, RELEASES, SNAPSHOT, TARGETS, pinned, written
@@ -25,7 +27,36 @@ def planted(
     return Planted(fault=fault, shipped=shipped, pins=pins, ours=ours)
 
 
+NO_KEY = base64.b64encode(b"no key").decode()
+BY_NO_KEY = PINS.model_copy(
+    update={
+        "signers": (Digest.of(b"no key"),),
+        "public_keys": (f"-----BEGIN PUBLIC KEY-----\n{NO_KEY}\n-----END PUBLIC KEY-----\n",),
+    }
+)
+
+
+def metadata(signed: bytes) -> Planted:
+    """Return what looks like metadata, signed and not."""
+    lists = b'[{"keyid": "00", "sig": "00"}]', b"[]"
+    theirs, ours = (b'{"signatures": ' + one + b', "signed": ' + signed + b"}" for one in lists)
+    return planted("signature-unreadable", lambda: theirs, ours)
+
+
 TRICKS: dict[str, Planted] = {
+    "metadata of no role": metadata(b'{"_type": "x"}'),
+    "metadata without its fields": metadata(b'{"_type": "targets"}'),
+    "metadata that is nested too deep": metadata(b"[" * 100_000 + b"]" * 100_000),
+    "a pinned key that is none": planted("signature-unreadable", lambda: SHIPPED, OURS, BY_NO_KEY),
+    "a signature of an odd length": planted(
+        "signature-invalid", lambda: SHIPPED.replace(SIGNATURE, SIGNATURE[:-1])
+    ),
+    "a signature with another bit, of two keys": planted(
+        "signature-invalid",
+        lambda: SHIPPED.replace(SIGNATURE, FORGED),
+        OURS,
+        pinned(TARGETS, SNAPSHOT),
+    ),
     "not signed": planted("signature-missing", lambda: OURS, written(THIRD.targets, EVE)),
     "signed by another key": planted("unexpected-signer", lambda: written(THIRD.targets, EVE)),
     "signed by another key too": planted(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipelines.judge.updates.cdiff import CDIFF
 from pipelines.judge.updates.delta_format import DeltaLimits
 from pipelines.judge.updates.update_fault import UpdateError
-from tests.judge.signatures.databases import SIGNED, STRONG
+from tests.judge.signatures.databases import SIGNED, STRONG, block
 from tests.judge.updates.cdiffs import (
     AFTER,
     BASE,
@@ -35,7 +35,10 @@ SCRIPT = script(everything(BASE), everything(TARGET))
 def applied(base: bytes, delta: bytes, size: int = 1 << 20) -> bytes:
     """Return the list of members that a delta gives; raises `UpdateError`."""
     out = BytesIO()
-    CDIFF.apply(BytesIO(base), BytesIO(delta), out, DeltaLimits(size=size, scratch=TemporaryFile))
+    files = BytesIO(base), BytesIO(delta)
+    for file in files:
+        file.seek(1)
+    CDIFF.apply(*files, out, DeltaLimits(size=size, scratch=TemporaryFile))
     return out.getvalue()
 
 
@@ -54,14 +57,30 @@ def test_the_base_with_the_delta_has_the_members_of_the_target() -> None:
     assert made == listed(GOAL) == as_list(everything(TARGET))
 
 
-def test_lines_are_moved_between_members() -> None:
-    rest = {name: data for name, data in BEFORE.items() if name != b"test.hdb"}
-    moved = {**rest, b"test.hdb": b"aa:1:Eicar\n"}
-    moved[b"test.mdb"] += b"bb:2:Old\ncc:3:Kept\n"
-    target = settled(SIGNED.but(members=moved, version=b"7"))
+@pytest.mark.parametrize(
+    ("lines", "moved", "left"),
+    [
+        (b"1 aa:1:Eicar 2 bb:2:Old", b"aa:1:Eicar\nbb:2:Old\n", b"cc:3:Kept\n"),
+        (b"2 bb:2:Old 3 cc:3:Kept", b"bb:2:Old\ncc:3:Kept\n", b"aa:1:Eicar\n"),
+    ],
+)
+def test_lines_are_moved_between_members(lines: bytes, moved: bytes, left: bytes) -> None:
+    members = {**BEFORE, b"test.hdb": left, b"test.mdb": BEFORE[b"test.mdb"] + moved}
+    target = settled(SIGNED.but(members=members, version=b"7"))
     info = {b"test.info": BASE.info}, {b"test.info": target.info}
-    text = b"MOVE test.hdb test.mdb 2 bb:2:Old 3 cc:3:Kept\n" + script(*info)
+    text = b"MOVE test.hdb test.mdb " + lines + b"\n" + script(*info)
     assert applied(WHOLE, cdiff(text)) == listed(target.whole())
+
+
+def test_what_changes_nothing_changes_nothing() -> None:
+    text = b"# a buffer of 4096\nOPEN test.fp\nCLOSE\nOPEN test.hdb\nCLOSE\n" + SCRIPT
+    found = listed(GOAL)
+    assert applied(WHOLE, cdiff(text), len(found)) == found
+
+
+def test_a_full_file_that_is_no_database_has_no_members() -> None:
+    with pytest.raises(UpdateError):
+        listed(b"PK\3\4" * 200)
 
 
 def test_another_target_is_another_list() -> None:
@@ -102,13 +121,67 @@ def drill(fault: str, text: bytes, *, base: bytes = WHOLE, size: int = 1 << 20) 
     return Drill(fault=fault, delta=lambda: cdiff(text + SCRIPT), base=base, size=size)
 
 
-def changed(fault: str, before: bytes, after: bytes) -> Drill:
-    """Change the script that is right."""
-    assert before in SCRIPT, SCRIPT
-    return Drill(fault=fault, delta=lambda: cdiff(SCRIPT.replace(before, after, 1)))
+def after(fault: str, text: bytes) -> Drill:
+    """Put lines behind the script that is right."""
+    return Drill(fault=fault, delta=lambda: cdiff(SCRIPT + text))
 
 
+def other_base(**members: bytes) -> bytes:
+    """Return a base with other members, whose names have _ for a dot."""
+    more = {name.replace("_", ".").encode(): data for name, data in members.items()}
+    return settled(SIGNED.but(members={**BEFORE, **more}, version=b"6")).whole()
+
+
+OTHER_VERSION = settled(SIGNED.but(members=AFTER, version=b"8"))
 DRILLS: dict[str, Drill] = {
+    "a line that is another": Drill(
+        fault="wrong-base",
+        delta=lambda: cdiff(SCRIPT),
+        base=other_base(test_hdb=b"aa:1:Eicar\nxx:2:Old\ncc:3:Kept\n"),
+    ),
+    "a line that begins with a blank": drill(
+        "ambiguous-edit", b"OPEN test.ign\nDEL 1 \nCLOSE\n", base=other_base(test_ign=b" x\n")
+    ),
+    "a last line without an end in the base": drill(
+        "ambiguous-edit", b"OPEN test.ign\nADD y\nCLOSE\n", base=other_base(test_ign=b"x")
+    ),
+    "an edit of a last line without an end": drill(
+        "ambiguous-edit", b"OPEN test.ign\nDEL 1 x\nCLOSE\n", base=other_base(test_ign=b"x")
+    ),
+    "lines moved behind a last line without an end": drill(
+        "ambiguous-edit",
+        b"MOVE test.hdb test.ign 1 aa:1:Eicar 2 bb:2:Old\n",
+        base=other_base(test_ign=b"x"),
+    ),
+    "a base with a member twice": Drill(
+        fault="delta-unreadable",
+        delta=lambda: cdiff(SCRIPT),
+        base=SIGNED.but(members=BEFORE, version=b"6", extra=block(b"test.hdb", b"x")).whole(),
+    ),
+    "an .info of another version": Drill(
+        fault="checksum-differs",
+        delta=lambda: cdiff(script(everything(BASE), everything(OTHER_VERSION))),
+    ),
+    "an empty script": Drill(fault="checksum-differs", delta=lambda: cdiff(b"")),
+    "a CLOSE with more": drill("delta-unreadable", b"OPEN test.hdb\nCLOSE test.hdb\n"),
+    "a line added to no member": drill("commands-out-of-order", b"ADD Evil\n"),
+    "an exchange without a new line": drill(
+        "delta-unreadable", b"OPEN test.hdb\nXCHG 2 bb:2:Old\nCLOSE\n"
+    ),
+    "lines moved while a member is open": drill(
+        "commands-out-of-order",
+        b"OPEN test.ndb\nMOVE test.hdb test.mdb 1 aa:1:Eicar 2 bb:2:Old\nCLOSE\n",
+    ),
+    "a move of no range": drill("delta-unreadable", b"MOVE test.hdb test.mdb 2 bb:2:Old\n"),
+    "lines moved to where they are": after(
+        "wrong-base", b"MOVE test.hdb test.hdb 1 aa:1:Eicar 2 cc:3:Kept\n"
+    ),
+    "lines moved from a member that is not there": drill(
+        "wrong-base", b"MOVE test.fp test.hdb 1 aa:1:Eicar 2 bb:2:Old\n"
+    ),
+    "a move of one line": after("wrong-base", b"MOVE test.hdb test.ldb 2 cc:3:Kept 2 cc:3:Kept\n"),
+    "a move beyond the end": drill("wrong-base", b"MOVE test.hdb test.mdb 2 bb:2:Old 9 zz\n"),
+    "a move to another line": after("wrong-base", b"MOVE test.hdb test.ldb 1 aa:1:Eicar 2 zz\n"),
     "a DEL that names a line by a prefix": drill(
         "ambiguous-edit", b"OPEN test.ndb\nDEL 2 Win\nCLOSE\n"
     ),

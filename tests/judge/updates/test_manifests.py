@@ -94,7 +94,9 @@ def test_files_of_other_releases_are_claims_where_the_recipe_says_so() -> None:
     found = scene.found()["targets.json"]
     assert isinstance(found, ManifestFact)
     assert (found.refused, found.kept) == (None, 0)
-    assert {"app-1.bin: sha256", "app-2.bin: size"} <= {one.path for one in found.claims}
+    said = {one.path for one in found.claims if one.path.startswith(("app-1", "app-2"))}
+    fields = ("size", "sha256", "sha512")
+    assert said == {f"app-{n}.bin: {name}" for n in (1, 2) for name in fields}
 
 
 def test_metadata_with_versions_in_its_names_is_found() -> None:
@@ -111,6 +113,31 @@ def test_metadata_with_versions_in_its_names_is_found() -> None:
         pins={**GOOD.pins, "3.snapshot.json": GOOD.pins["snapshot.json"]},
     )
     found = scene.found()["timestamp.json"]
+    assert isinstance(found, ManifestFact)
+    assert found.refused is None, found.refused
+
+
+def test_other_roles_in_a_snapshot_are_claims_by_their_versions() -> None:
+    meta = MetaFile.from_data(3, GOOD_TARGETS, ["sha256"])
+    scene = _others(
+        _snapshot({"targets.json": meta, "role.json": MetaFile(version=7)}),
+        "snapshot.json",
+        others=("role.json",),
+    )
+    found = scene.found()["snapshot.json"]
+    assert isinstance(found, ManifestFact)
+    assert found.refused is None, found.refused
+    claims = {one.path: one.says for one in found.claims}
+    assert {name: says for name, says in claims.items() if "role.json" in name} == {
+        "role.json: version": "7"
+    }
+
+
+def test_targets_may_stay_as_they_are_when_their_snapshot_is_renewed() -> None:
+    old = THIRD.published()["snapshot.json"]
+    renewed = written(replace(THIRD, version=4).snapshot(GOOD_TARGETS, 3), SNAPSHOT)
+    scene = GOOD.served(snapshot_json=renewed).but(bases=(*GOOD.bases, old))
+    found = _others(scene, "snapshot.json", previous=_digest(old)).found()["snapshot.json"]
     assert isinstance(found, ManifestFact)
     assert found.refused is None, found.refused
 
@@ -257,6 +284,13 @@ DRILLS: dict[str, tuple[str, str, Callable[[], ManifestScene]]] = {
         lambda: _others(
             _targets(lambda t: t.targets.pop("app-3.bin")), "targets.json",
             files={"a/b.bin": "app-3.bin"},
+        ),
+    ),
+    "an output that the recipe says is listed": (
+        "unlisted-file", "targets.json",
+        lambda: _others(
+            GOOD.but(rebuilt={**GOOD.rebuilt, "extra.bin": b"x"}), "targets.json",
+            files={"a/extra.bin": "extra.bin"},
         ),
     ),
     "a file that nobody declared": (

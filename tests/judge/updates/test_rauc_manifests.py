@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from builders.recipe.update_manifest import DeclaredManifest, ManifestName
 from pipelines.judge.signatures.signature_format import Graft
@@ -50,6 +51,23 @@ def test_the_images_of_a_bundle_are_those_that_were_built() -> None:
 
 
 SECOND = "[image.other]\n" + "".join(f"{key}={value}\n" for key, value in SAID.items())
+
+
+def test_a_bundle_may_follow_another_beside_files_that_are_no_images() -> None:
+    before = bundle("2").by(ADA)
+    one = scene(bundle())
+    declared = DeclaredManifest(format=ManifestName.RAUC, previous=Digest.of(before))
+    found = fact(
+        one.but(
+            shipped={**one.shipped, "notes.txt": b"notes"},
+            rebuilt={**one.rebuilt, "notes.txt": b"notes"},
+            manifests={"box.raucb": declared},
+            bases=(before,),
+        )
+    )
+    assert found.refused is None, found.refused
+
+
 DRILLS: dict[str, tuple[str, Callable[[], ManifestScene]]] = {
     "another version": ("field-mismatch", lambda: scene(bundle("2"))),
     "another digest": ("field-mismatch", lambda: scene(bundle(sha256="0" * 64))),
@@ -59,6 +77,18 @@ DRILLS: dict[str, tuple[str, Callable[[], ManifestScene]]] = {
         lambda: scene(bundle(), rebuilt={"box.raucb": bundle().by(EVE), "rootfs.img": IMAGE[::-1]}),
     ),
     "an image that nobody built": ("undeclared-file", lambda: scene(bundle(filename="evil.img"))),
+    "an image that the recipe says is there": (
+        "unlisted-file",
+        lambda: scene(
+            bundle(),
+            rebuilt={"box.raucb": bundle().by(EVE), "rootfs.img": IMAGE, "boot.img": b"boot"},
+            manifests={
+                "box.raucb": DeclaredManifest(
+                    format=ManifestName.RAUC, files={"boot.vfat": "boot.img"}
+                )
+            },
+        ),
+    ),
     "no image": ("nothing-recomputed", lambda: scene(Verity(update="[update]\nversion=3\n\n"))),
     "two images of one file": ("manifest-unreadable", lambda: scene(bundle(more=SECOND))),
     "a digest that is none": ("manifest-unreadable", lambda: scene(bundle(sha256="secret"))),
