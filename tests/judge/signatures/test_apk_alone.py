@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from pipelines.judge.signatures.apk import APK
+from pipelines.judge.signatures.apk import APK, pins
 from pipelines.judge.signatures.raw_zip import read_zip
 from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFault
 from tests.judge.signatures.apk_signing import V2, Package, signers
@@ -49,13 +49,12 @@ def test_a_block_may_follow_less_than_a_page_of_zeros() -> None:
 
 
 def test_a_package_that_is_not_signed_is_named_so() -> None:
-    assert APK.pins is not None
-    files = [io.BytesIO(OURS) for _ in range(4)]
-    for call in (
-        lambda: APK.plan(files[0], files[1]),
-        lambda: APK.verify(files[2], BY_ANN),
-        lambda: APK.pins and APK.pins(files[3]),
-    ):
+    calls = (
+        lambda: APK.plan(io.BytesIO(OURS), io.BytesIO(OURS)),
+        lambda: APK.verify(io.BytesIO(OURS), BY_ANN),
+        lambda: pins(io.BytesIO(OURS)),
+    )
+    for call in calls:
         with pytest.raises(BadSignatureError) as raised:
             call()
         assert raised.value.refused.fault is SignatureFault.MISSING
