@@ -136,6 +136,7 @@ def _make(folder: Path, language: str, count: int, *, change: bool) -> None:
 
 def _diff(old: Path, new: Path, runs: int) -> dict[str, Any]:
     seconds, largest, together = [], 0, 0
+    spent: dict[int, float] = {}
     document: dict[str, Any] = {}
     for _ in range(runs):
         start = time.perf_counter()
@@ -146,7 +147,7 @@ def _diff(old: Path, new: Path, runs: int) -> dict[str, Any]:
             )
             looker = psutil.Process(child.pid)
             while child.poll() is None:
-                sizes = list(_sizes(looker))
+                sizes = list(_sizes(looker, spent))
                 largest = max(largest, *sizes, 0)
                 together = max(together, sum(sizes))
                 time.sleep(_EVERY)
@@ -159,6 +160,7 @@ def _diff(old: Path, new: Path, runs: int) -> dict[str, Any]:
             document = json.load(out)
     return {
         "seconds": spread(seconds),
+        "cpu_seconds": round(sum(spent.values()) / runs, 2),
         "peak_megabytes": round(largest / 1e6),
         "peak_megabytes_together": round(together / 1e6),
         "rules": document["new"]["rules"],
@@ -166,9 +168,11 @@ def _diff(old: Path, new: Path, runs: int) -> dict[str, Any]:
     }
 
 
-def _sizes(process: psutil.Process) -> Iterator[int]:
-    """Yield the bytes that a process and each below it has in memory."""
+def _sizes(process: psutil.Process, spent: dict[int, float]) -> Iterator[int]:
+    """Yield the bytes that a process and each below it has in memory; note its seconds of CPU."""
     with suppress(psutil.Error):
         for one in (process, *process.children(recursive=True)):
             with suppress(psutil.Error):
+                times = one.cpu_times()
+                spent[one.pid] = times.user + times.system
                 yield int(one.memory_info().rss)
