@@ -26,7 +26,7 @@ from tests.judge.updates.rpm_delta_tricks import (
     SIZE,
     TARGET,
 )
-from tests.judge.updates.rpm_deltas import GZIP, Pack, RpmDelta, package, texts
+from tests.judge.updates.rpm_deltas import GZIP, Pack, RpmDelta, package, sequence, texts
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -90,6 +90,13 @@ def test_a_delta_may_have_no_differences() -> None:
     name = b"tool-1.0-1\0"
     front = b"drpmDLT3" + len(name).to_bytes(4, "big") + name + bytes(4)
     assert applied(DeltaName.RPM, RPM, replace(made, front=front).file(), made.size) == RPM
+
+
+def test_a_delta_may_leave_out_files_of_the_base() -> None:
+    some = {name: OLD_FILES[name] for name in ("b", "null")}
+    packed = sequence(some, packed=bytes.fromhex("021110"))
+    made = replace(RpmDelta.of_files(some, TARGET), sequence=packed)
+    assert applied(DeltaName.RPM, RPM, made.file(), SIZE) == TARGET.file()
 
 
 def test_files_may_be_named_by_whole_paths() -> None:
