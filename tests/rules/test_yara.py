@@ -88,6 +88,8 @@ def test_what_is_only_written_otherwise_is_told_apart(written: str, kind: Change
         ('rule a { strings: $x = "open\n condition: $x }\nrule b { condition: true }', ["b"]),
         ("rule a { condition: true\nrule b { condition: true }", ["b"]),
         ("nonsense here\nrule b { condition: true }", ["b"]),
+        ("include\nrule b { condition: true }", ["b"]),
+        ("private { condition: true }\nrule b { condition: true }", ["b"]),
         ("rule a { strings: $x = { 41 condition: $x }\nrule b { condition: true }", ["b"]),
         ("rule a { meta: x condition: true } rule b { condition: true }", ["b"]),
         ("rule { condition: true } rule b { condition: true }", ["b"]),
@@ -144,3 +146,9 @@ def test_an_included_file_has_to_be_among_those_that_are_read() -> None:
     (fault,) = rule_set(files).faults
     assert "includes ./hooks.meta" in fault.what
     assert not rule_set({**files, "hooks.meta": SIMPLE.replace("rule a", "rule b")}).faults
+
+
+@pytest.mark.parametrize("number", ["09", "9" * 5000, "0x09"])
+def test_numbers_of_any_length_are_read(number: str) -> None:
+    (rule,) = rules_of("r.yar", f"rule a {{ condition: filesize > {number} }}").values()
+    assert rule.condition == f"filesize > {number if len(number) > 40 else 9}"

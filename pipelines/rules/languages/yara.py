@@ -153,6 +153,8 @@ def _rule(found: _Tokens, path: str, line: int, source: str) -> Rule:
     words = [value for _, value in found.header]
     rule = partial(make_rule, language=Language.YARA, file=path, line=line)
     text = source.encode()
+    if "rule" not in words and (words[0] != "include" or len(words) < 2):
+        raise RuleSyntaxError("words that begin no rule", got=" ".join(words)[:80])
     if words[0] == "include":
         name = " ".join(words)
         brought = (words[1][1:-1],)
@@ -270,11 +272,16 @@ def _hex(text: str) -> str:
     return " ".join(parts)
 
 
+_LONGEST_NUMBER = 40
+
+
 def _number(text: str) -> str:
     unit = _UNITS.get(text[-2:])
+    if len(text) > _LONGEST_NUMBER or "." in text:
+        return text
     if unit:
         return str(int(text[:-2]) * unit)
-    return text if "." in text else str(int(text, 0) if text[:1] == "0" != text else int(text))
+    return str(int(text, 0) if text[1:2] in {"o", "x"} else int(text))
 
 
 def _text(quoted: str) -> str:
