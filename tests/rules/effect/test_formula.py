@@ -19,7 +19,7 @@ from pipelines.rules.weakening.formula import (
     misses,
 )
 
-NAMES, VALUES = "abc", range(6)
+NAMES, VALUES = "abc", range(8)  # one beyond what atoms name
 ATOMS = st.builds(
     lambda name, low, size: Atom(name, low, low + size),
     st.sampled_from(NAMES),
