@@ -102,6 +102,7 @@ IN_JAIL = {
     "pipelines.judge.signatures.signed_cdiff",
     "pipelines.judge.signatures.signed_data",
     "pipelines.judge.signatures.tuf",
+    "pipelines.judge.signatures.tuf_metadata",
     "pipelines.judge.signatures.unpacked",
     "pipelines.judge.signatures.zip_plan",
     "pipelines.judge.updates.appliers",

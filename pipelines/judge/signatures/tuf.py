@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from securesystemslib.exceptions import UnverifiedSignatureError
-from securesystemslib.signer import Signature, SSlibKey
-from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata
-from tuf.api.serialization.json import CanonicalJSONSerializer, JSONDeserializer
 
 from builders.core.digest import Digest
-from builders.core.escaping import escaped
-from builders.core.frozen_model import duplicate
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.filled import tuf_fits
-from pipelines.judge.signatures.left_out import MAX_TUF, tuf_signatures
+from pipelines.judge.signatures.left_out import tuf_signatures
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
     FoundPins,
@@ -38,10 +34,10 @@ from pipelines.judge.signatures.signature_format import (
     unreadable,
 )
 from pipelines.judge.signatures.splice import Own, Piece, SpliceLimits, SplicePlan, Taken
+from pipelines.judge.signatures.tuf_metadata import TufSignature, canonical, read_metadata
 
 _MAX_SIGNATURES = 64 << 10
-
-datetime.strptime("2000+0000", "%Y%z")  # imports a module at its first call; a jail has no files
+_SHA256 = hashes.SHA256()
 
 
 def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
@@ -77,63 +73,79 @@ def _place(file: BinaryIO, whose: str) -> tuple[int, int]:
 def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     """Verify each signature of metadata by one of the pinned keys."""
     _place(file, "signed")
-    found = read_metadata(file)
+    found, signed = read_metadata(file)
     if not found.signatures:
         raise BadSignatureError(SignatureFault.MISSING, "the metadata is not signed")
-    keys = dict(_keys(pinned))
-    signed = CanonicalJSONSerializer().serialize(found.signed)
-    signers = tuple(_signer(one, signed, keys) for one in found.signatures.values())
+    keys = list(_keys(pinned))
+    signers = tuple(_signer(one, signed, keys) for one in found.signatures)
     check_signers(signers, pinned)
     return VerifiedSignatures(signers=signers, uncovered=())
 
 
-def read_metadata(file: BinaryIO) -> Metadata[Any]:
-    """Return metadata of any role; raises `BadSignatureError`.
+@dataclass(frozen=True, kw_only=True)
+class _Key:
+    """A key, its pin, and its name in metadata."""
 
-    python-tuf takes a field that is there twice, as JSON does; here it is refused.
-    """
-    file.seek(0)
-    data = file.read(MAX_TUF + 1)
-    if len(data) > MAX_TUF:
-        raise unreadable(f"more than {MAX_TUF} bytes of metadata")
-    try:
-        json.loads(data, object_pairs_hook=_check_names)
-        found: Metadata[Any] = Metadata.from_bytes(data, JSONDeserializer())
-    except (RepositoryError, ValueError, RecursionError) as error:
-        raise unreadable(f"no metadata of TUF: {escaped(str(error)):.200}") from error
-    return found
+    pin: Digest
+    kind: str
+    name: str
+    verify: Callable[[bytes, bytes], None]
+    """Of a signature and what is signed; raises `InvalidSignature`."""
 
 
-def _check_names(pairs: list[tuple[str, Any]]) -> None:
-    if twice := duplicate(name for name, _ in pairs):
-        raise ValueError(f"the field {twice!a:.100} is there twice")
-
-
-def _keys(pinned: PinnedSignature) -> Iterator[tuple[Digest, SSlibKey]]:
+def _keys(pinned: PinnedSignature) -> Iterator[_Key]:
     for der in pinned.pem_keys():
         try:
-            yield Digest.of(der), SSlibKey.from_crypto(load_der_public_key(der))
+            key = load_der_public_key(der)
         except (ValueError, UnsupportedAlgorithm) as error:
             raise unreadable(f"a pinned key that cannot be read: {error!a:.200}") from error
+        yield _key(Digest.of(der), key)
 
 
-def _signer(signature: Signature, signed: bytes, keys: dict[Digest, SSlibKey]) -> Signer:
+def _key(pin: Digest, key: object) -> _Key:
+    match key:
+        case ed25519.Ed25519PublicKey():
+            public, check = key.public_bytes_raw().hex(), key.verify
+            kind = scheme = "ed25519"
+        case rsa.RSAPublicKey():
+            pss = padding.PSS(mgf=padding.MGF1(_SHA256), salt_length=padding.PSS.AUTO)
+            public, check = _pem(key), partial(_verify_rsa, key, pss)
+            kind, scheme = "rsa", "rsassa-pss-sha256"
+        case ec.EllipticCurvePublicKey():
+            public, check = _pem(key), partial(_verify_ec, key)
+            kind, scheme = "ecdsa", "ecdsa-sha2-nistp256"
+        case _:
+            raise unreadable("a pinned key that is not Ed25519, RSA or elliptic")
+    about = {"keytype": kind, "scheme": scheme, "keyval": {"public": public}}
+    name = Digest.of(canonical(about).encode()).hex
+    return _Key(pin=pin, kind=kind, name=name, verify=check)
+
+
+def _verify_rsa(key: rsa.RSAPublicKey, pss: padding.PSS, signature: bytes, data: bytes) -> None:
+    key.verify(signature, data, pss, _SHA256)
+
+
+def _verify_ec(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> None:
+    key.verify(signature, data, ec.ECDSA(_SHA256))
+
+
+def _pem(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> str:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_bytes(serialization.Encoding.PEM, form).decode()
+
+
+def _signer(signature: TufSignature, signed: bytes, keys: Sequence[_Key]) -> Signer:
     """Return whose a signature is; raises `BadSignatureError`."""
-    known = False
-    for pin, key in keys.items():
-        named = key.keyid == signature.keyid
+    for key in keys:
         try:
-            key.verify_signature(
-                Signature(key.keyid, signature.signature, signature.unrecognized_fields), signed
-            )
-        except UnverifiedSignatureError:
-            known = known or named
+            key.verify(bytes.fromhex(signature.sig), signed)
+        except (InvalidSignature, ValueError):
             continue
-        return Signer(certificate=pin, subject=f"{key.keytype} key {key.keyid}")
-    if known:
+        return Signer(certificate=key.pin, subject=f"{key.kind} key {key.name}")
+    if signature.keyid in {key.name for key in keys}:
         what = f"the signature of key {signature.keyid:.64} is not over this metadata"
         raise BadSignatureError(SignatureFault.INVALID, what)
-    what = f"a signature by key {signature.keyid!a:.80}, which is not pinned"
+    what = f"a signature by key {signature.keyid:.80}, which is not pinned"
     raise BadSignatureError(SignatureFault.UNEXPECTED_SIGNER, what)
 
 

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from securesystemslib.exceptions import FormatError, UnverifiedSignatureError
+from securesystemslib.formats import encode_canonical
+from securesystemslib.signer import CryptoSigner, SSlibKey
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata
+from tuf.api.serialization.json import JSONSerializer
 
 from builders.core.digest import Digest
+from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
 from pipelines.judge.signatures.tuf import pins, verify
-from tests.judge.signatures.planted import grafted
+from pipelines.judge.signatures.tuf_metadata import canonical
+from tests.judge.signatures.planted import Planted, grafted
+from tests.judge.signatures.tuf_tricks import TRICKS
 from tests.judge.updates.tuf_repository import (
     EVE,
     RELEASES,
@@ -76,3 +92,67 @@ def test_what_is_verified_is_a_list_of_signatures_and_nothing_else() -> None:
         with pytest.raises(BadSignatureError) as raised:
             verify(io.BytesIO(data), PINS)
         assert raised.value.refused.fault == fault
+
+
+TEXTS = st.text(max_size=9)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(JSON)
+def test_what_is_signed_is_encoded_as_another_library_does(value: Any) -> None:
+    try:
+        theirs = encode_canonical(value)
+    except FormatError:
+        return
+    assert canonical(value) == theirs
+
+
+def theirs_verifies(planted: Planted) -> bool:
+    """Say whether python-tuf takes metadata all of whose pinned keys have signed."""
+    try:
+        found: Metadata[Any] = Metadata.from_bytes(planted.shipped())
+        for der in planted.pins.pem_keys():
+            key = SSlibKey.from_crypto(load_der_public_key(der))
+            key.verify_signature(found.signatures[key.keyid], found.signed_bytes)
+    except (RepositoryError, UnverifiedSignatureError, ValueError, KeyError, RecursionError):
+        return False
+    return True
+
+
+def test_what_we_take_python_tuf_takes_too() -> None:
+    good = Planted(fault="", shipped=lambda: SHIPPED, pins=PINS, ours=OURS)
+    theirs = {name for name, one in {"": good, **TRICKS}.items() if theirs_verifies(one)}
+    ours = {
+        name
+        for name, one in {"": good, **TRICKS}.items()
+        if isinstance(grafted(one.shipped(), one.pins, one.ours), Graft)
+    }
+    assert ours == {""}
+    assert ours < theirs, "or it does not read these files"
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_keys_of_other_kinds_sign_as_python_tuf_does(kind: str) -> None:
+    key = (
+        rsa.generate_private_key(65537, 2048)
+        if kind == "rsa"
+        else ec.generate_private_key(ec.SECP256R1())
+    )
+    signer = CryptoSigner(key)
+    public = key.public_key()
+    form = PublicFormat.SubjectPublicKeyInfo
+    pins_ = PinnedSignature(
+        format=SignedFormat.TUF,
+        signers=(Digest.of(public.public_bytes(Encoding.DER, form)),),
+        public_keys=(public.public_bytes(Encoding.PEM, form).decode(),),
+    )
+    made: Metadata[Any] = Metadata(THIRD.targets)
+    made.sign(signer)
+    shipped = made.to_bytes(JSONSerializer())
+    found = grafted(shipped, pins_, OURS)
+    assert isinstance(found, Graft), found
+    assert found.signers[0].subject.endswith(signer.public_key.keyid)

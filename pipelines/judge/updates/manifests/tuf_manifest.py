@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import BinaryIO
-
-from tuf.api.metadata import MetaFile, Snapshot, Targets, Timestamp
 
 from builders.core.escaping import escaped
 from builders.recipe.update_manifest import ManifestName
 from pipelines.judge.signatures.signature_format import BadSignatureError
-from pipelines.judge.signatures.tuf import read_metadata
+from pipelines.judge.signatures.tuf_metadata import (
+    TufListing,
+    TufTargets,
+    read_metadata,
+)
 from pipelines.judge.updates.manifest_format import VendorClaim, vendor_claim
 from pipelines.judge.updates.manifests.manifest_content import ListedFile, ManifestContent
 from pipelines.judge.updates.update_fault import UpdateError, UpdateFault
 
-_ROLES: Mapping[ManifestName, type[Targets | Snapshot | Timestamp]] = {
-    ManifestName.TUF_SNAPSHOT: Snapshot,
-    ManifestName.TUF_TARGETS: Targets,
-    ManifestName.TUF_TIMESTAMP: Timestamp,
+_ROLES = {
+    ManifestName.TUF_SNAPSHOT: "snapshot",
+    ManifestName.TUF_TARGETS: "targets",
+    ManifestName.TUF_TIMESTAMP: "timestamp",
 }
 
 
 def read_tuf(file: BinaryIO, name: ManifestName) -> ManifestContent:
     """Return what metadata of one role says; raises `UpdateError`."""
     try:
-        signed = read_metadata(file).signed
+        signed = read_metadata(file)[0].signed
     except BadSignatureError as error:
         raise UpdateError(UpdateFault.MANIFEST_UNREADABLE, error.refused.detail) from error
-    if not isinstance(signed, _ROLES[name]):
-        what = f"metadata of the role {signed.type}, the recipe says {name}"
+    if signed.role != _ROLES[name] or not isinstance(signed, TufTargets | TufListing):
+        what = f"metadata of the role {signed.role!a:.40}, the recipe says {name}"
         raise UpdateError(UpdateFault.WRONG_ROLE, what)
     try:
         return ManifestContent(
             version=str(signed.version),
             number=signed.version,
-            expires=signed.expires,
+            expires=signed.expires_on,
             files=tuple(_listed(signed)),
             claims=tuple(_claims(signed)),
         )
@@ -44,36 +46,26 @@ def read_tuf(file: BinaryIO, name: ManifestName) -> ManifestContent:
         raise UpdateError(UpdateFault.MANIFEST_UNREADABLE, what) from error
 
 
-def _listed(signed: Targets | Snapshot | Timestamp) -> Iterator[ListedFile]:
-    match signed:
-        case Targets():
-            for path, target in signed.targets.items():
-                yield ListedFile(path=path, size=target.length, digests=target.hashes)
-        case Snapshot():
-            for path, meta in signed.meta.items():
-                yield _meta(path, meta)
-        case _:
-            yield _meta("snapshot.json", signed.snapshot_meta)
+def _listed(signed: TufTargets | TufListing) -> Iterator[ListedFile]:
+    if isinstance(signed, TufTargets):
+        for path, target in signed.targets.items():
+            yield ListedFile(path=path, size=target.length, digests=target.hashes)
+    else:
+        for path, meta in signed.meta.items():
+            yield ListedFile(
+                path=path, size=meta.length, digests=meta.hashes or {}, version=meta.version
+            )
 
 
-def _meta(path: str, meta: MetaFile) -> ListedFile:
-    return ListedFile(path=path, size=meta.length, digests=meta.hashes or {}, version=meta.version)
-
-
-def _claims(signed: Targets | Snapshot | Timestamp) -> Iterator[VendorClaim]:
+def _claims(signed: TufTargets | TufListing) -> Iterator[VendorClaim]:
     """Yield all that is neither a version nor said of a file's bytes."""
     yield vendor_claim("spec_version", signed.spec_version)
-    yield vendor_claim("expires", signed.expires.isoformat())
-    for name, value in signed.unrecognized_fields.items():
+    yield vendor_claim("expires", signed.expires)
+    for name, value in signed.others.items():
         yield vendor_claim(name, value)
-    if isinstance(signed, Targets):
-        for path, target in signed.targets.items():
-            for name, value in target.unrecognized_fields.items():
-                yield vendor_claim(f"{path}: {name}", value)
-        if signed.delegations is not None:
-            yield vendor_claim("delegations", signed.delegations.to_dict())
-    else:
-        named = signed.meta if isinstance(signed, Snapshot) else {"": signed.snapshot_meta}
-        for path, meta in named.items():
-            for name, value in meta.unrecognized_fields.items():
-                yield vendor_claim(f"{path or 'snapshot.json'}: {name}", value)
+    if isinstance(signed, TufTargets) and signed.delegations is not None:
+        yield vendor_claim("delegations", signed.delegations)
+    parts = signed.targets if isinstance(signed, TufTargets) else signed.meta
+    for path, part in parts.items():
+        for name, value in part.others.items():
+            yield vendor_claim(f"{path}: {name}", value)
