@@ -202,7 +202,7 @@ class OpenedEvidence:
                 base=self.source.base_file,
             )
         if manifests := self.recipe.manifests:
-            from pipelines.judge.updates.recomputing import (  # noqa: PLC0415  # python-tuf
+            from pipelines.judge.updates.recomputing import (  # noqa: PLC0415  # few recipes need it
                 ManifestFiles,
                 with_manifests,
             )

@@ -126,7 +126,7 @@ def _refused(
 def _content(
     jail: Jail, name: ManifestName, opened: Callable[[], AbstractContextManager[BinaryIO]]
 ) -> ManifestContent | UpdateRefused | Unread:
-    from pipelines.judge.updates.manifests.read_manifest import (  # noqa: PLC0415  # python-tuf
+    from pipelines.judge.updates.manifests.read_manifest import (  # noqa: PLC0415  # few recipes need it
         MANIFEST,
         ManifestChoice,
     )
