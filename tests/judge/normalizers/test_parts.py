@@ -73,7 +73,8 @@ def test_a_build_id_is_a_whole_note_of_gnu(data: bytes, found: list[tuple[int, i
     ],
 )
 def test_an_address_is_within_one_section(address: int, size: int, offset: int | None) -> None:
-    sections = [(0, 100, 10, 1000, 0), (0, 120, 10, 2000, 0), (0, 118, 10, 3000, 0)]
+    begins = ((100, 1000), (120, 2000), (118, 3000))
+    sections: list[tuple[int, ...]] = [(0, begin, 10, offset, 0) for begin, offset in begins]
     assert _offset_of(address, size, sections) == offset
 
 
