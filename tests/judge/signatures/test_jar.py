@@ -8,8 +8,13 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature, SignedFormat
-from pipelines.judge.signatures.jar import JAR
-from pipelines.judge.signatures.signature_format import Graft, Refused
+from pipelines.judge.signatures.jar import JAR, pins
+from pipelines.judge.signatures.signature_format import (
+    BadSignatureError,
+    Graft,
+    Refused,
+    SignatureFault,
+)
 from tests.judge.signatures.apk_signing import Package
 from tests.judge.signatures.apk_tricks import ANN, BEN, CAY, pinned
 from tests.judge.signatures.jar_tricks import (
@@ -24,6 +29,7 @@ from tests.judge.signatures.jar_tricks import (
     without_manifest,
 )
 from tests.judge.signatures.test_apk import grafted
+from tests.judge.signatures.test_apk_alone import with_gap
 from tests.judge.signatures.zips import Item, archive
 
 PLAIN = without_manifest(JAR_ITEMS)
@@ -77,23 +83,38 @@ GOOD: dict[str, tuple[bytes, PinnedSignature, bytes]] = {
 
 @pytest.mark.parametrize("name", GOOD)
 def test_our_bytes_with_the_signature_are_the_shipped_archive(name: str) -> None:
-    shipped, pins, ours = GOOD[name]
-    found = grafted(shipped, pins, ours)
+    shipped, pinned_, ours = GOOD[name]
+    found = grafted(shipped, pinned_, ours)
     assert isinstance(found, Graft), found
     assert (found.sha256, found.size) == (Digest.of(shipped), len(shipped))
     assert sum(one.length for one in found.carried) == found.taken
-    assert JAR.pins is not None
-    shown = JAR.pins(io.BytesIO(shipped)).pinned
-    assert set(shown.signers) == set(pins.signers)
-    assert shown.certificates == pins.certificates
+    shown = pins(io.BytesIO(shipped)).pinned
+    assert set(shown.signers) == set(pinned_.signers)
+    assert shown.certificates == pinned_.certificates
 
 
 def test_every_altered_byte_of_a_content_is_refused() -> None:
-    shipped, pins, ours = GOOD["one signer"]
-    good = grafted(shipped, pins, ours)
+    shipped, pinned_, ours = GOOD["one signer"]
+    good = grafted(shipped, pinned_, ours)
     assert isinstance(good, Graft)
     listed = {at for one in good.carried for at in range(one.offset, one.offset + one.length)}
     for at in (at for at in range(0, len(shipped), 3) if at not in listed):
         made = bytearray(shipped)
         made[at] ^= 0x41
-        assert isinstance(grafted(bytes(made), pins, ours), Refused), at
+        assert isinstance(grafted(bytes(made), pinned_, ours), Refused), at
+
+
+def test_an_archive_that_is_looked_at_alone_is_named_too() -> None:
+    signed = GOOD["one signer"][0]
+    with pytest.raises(BadSignatureError) as raised:
+        JAR.verify(io.BytesIO(with_gap(signed, b"data")), JAR_BY_ANN)
+    assert raised.value.refused.fault is SignatureFault.BETWEEN_ENTRIES
+    calls = (
+        lambda: JAR.plan(io.BytesIO(OUR_JAR), io.BytesIO(OUR_JAR)),
+        lambda: JAR.verify(io.BytesIO(OUR_JAR), JAR_BY_ANN),
+        lambda: pins(io.BytesIO(OUR_JAR)),
+    )
+    for call in calls:
+        with pytest.raises(BadSignatureError) as raised:
+            call()
+        assert raised.value.refused.fault is SignatureFault.MISSING
