@@ -50,7 +50,7 @@ def verified(one: Signed) -> Any:
     return verify_signer(one, lambda _: DIGEST, PINNED, known=frozenset({LINEAGE}))
 
 
-@pytest.mark.parametrize(("by", "kind"), KINDS, ids=str)
+@pytest.mark.parametrize(("by", "kind"), KINDS)
 def test_a_signature_is_over_what_is_signed(by: Vendor, kind: int) -> None:
     assert verified(signed(by, kind)).certificate == by.pin
     with pytest.raises(BadSignatureError, match="does not verify"):

@@ -163,6 +163,7 @@ def test_a_key_of_another_kind_signs_nothing(key: PgpKey) -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [(b"\5" + ADA.body[1:], "a key of version 5"), (MODERN.body + b"\0", "at the end of a packet")],
+    ids=["version", "end"],
 )
 def test_a_key_that_is_not_read_is_named(body: bytes, why: str) -> None:
     with pytest.raises(BadSignatureError, match=why):
