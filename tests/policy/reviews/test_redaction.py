@@ -19,7 +19,7 @@ from pipelines.evidence.report import Purpose, Report
 from pipelines.evidence.run_explanation import RunExplanation
 from pipelines.evidence.salt import Salt, release_salt
 from pipelines.evidence.statements.comparison import ComparisonStatement, Ground
-from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.provenance import BuildType, ProvenanceStatement
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.rebuilds import (
     AttemptStatement,
@@ -28,6 +28,7 @@ from pipelines.evidence.statements.rebuilds import (
 )
 from pipelines.judge.finding import CauseName, Confirmation, ExplanationStatus
 from pipelines.judge.normalizers.ledger import MaskLedger
+from pipelines.judge.signatures.signature_format import Graft
 from tests.signer.conftest import SCENES
 from tests.signer.scene import Scene
 from tests.signer.scene_recipe import written_recipe
@@ -68,6 +69,12 @@ def values(value: object) -> Iterator[str]:
         yield value
 
 
+def in_signatures(report: Report) -> set[str]:
+    """Return what a report says of signatures: bytes of shipped files, and who signed them."""
+    grafts = [f.signature for f in report.artefacts if isinstance(f.signature, Graft)]
+    return {text for graft in grafts for text in values(graft.model_dump(mode="json"))}
+
+
 def private(scene: Scene) -> Report:
     return private_form(scene.make().report)
 
@@ -92,7 +99,7 @@ def test_only_public_words_and_digests_are_left(tmp_path: Any, name: str) -> Non
         for one in ledgers
         for line in one.lines
         for text in (line.field, line.data, line.shipped.hex)
-    }
+    } | in_signatures(report)
     named = {str(a.comparison) for e in told for a in e.artefacts}
     whole = [report, *told]
     plain = {text for one in whole for text in values(json.loads(one.to_json()))} - named
@@ -190,7 +197,7 @@ def test_statements_of_a_private_release_are_keyed(
             plain |= {o.sha256.hex for o in evidence.robustness.rebuild.outputs} - {
                 d.hex for d in shipped
             }
-        plain -= {str(evidence.report.seal), str(evidence.image)}
+        plain -= {str(evidence.report.seal), str(evidence.image)} | in_signatures(evidence.report)
         assert not [text for text in plain if len(text) == 64 and text in told]
         assert str(evidence.sbom) not in told
         assert str(Digest.of(evidence.recipe)) not in told
@@ -200,6 +207,9 @@ def test_statements_of_a_private_release_are_keyed(
             assert definition.external_parameters.environment is None
             assert definition.external_parameters.packing is None
             pins = [item.sha256 for item in written_recipe(scene).recipe.inputs]
+            if definition.build_type == BuildType.GRAFT:
+                signed = [f for f in evidence.report.artefacts if f.signature]
+                pins = [f.rebuilt.sha256 for f in signed if f.rebuilt]
             told_pins = [r.digest.hmac_sha256 for r in definition.resolved_dependencies[:-1]]
             assert told_pins == [salt.keyed(pin) for pin in pins]
         if isinstance(statement, ComparisonStatement | AttemptStatement | RobustnessStatement):
