@@ -52,11 +52,13 @@ def subjects_of(
     ]
 
 
-def _path(findings: Iterable[CenterFinding], own: str | None) -> DeltaPath | None:
+def _path(findings: Sequence[CenterFinding], own: str | None) -> DeltaPath | None:
     """Return where findings on a served file say that it leads, if it is a delta.
 
     One center alone makes no delta of another file: those that say so count too.
     """
+    if all(finding.path is None for finding in findings):
+        return None
     newest = newest_findings(findings)
     operators: dict[DeltaPath | None, set[str]] = defaultdict(set)
     for finding in [f for f in newest if f.center.id == own] or newest:
