@@ -190,11 +190,11 @@ class _World:
             path = session.center.home / "cache" / "settled.sqlite"
             with closing(SettledReleases(path, view, read_logs(view, others))) as settled:
                 rows = [
-                    (str(release), base, json.dumps(marks), "none", time.time())
+                    (str(release), base, json.dumps(marks), "none", time.time(), "[]")
                     for release, (base, marks) in settled.due(others)
                 ]
             with closing(sqlite3.connect(path)) as database, database:
-                database.executemany("INSERT INTO settled VALUES (?, ?, ?, ?, ?)", rows)
+                database.executemany("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def _policy(self) -> Policy:
         centers = tuple(self._known(name) for name in CENTERS)
