@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from infra.bench.rules_command import rules
+from infra.bench.updates_command import chain, rules
 from pipelines.cli import options
 from pipelines.cli.terminal import tell
 
@@ -28,6 +28,7 @@ def command() -> None:
     """Measure speed and memory on this machine; figures are printed, never judged."""
 
 
+command.add_command(chain)
 command.add_command(rules)
 
 
@@ -180,26 +181,6 @@ def consensus(releases: int, against: tuple[str, ...]) -> None:
     from infra.bench.show import show_figures
 
     show_figures(measure(releases, against=against, told=tell))
-
-
-@command.command()
-@click.option("--links", default=50, show_default=True, type=click.IntRange(2, 1000))
-@click.option("--runs", default=15, show_default=True, type=click.IntRange(1, 100))
-@options.json
-def chain(links: int, runs: int) -> None:
-    """Compare what the last update of a long chain costs with the first one, in turn.
-
-    The updates of three centers are made up, each on the one before it. What a verification reads
-    of its base is measured, and the consensus: in a round, and alone, where it reads the chain.
-
-    \b
-    Example:
-      samebits bench chain --links 50 --json
-    """
-    from infra.bench.chain import measure
-    from infra.bench.show import show_figures
-
-    show_figures(measure(links, runs=runs))
 
 
 @command.command()

@@ -1,4 +1,4 @@
-"""`samebits bench rules`."""
+"""`samebits bench chain` and `bench rules`: what updates and detection rules cost."""
 
 from __future__ import annotations
 
@@ -6,6 +6,26 @@ import click
 
 from pipelines.cli import options
 from pipelines.cli.terminal import tell
+
+
+@click.command()
+@click.option("--links", default=50, show_default=True, type=click.IntRange(2, 1000))
+@click.option("--runs", default=15, show_default=True, type=click.IntRange(1, 100))
+@options.json
+def chain(links: int, runs: int) -> None:
+    """Compare what the last update of a long chain costs with the first one, in turn.
+
+    The updates of three centers are made up, each on the one before it. What a verification reads
+    of its base is measured, and the consensus: in a round, and alone, where it reads the chain.
+
+    \b
+    Example:
+      samebits bench chain --links 50 --json
+    """
+    from infra.bench.chain import measure
+    from infra.bench.show import show_figures
+
+    show_figures(measure(links, runs=runs))
 
 
 @click.command()
