@@ -74,9 +74,7 @@ def _canonical(payload: bytes) -> Statement | None:
     """
     named = _NAMED.search(payload)
     kind = STATEMENT_TYPES.get(named[1].decode()) if named else None
-    if kind in _FREE or kind is None or len(payload) > kind.MAX_BYTES:
-        return None
-    if not payload.isascii() or b"\\u" in payload or not is_small(payload):
+    if kind is None or kind in _FREE or len(payload) > kind.MAX_BYTES or not is_small(payload):
         return None
     with suppress(MalformedError):
         return kind.from_checked(payload)
