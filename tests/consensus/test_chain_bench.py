@@ -6,7 +6,7 @@ import json
 
 from click.testing import CliRunner
 
-from infra.bench.command import chain
+from infra.bench.updates_command import chain
 
 
 def test_the_last_update_of_a_chain_stands_beside_the_first_one() -> None:
