@@ -22,7 +22,7 @@ from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_
 from pipelines.audit.source import OwnSource, Source
 from pipelines.audit.statement_reader import StatementReader
 from pipelines.audit.witnessed import Witnessed
-from pipelines.consensus.release_consensus import consensus_of, read_release
+from pipelines.consensus.release_consensus import consensus_of, read_releases
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.log.leaf import CommitmentLeaf
 from pipelines.policy import Policy, PolicyCenter
@@ -124,10 +124,9 @@ def join_all(root: Path, releases: int) -> dict[str, int]:
     sources = [own, *(Source(center=c, store=one, peer=True) for c, one in peers.items())]
     reader = StatementReader(policy=policy, logs=MadeUpLogs(root))
     counts: dict[str, int] = {}
-    for number in range(releases):
-        release = ReleaseName.parse(_run(CENTERS[0], number).release)
-        read = read_release(release, sources, reader, own)
-        for one in consensus_of(read, policy.consensus, own=own.center).artefacts:
+    names = (ReleaseName.parse(_run(CENTERS[0], number).release) for number in range(releases))
+    for read in read_releases(names, sources, reader, own):
+        for one in consensus_of(read(), policy.consensus, own=own.center).artefacts:
             counts[one.result] = counts.get(one.result, 0) + 1
     return counts
 

@@ -21,7 +21,7 @@ from pipelines.audit.statement_reader import StatementReader
 from pipelines.consensus.release_consensus import (
     ConsensusView,
     base_chains,
-    join_release,
+    join_releases,
     read_logs,
     rules_for,
 )
@@ -85,10 +85,11 @@ def list_alarms(
     on_record = log_faults(view.policy.policy, view.sources, view.center)
     raised = [*_of_logs(view, logs, on_record)]
     faults = dict.fromkeys(on_record.unread)
-    for done, name in enumerate(wanted):
+    joins = join_releases(view, wanted, logs=logs, chains=chains)
+    for done, (name, join) in enumerate(zip(wanted, joins, strict=True)):
         count(done, len(wanted))
         try:
-            joined = join_release(view, name, logs=logs, chains=chains)
+            joined = join()
             withheld = logs.once_withheld(view.center, str(name))
             raised += release_alarms(joined, rules_for(view, joined.recipe), withheld)
         except StoreError:

@@ -6,7 +6,7 @@ What is wrong with one object concerns that object alone. A store that does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ OBJECT_ERRORS = (DamagedError, TooLargeError, NotFoundError)
 """What can be wrong with one object."""
 
 _SHORT = 160
-_PATIENCE = 0.02  # seconds in which a peer that is quick is done, before the next one is begun
+_PATIENCE = 0.02  # seconds a job in which a peer that is quick is done, before the next is begun
 _T = TypeVar("_T")
 
 
@@ -80,12 +80,17 @@ class Source:
         Jobs of several peers run side by side, each within the budget of its store; that of another
         store runs when it is waited for. Raises what the job does, and `BehindError`.
         """
-        if not isinstance(self.store, BoundedStore):
-            return job
-        future = self.store.begin(job)
+        return self.begin_all([job])[0]
+
+    def begin_all(self, jobs: Sequence[Callable[[], _T]]) -> list[Callable[[], _T]]:
+        """Begin jobs as `begin` does; a peer does one after the other."""
+        store = self.store
+        if not isinstance(store, BoundedStore):
+            return list(jobs)
+        futures = [store.begin(job) for job in jobs]
         with suppress(TimeoutError):  # threads that all compute are in each other's way
-            future.exception(timeout=_PATIENCE)
-        return partial(_result, self.store, future)
+            futures[-1].exception(timeout=_PATIENCE * len(futures))
+        return [partial(_result, store, future) for future in futures]
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:

@@ -24,7 +24,7 @@ from pipelines.consensus.release_consensus import (
     ReleaseConsensus,
     ReleaseFindings,
     base_chains,
-    join_release,
+    join_releases,
     read_logs,
 )
 from pipelines.evidence.errors import MalformedError
@@ -163,7 +163,7 @@ def check_file(view: ConsensusView, digest: Digest, file: Path | None = None) ->
     chains = base_chains(view, logs)
     given = (digest, file) if file else None
     all_joined = [
-        join_release(view, release, logs=logs, chains=chains, given=given) for release in releases
+        join() for join in join_releases(view, releases, logs=logs, chains=chains, given=given)
     ]
     findings: list[FileFinding] = []
     consensus: list[tuple[ReleaseName, Consensus]] = []

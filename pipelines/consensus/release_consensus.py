@@ -8,8 +8,9 @@ is never a pass.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypedDict
@@ -17,7 +18,7 @@ from typing import Any, TypedDict
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
 from builders.recipe.recipe import LoadedRecipe, Recipe, find_recipe
-from pipelines.audit.center_audit import audit_centers
+from pipelines.audit.center_audit import CenterAudit, audit_centers
 from pipelines.audit.center_finding import (
     MATCHES,
     CenterFinding,
@@ -125,17 +126,43 @@ def read_release(
     own: OwnSource | None = None,
     given: tuple[Digest, Path] | None = None,
 ) -> ReleaseFindings:
-    """Return the findings of the centers on a release.
+    """Return the findings of the centers on a release, as `read_releases` does."""
+    return next(read_releases([release], sources, reader, own, given))()
+
+
+def read_releases(
+    releases: Iterable[ReleaseName],
+    sources: Iterable[Source],
+    reader: StatementReader,
+    own: OwnSource | None = None,
+    given: tuple[Digest, Path] | None = None,
+) -> Iterator[Callable[[], ReleaseFindings]]:
+    """Yield for each release what returns the findings of the centers; peers are read ahead.
 
     With `own`, the proofs of work are checked with our own bytes where we have built the same
     claim. `given` is a file that we hold, and its digest. Raises `StoreError` for the store of
     `own` alone.
     """
     centers = tuple(sources)
-    audits = audit_centers(reader, centers, release, checker=own.center if own else None)
+
+    def read(release: ReleaseName, wait: Callable[[], list[CenterAudit]]) -> ReleaseFindings:
+        proofs = partial(WorkProofs, release, centers, reader=reader, own=own)
+        held = HeldFiles(store=own.store if own else None, given=given)
+        return _findings(release, wait(), proofs, held)
+
+    audited = audit_centers(reader, centers, releases, checker=own.center if own else None)
+    return (partial(read, release, wait) for release, wait in audited)
+
+
+def _findings(
+    release: ReleaseName,
+    audits: Collection[CenterAudit],
+    proofs_of: Callable[..., WorkProofs],
+    held: HeldFiles,
+) -> ReleaseFindings:
     findings = tuple(finding for audit in audits for finding in audit.findings)
     provenance = {(a.center, run): made for a in audits for run, made in a.provenance.items()}
-    proofs = WorkProofs(release, centers, findings, reader=reader, own=own, provenance=provenance)
+    proofs = proofs_of(findings, provenance=provenance)
     proved = tuple(proofs.proved(f) if f.verdict in MATCHES else f for f in findings)
     behind = (
         Excluded(center=center, reason=ExclusionReason.BEHIND, detail=detail)
@@ -147,7 +174,7 @@ def read_release(
         dissents=tuple(one for audit in audits for one in audit.dissents),
         excluded=(*(one for audit in audits for one in audit.excluded), *behind),
         proofs=proofs,
-        held=HeldFiles(store=own.store if own else None, given=given),
+        held=held,
     )
 
 
@@ -243,18 +270,49 @@ def join_release(
     scope: DigestSet | None = None,
     logs: LogIndex | None = None,
     chains: BaseChains | None = None,
-    given: tuple[Digest, Path] | None = None,
     only: str | None = None,
 ) -> JoinedRelease:
     """Read the findings of all centers on a release, and join them.
 
-    A caller that joins many releases reads the `logs` once for all of them, and uses the same
-    `chains`. `given` is a file that it holds, and its digest; `only` is the name of an artefact
-    that alone is joined. Raises `StoreError` for the center's own store.
+    `only` is the name of an artefact that alone is joined. Raises `StoreError` for the center's own
+    store.
     """
     logs = logs if logs is not None else read_logs(view, [release])
     chains = chains if chains is not None else base_chains(view, logs)
-    read, recipe = _read(view, release, logs, given)
+    read = next(_reading(view, [release], logs))
+    return _joined(view, read(), chains, claim=claim, scope=scope, only=only)
+
+
+def join_releases(
+    view: ConsensusView,
+    releases: Iterable[ReleaseName],
+    *,
+    logs: LogIndex,
+    chains: BaseChains,
+    given: tuple[Digest, Path] | None = None,
+) -> Iterator[Callable[[], JoinedRelease]]:
+    """Yield for each release what joins the findings of all centers; peers are read ahead.
+
+    `given` is a file that the caller holds, and its digest. What is yielded raises `StoreError` for
+    the center's own store.
+    """
+
+    def joined(read: Callable[[], ReleaseFindings]) -> JoinedRelease:
+        return _joined(view, read(), chains)
+
+    return (partial(joined, read) for read in _reading(view, releases, logs, given))
+
+
+def _joined(
+    view: ConsensusView,
+    read: ReleaseFindings,
+    chains: BaseChains,
+    *,
+    claim: DigestSet | None = None,
+    scope: DigestSet | None = None,
+    only: str | None = None,
+) -> JoinedRelease:
+    recipe = _recipe(view, read.release)
     consensus = consensus_of(
         read,
         rules_for(view, recipe),
@@ -266,7 +324,7 @@ def join_release(
         **_declared(view, recipe),
     )
     if claim is None and scope is None and only is None:
-        chains.keep(str(release), consensus.artefacts, read.findings)
+        chains.keep(str(read.release), consensus.artefacts, read.findings)
     return JoinedRelease(read=read, consensus=consensus, recipe=recipe)
 
 
@@ -278,7 +336,7 @@ def base_chains(view: ConsensusView, logs: LogIndex) -> BaseChains:
             release = ReleaseName.parse(name)
         except UsageError:
             return None
-        found, recipe = _read(view, release, logs)
+        found, recipe = next(_reading(view, [release], logs))(), _recipe(view, release)
         declared = _declared(view, recipe)
         unwitnessed = not view.policy.policy.requires_witnesses
         return opened_release(
@@ -292,16 +350,19 @@ def base_chains(view: ConsensusView, logs: LogIndex) -> BaseChains:
     return BaseChains(read)
 
 
-def _read(
+def _reading(
     view: ConsensusView,
-    release: ReleaseName,
+    releases: Iterable[ReleaseName],
     logs: LogIndex,
     given: tuple[Digest, Path] | None = None,
-) -> tuple[ReleaseFindings, LoadedRecipe | None]:
-    """Return the findings of all centers on a release, and its recipe; raises `StoreError`."""
-    recipe = find_recipe(view.recipes / "releases", *release.parts)
+) -> Iterator[Callable[[], ReleaseFindings]]:
+    """Yield for each release what returns the findings of all centers, or raises `StoreError`."""
     reader = StatementReader(policy=view.policy.policy, logs=logs)
-    return read_release(release, view.sources, reader, view.own, given), recipe
+    return read_releases(releases, view.sources, reader, view.own, given)
+
+
+def _recipe(view: ConsensusView, release: ReleaseName) -> LoadedRecipe | None:
+    return find_recipe(view.recipes / "releases", *release.parts)
 
 
 class _Declared(TypedDict):

@@ -11,22 +11,22 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import tee
 
 from builders.core.errors import SamebitsError, StoreConflictError, UsageError
 from builders.rebuild.reap import ReapReport, reap
 from pipelines.alarms.alarm import Alarm
 from pipelines.alarms.raised import release_alarms
 from pipelines.audit.center_finding import ExclusionReason
-from pipelines.audit.log_index import LogIndex
 from pipelines.center.keys import public_keys
 from pipelines.center.logs import collect_cosignatures, witness_peers
 from pipelines.consensus import ReleaseConsensus
-from pipelines.consensus.base_chains import BaseChains
 from pipelines.consensus.release_consensus import (
     ConsensusView,
     JoinedRelease,
     base_chains,
     join_release,
+    join_releases,
     read_logs,
     rules_for,
 )
@@ -158,12 +158,14 @@ def _round(
     joined, failed, raised, due = [], [], list[Alarm](), 0
     path = session.center.home / "cache" / "settled.sqlite"
     with closing(SettledReleases(path, view, logs)) as settled:
-        for name, state in settled.due(names):
+        states, wanted = tee(settled.due(names))
+        joins = join_releases(view, (name for name, _ in wanted), logs=logs, chains=chains)
+        for join, (name, state) in zip(joins, states, strict=False):  # joins are begun first
             if late and all(budget.is_used_up for budget in late):
                 break
             due += 1
             try:
-                found = _joined(session, view, name, logs, chains, clock)
+                found = _joined(session, view, join, name, clock)
                 withheld = logs.once_withheld(view.center, str(name))
                 alarms = release_alarms(found, rules_for(view, found.recipe), withheld)
             except Exception as error:  # noqa: BLE001  # whatever a peer shows costs one release
@@ -189,9 +191,8 @@ def _round(
 def _joined(
     session: Session,
     view: ConsensusView,
+    join: Callable[[], JoinedRelease],
     name: ReleaseName,
-    logs: LogIndex,
-    chains: BaseChains,
     clock: Callable[[], datetime],
 ) -> JoinedRelease:
     """Join one release and publish what came of it.
@@ -199,14 +200,13 @@ def _joined(
     A peer may speak between the joining and the signer's own; then it is joined again.
     """
     for _ in range(_TRIES):
-        found = join_release(view, name, logs=logs, chains=chains)
+        found = join()
         try:
             publish_joined(session, view, found, clock())
         except RefusedError as error:
             if error.check != "summary":
                 raise
-            logs = read_logs(view, [name])
-            chains = base_chains(view, logs)
+            join = partial(join_release, view, name)
         else:
             return found
     raise StoreConflictError(

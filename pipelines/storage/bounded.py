@@ -140,7 +140,7 @@ class BoundedStore:
                 return future.result(timeout=max(self.budget.seconds_left, 0.0))
             except TimeoutError:
                 if not future.done() and self.budget.seconds_left <= 0:
-                    self.budget.hangs = True
+                    self.budget.hangs |= not future.cancel()  # what waits in line does not hang
                     raise _used_up(f"no answer in {self.budget.seconds:g} seconds") from None
 
     def _get(self, key: str, limit: int) -> bytes:
@@ -171,6 +171,8 @@ class BoundedStore:
                     if self._jobs.empty():
                         self._thread = None
                         return
+                continue
+            if not future.set_running_or_notify_cancel():
                 continue
             self.budget.start()
             try:

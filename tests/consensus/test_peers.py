@@ -9,7 +9,13 @@ from threading import Barrier, Event
 import pytest
 
 from pipelines.audit.source import OwnSource, Source
-from pipelines.consensus.release_consensus import ReleaseConsensus, consensus_of, read_release
+from pipelines.consensus.release_consensus import (
+    ReleaseConsensus,
+    consensus_of,
+    read_release,
+    read_releases,
+)
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.storage.bounded import BoundedStore, PeerBudget
 from pipelines.storage.store import ReadableStore, TooLargeError
 from tests.consensus.world import RELEASE, World, reasons
@@ -70,6 +76,23 @@ def test_a_hostile_peer_is_behind_and_the_others_confirm(
     assert found.artefacts[0].matched == ("ada", "cyd")
     assert reasons(found) == {("bob-1", "behind")}
     assert found.exit_code == 0
+
+
+def test_many_releases_are_read_ahead_and_a_peer_that_stalls_is_behind_in_each(
+    world: World,
+) -> None:
+    others = [ReleaseName(vendor="lab", product="other", version=f"{n}") for n in range(40)]
+    wanted = [*others, RELEASE]
+    stalled = BoundedStore(Stalled(world["bob-1"].store), PeerBudget(seconds=0.5))
+    honest = BoundedStore(world["cyd-1"].store, PeerBudget())
+    own = OwnSource(center="ada-1", store=world["ada-1"].store)
+    peers = {"bob-1": stalled, "cyd-1": honest}
+    sources = [own, *(Source(center=name, store=s, peer=True) for name, s in peers.items())]
+    read = [one() for one in read_releases(wanted, sources, world.reader, own)]
+    assert [one.release for one in read] == wanted
+    found = consensus_of(read[-1], world.rules, own="ada-1")
+    assert found.artefacts[0].matched == ("ada", "cyd")
+    assert reasons(found) == {("bob-1", "behind")}
 
 
 def test_peers_are_read_side_by_side(world: World) -> None:

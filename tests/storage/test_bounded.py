@@ -91,6 +91,24 @@ def test_work_that_is_left_reads_nothing_more() -> None:
     assert len([call for call, _ in store.calls if call == "get"]) == 1
 
 
+def test_what_waits_behind_a_call_that_hangs_is_never_begun() -> None:
+    store = StalledStore()
+    store.put_record(KEY, b"z")
+    bounded = BoundedStore(store, PeerBudget(seconds=0.05))
+    begun = []
+    first = bounded.begin(lambda: bounded.get(KEY, 9))
+    second = bounded.begin(lambda: begun.append("second"))
+    for future in (second, first):
+        with pytest.raises(BudgetError, match="no answer"):
+            bounded.result(future)
+    store.released.set()
+    wait_for_end(bounded)
+    bounded.budget.seconds = 20
+    bounded.budget.renew()
+    assert bounded.get(KEY, 9) == b"z"
+    assert begun == []
+
+
 def test_bytes_are_counted_and_a_new_round_has_all_of_them() -> None:
     bounded = BoundedStore(EndlessStore(), PeerBudget(size=1000))
     for _ in range(2):
