@@ -6,6 +6,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -95,12 +96,12 @@ def test_what_waits_behind_a_call_that_hangs_is_never_begun() -> None:
     store = StalledStore()
     store.put_record(KEY, b"z")
     bounded = BoundedStore(store, PeerBudget(seconds=0.05))
-    begun = []
+    begun: list[str] = []
     first = bounded.begin(lambda: bounded.get(KEY, 9))
-    second = bounded.begin(lambda: begun.append("second"))
-    for future in (second, first):
+    second = bounded.begin(partial(begun.append, "second"))
+    for waits in (partial(bounded.result, second), partial(bounded.result, first)):
         with pytest.raises(BudgetError, match="no answer"):
-            bounded.result(future)
+            waits()
     store.released.set()
     wait_for_end(bounded)
     bounded.budget.seconds = 20
