@@ -27,7 +27,7 @@ from builders.core.units import Duration, Size, between, parse_duration, parse_s
 from builders.core.yamlfile import Document, load_document, parse_model
 from builders.locators.locator import Locator, LocatorField
 from builders.methods import BuildField
-from builders.recipe.artefact import UNSHIPPED, Artefact
+from builders.recipe.artefact import UNSHIPPED, Artefact, PublishedFile
 from builders.recipe.normalizers import DeclaredNormalizer
 from builders.recipe.signature import PinnedSignature
 from builders.recipe.update import DeclaredDelta, check_updates
@@ -209,9 +209,22 @@ class Recipe(FrozenModel):
             "diffoscope too, in a container of its own."
         ),
     ] = "readers"
+    samples: Annotated[
+        PublishedFile | None,
+        Field(
+            description="Of rules: an archive of files over which `samebits rules test` runs the "
+            "engines; it decides no verdict."
+        ),
+    ] = None
     expect: Annotated[
         Expectation | None, Field(description="The expected result; an alarm, never a verdict.")
     ] = None
+
+    @model_validator(mode="after")
+    def _samples_of_rules(self) -> Self:
+        if self.samples and self.kind is not Kind.RULESET:
+            raise ValueError("expected `samples` for kind ruleset alone")
+        return self
 
     @model_validator(mode="after")
     def _has_its_bases(self) -> Self:

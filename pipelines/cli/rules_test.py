@@ -27,35 +27,42 @@ _COLORS = {"missed": "red", "passed": "red", "caught": "green", "other-rules": "
 @click.command()
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
-@click.argument("samples", type=options.PATH, metavar="SAMPLES")
+@click.argument("samples", type=options.PATH, metavar="[SAMPLES]", required=False)
 @options.wide
 @options.offline
 @options.common
-def test(session: Session, old: str, new: str, samples: Path) -> None:
+def test(session: Session, old: str, new: str, samples: Path | None) -> None:
     """Run the engines of two rule sets over a folder of samples, and say what is missed now.
 
     OLD and NEW are files, folders, archives or shipped releases, as for `rules diff`. SAMPLES is
     a folder: any files for YARA and ClamAV, captures (pcap) for Suricata, HTTP requests as text for
-    ModSecurity. The engines run in a container of the image rule-engines, without network and
-    rights; each is given the rules of its language alone. Languages without an engine there
-    (Semgrep, Sigma, Snort, osquery, SpamAssassin) are compared by `rules diff` only.
+    ModSecurity. Without it NEW is a release whose recipe names the archive of its `samples`.
+
+    The engines run in a container of the image rule-engines, without network and rights; each is
+    given the rules of its language alone. Languages without an engine there (Semgrep, Sigma, Snort,
+    osquery, SpamAssassin) are compared by `rules diff` only.
 
     \b
     Examples:
       samebits rules test rules-1.0/ rules-1.1/ samples/
       samebits rules test old.cvd new.cvd samples/ --json
+      samebits rules test acme/rules@1 acme/rules@2
 
     Exit codes: 0 nothing that was caught is missed, 1 something is, 2 an engine did not run or
     refused rules, 64 usage.
     """
     from pipelines.cli.rule_sides import opened
     from pipelines.rules.engines.engine_runs import EngineStatus, lost, to_dict
-    from pipelines.verify.rule_engines import run_engines
+    from pipelines.verify.rule_engines import folder_samples, recipe_samples, run_engines
 
     with ExitStack() as held:
+        if samples is None:
+            pack = held.enter_context(recipe_samples(session, new))
+        else:
+            pack = folder_samples(samples)
         sides = [list(held.enter_context(opened(session, one))) for one in (old, new)]
-        with options.file_errors(samples):
-            runs = run_engines(session, sides[0], sides[1], samples)
+        with options.file_errors(samples or Path(new)):
+            runs = run_engines(session, sides[0], sides[1], pack)
     missed = list(lost(runs))
     used = [run for run in runs if run.status is not EngineStatus.NO_RULES]
     complete = bool(used) and all(

@@ -53,6 +53,21 @@ def rule_files(stream: BinaryIO, name: str, scratch: Scratch) -> Iterator[tuple[
 
 
 def _archived(stream: BinaryIO, prefix: str, scratch: Scratch) -> Iterator[tuple[str, bytes]]:
+    for path, data in archived_files(stream, scratch):
+        if data.startswith(_CVD) and not prefix:
+            yield from _archived(io.BytesIO(data[_CVD_HEADER:]), f"{path}/", scratch)
+        else:
+            yield f"{prefix}{path}", data
+
+
+def archived_files(
+    stream: BinaryIO, scratch: Scratch, limits: ArchiveLimits = LIMITS
+) -> Iterator[tuple[str, bytes]]:
+    """Yield path and bytes of the files of an archive, and of archives inside it.
+
+    A file that is longer than `MOST` is cut after as much, and one byte more. Yields nothing of
+    what is no archive; raises `ArchiveError` for one that cannot be read to its end.
+    """
     copies: dict[str, _Copy] = {}
 
     def copied(path: str, _container: str) -> _Copy:
@@ -60,16 +75,11 @@ def _archived(stream: BinaryIO, prefix: str, scratch: Scratch) -> Iterator[tuple
         return copy
 
     stream.seek(0)
-    for member in members(stream, LIMITS, copier=copied, scratch=scratch):
+    for member in members(stream, limits, copier=copied, scratch=scratch):
         copy = copies.pop(member.path, None)
         if copy is None or member.container or member.kind != "file":
             continue
-        data = copy.data.getvalue()
-        if data.startswith(_CVD) and not prefix:
-            inside = io.BytesIO(data[_CVD_HEADER:])
-            yield from _archived(inside, f"{_plain(member)}/", scratch)
-        else:
-            yield f"{prefix}{_plain(member)}", data
+        yield _plain(member), copy.data.getvalue()
 
 
 def _plain(member: Member) -> str:

@@ -25,5 +25,6 @@ READERS = (
     "pipelines.judge.updates.appliers:MEMBERS",
     "pipelines.judge.updates.manifests.read_manifest:MANIFEST",
     "pipelines.rules.engines.packed_rules:PACK_RULES",
+    "pipelines.rules.engines.packed_rules:PACK_SAMPLES",
     "pipelines.rules.reading:CHANGES",
 )

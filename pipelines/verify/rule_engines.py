@@ -5,44 +5,58 @@ from __future__ import annotations
 import os
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from builders.container.spec import EndReason, RunLabels
 from builders.core.errors import InfrastructureError, UsageError
 from builders.core.runid import new_run_id
 from builders.images.provide import ensure_image
+from builders.inputs.fetching import fetch_missing
+from builders.jail.file_reader import Nothing
+from builders.locators.fetcher import FetchRequest
 from builders.methods.method import INPUTS, OUTPUTS
 from builders.rebuild.tool_container import ToolLimits, ToolResult, run_in_container
+from builders.recipe.recipe import LoadedRecipe
 from pipelines.rules.engines.engine_runs import MOST_RESULT, EngineRun, read_runs
-from pipelines.rules.engines.packed_rules import PACK_RULES, NamedFiles
+from pipelines.rules.engines.packed_rules import (
+    MOST_SAMPLES,
+    PACK_RULES,
+    PACK_SAMPLES,
+    NamedFiles,
+    sample_name,
+)
+from pipelines.verify.release_source import recipe_of
 from pipelines.verify.session import Session
 
-IMAGE = "rule-engines"
+ENGINES_IMAGE = "rule-engines"
 _RESULT = "result.json"
 _SIDES = ("old", "new")
-_MOST_SAMPLES = 10_000
 _MOST_BYTES = 1 << 30
 _LIMITS = ToolLimits(seconds=900, memory=3 << 30)
 _LOG_SHOWN = 500
 
 NamedFile = tuple[str, BinaryIO]
+PackSamples = Callable[[BinaryIO], dict[str, str]]
+"""Writes samples as a tar, and returns their paths by the names that engines see."""
 
 
 def run_engines(
     session: Session,
     old: Sequence[NamedFile],
     new: Sequence[NamedFile],
-    samples: Path,
+    pack: PackSamples,
 ) -> tuple[EngineRun, ...]:
-    """Return what each engine catches of the files below `samples` with the old and new rules.
+    """Return what each engine catches of samples with the old and new rules.
 
-    Rules are files or archives, which the jail unpacks. Raises `UsageError` for a folder without
-    samples or too many of them, `InfrastructureError` where nothing can be run.
+    Rules are files or archives, which the jail unpacks. `pack` is of `folder_samples` or
+    `archived_samples`. Raises `UsageError` for no samples or too many of them,
+    `InfrastructureError` where nothing can be run.
     """
-    named = _samples(samples)
     session.workdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=session.workdir, prefix="engines-") as made:
         folder = Path(made)
@@ -54,35 +68,80 @@ def run_engines(
             _pack_rules(session, files, inputs[f"{side}.tar"])
         inputs["samples.tar"] = folder / "samples.tar"
         with inputs["samples.tar"].open("wb") as out:
-            _pack_samples(samples, named, out)
+            named = pack(out)
         tars = [f"{INPUTS}/{name}.tar" for name in (*_SIDES, "samples")]
         argv = ("/usr/bin/python3", "-I", f"{INPUTS}/driver.py", *tars, f"{OUTPUTS}/{_RESULT}")
         outputs = folder / "out"
         outputs.mkdir()
         result = _run(session, argv, inputs, outputs, folder)
-        return read_runs(_result(outputs, result), dict(named))
+        return read_runs(_result(outputs, result), named)
 
 
-def _samples(folder: Path) -> list[tuple[str, str]]:
-    """Return the samples below a folder: the name that the engines see, and its path there."""
-    found = [
-        file.relative_to(folder).as_posix()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and not file.is_symlink()
-    ]
-    if not found or len(found) > _MOST_SAMPLES:
+def folder_samples(folder: Path) -> PackSamples:
+    """Return what packs the files below a folder."""
+
+    def pack(out: BinaryIO) -> dict[str, str]:
+        found = [
+            file.relative_to(folder).as_posix()
+            for file in sorted(folder.rglob("*"))
+            if file.is_file() and not file.is_symlink()
+        ]
+        named = _named(found, what=f"{folder} is no folder of samples")
+        _pack_folder(folder, named, out)
+        return named
+
+    return pack
+
+
+@contextmanager
+def recipe_samples(session: Session, release: str) -> Iterator[PackSamples]:
+    """Yield what packs the samples that the recipe of a release names.
+
+    They are fetched if the vault lacks them; raises as `fetch_missing` does, and `UsageError` for a
+    release without a recipe, or one that names none.
+    """
+    loaded = recipe_of(release, session)
+    wants = samples_wants(loaded)
+    if not wants:
         raise UsageError(
-            f"{folder} is no folder of samples",
-            got=f"{len(found)} files",
-            expected=f"a folder of 1 to {_MOST_SAMPLES} files",
+            f"the recipe of {release} names no samples",
+            expected="`samples` with the locator and sha256 of an archive",
+            todo="Name a folder: `samebits rules test OLD NEW SAMPLES`",
         )
-    return [(f"sample-{number:05}", path) for number, path in enumerate(found)]
+    fetch_missing(session.vault, session.fetcher, wants, session.workdir)
+    with session.vault.open(wants[0].sha256) as archive:
+        yield partial(_pack_archive, session, archive, f"the samples of {release} cannot be used")
 
 
-def _pack_samples(folder: Path, named: Sequence[tuple[str, str]], out: IO[bytes]) -> None:
+def samples_wants(loaded: LoadedRecipe) -> list[FetchRequest]:
+    """Return what is to be fetched of the samples of a recipe, if it names any."""
+    samples, folder = loaded.recipe.samples, loaded.folder
+    if samples is None:
+        return []
+    return [
+        FetchRequest(locator=samples.locator, name="samples", sha256=samples.sha256, folder=folder)
+    ]
+
+
+def _pack_archive(session: Session, archive: BinaryIO, what: str, out: BinaryIO) -> dict[str, str]:
+    packed = session.jail.run(PACK_SAMPLES, [archive], Nothing(), outputs=[out])
+    if packed.cut:
+        raise UsageError(what, got="too much", expected=f"{MOST_SAMPLES} files, 1 GiB in all")
+    return _named(packed.paths, what=what)
+
+
+def _named(paths: Sequence[str], *, what: str) -> dict[str, str]:
+    """Return the paths of samples by the names that engines see."""
+    if not 0 < len(paths) <= MOST_SAMPLES:
+        expected = f"1 to {MOST_SAMPLES} files"
+        raise UsageError(what, got=f"{len(paths)} files", expected=expected)
+    return {sample_name(number): path for number, path in enumerate(paths)}
+
+
+def _pack_folder(folder: Path, named: Mapping[str, str], out: BinaryIO) -> None:
     size = 0
     with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for name, path in named:
+        for name, path in named.items():
             with (folder / path).open("rb") as stream:
                 entry = tarfile.TarInfo(name)
                 entry.size = os.fstat(stream.fileno()).st_size
@@ -110,7 +169,12 @@ def _run(
 ) -> ToolResult:
     counter = session.counter("rules")
     image = ensure_image(
-        IMAGE, session.images, session.engine, session.workdir, counter, offline=session.offline
+        ENGINES_IMAGE,
+        session.images,
+        session.engine,
+        session.workdir,
+        counter,
+        offline=session.offline,
     )
     with session.budget.share(cpus=1, memory=_LIMITS.memory, cancelled=session.cancelled):
         session.raise_if_cancelled()

@@ -1,7 +1,8 @@
 """All that rebuilding and judging a recipe reads, for a center that can fetch nothing.
 
 That is more than its inputs: the packages of its image, those of the image in which a declared
-clock is compiled, and those of the image in which a difference is explained.
+clock is compiled, those of the image in which a difference is explained, and of rules their samples
+and the image of their engines.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from builders.preload.preload_lock import preload_lock
 from builders.recipe.recipe import LoadedRecipe
 from pipelines.verify.explaining import DIFFER_IMAGE
 from pipelines.verify.judging import shipped_want
+from pipelines.verify.rule_engines import ENGINES_IMAGE, samples_wants
 from pipelines.verify.session import Session
 
 
@@ -43,9 +45,12 @@ def supplies_of(
 
     Raises `InputUnavailableError` or `InputMismatchError`, and `UsageError` for an unknown image.
     """
-    build = loaded.recipe.build
+    names, samples = images_of(loaded.recipe.build), samples_wants(loaded)
+    if samples:
+        names = tuple(dict.fromkeys((*names, ENGINES_IMAGE)))
     wants = [shipped_want(artefact, loaded.folder) for artefact in loaded.recipe.artefacts]
-    for name in images_of(build):
+    wants += samples
+    for name in names:
         wants += session.images.lock(name).fetch_requests()
     fetch_missing(session.vault, session.fetcher, wants, session.workdir, progress)
     inputs = collect_inputs(
@@ -53,5 +58,5 @@ def supplies_of(
     )
     return Supplies(
         digests=frozenset({w.sha256 for w in wants} | {i.sha256 for i in inputs}),
-        files=tuple(p for name in images_of(build) for p in session.images.unpublished(name)),
+        files=tuple(p for name in names for p in session.images.unpublished(name)),
     )

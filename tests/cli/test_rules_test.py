@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +18,13 @@ import pytest
 from click.testing import CliRunner
 
 from builders.container.spec import ContainerResult, EndReason
+from builders.core.digest import Digest, digest_file
 from builders.core.errors import SamebitsError
+from builders.jail.file_reader import Nothing
 from builders.rebuild.tool_container import ToolResult
+from pipelines.cli import rule_sides
 from pipelines.cli.main import samebits
+from pipelines.rules.engines.packed_rules import PACK_SAMPLES
 from pipelines.verify import rule_engines
 from pipelines.verify.session import Session
 
@@ -104,6 +112,88 @@ def test_a_sample_that_is_missed_now_is_named(run: Callable[..., Any]) -> None:
     assert (engine["caught_before"], engine["caught_after"]) == (2, 1)
     expected = {"sample": "deep/one.bin", "outcome": "missed", "gone": ["evil"], "come": []}
     assert engine["changes"] == [expected]
+
+
+SAMPLED = """\
+schema: samebits/recipe/v1
+vendor: acme
+product: rules
+version: "2"
+kind: ruleset
+platform: linux/amd64
+build: {{method: script, image: base, script: file:build.sh}}
+inputs: [{{role: source, locator: "file:evil.yar", sha256: {rules}}}]
+artefacts: [{{name: evil.yar, shipped: {{locator: "file:evil.yar", sha256: {rules}}}}}]
+samples: {{locator: "file:samples.tar", sha256: {samples}}}
+"""
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    with io.BytesIO() as out:
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            for name, data in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+        return out.getvalue()
+
+
+def sampled(folder: Path, samples: bytes) -> tuple[str, ...]:
+    """Write the recipe of acme/rules@2 with such samples; return the words of the command."""
+    of_rules = folder / "releases" / "acme" / "rules"
+    of_rules.mkdir(parents=True)
+    (of_rules / "evil.yar").write_bytes(b"rule evil { condition: true }")
+    (of_rules / "samples.tar").write_bytes(samples)
+    (of_rules / "build.sh").write_text("true")
+    digests = {"rules": digest_file(of_rules / "evil.yar"), "samples": Digest.of(samples)}
+    (of_rules / "2.yaml").write_text(SAMPLED.format(**digests))
+    return ("rules", "test", str(of_rules / "evil.yar"), "acme/rules@2", "--json")
+
+
+def test_samples_are_those_that_the_recipe_of_the_new_release_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]
+) -> None:
+    monkeypatch.setenv("SAMEBITS_RECIPES", str(tmp_path / "recipes"))
+    monkeypatch.setattr(rule_sides, "shipped_files", lambda *_: nullcontext([]))
+    container = Container(lambda _: yara({"sample-00000": EVIL, "sample-00001": EVIL}, {}))
+    run(container)  # puts the container in its place
+    files = {"deep/one.bin": b"one", "archive.tar": packed({"in.bin": b"in"})}
+    done = CliRunner().invoke(samebits, sampled(tmp_path / "recipes", packed(files)))
+    assert done.exit_code == 1, done.output
+    assert container.seen["samples.tar"] == ["sample-00000", "sample-00001"]
+    changes = json.loads(done.stdout)["engines"][0]["changes"]
+    assert [one["sample"] for one in changes] == ["archive.tar", "deep/one.bin"]
+
+
+@pytest.mark.parametrize("wrap", [bytes, partial(gzip.compress, mtime=0)], ids=["tar", "tar.gz"])
+def test_archives_among_samples_stay_as_they_are(wrap: Callable[[bytes], bytes]) -> None:
+    inner = packed({"in.bin": b"in"})
+    database = b"ClamAV-VDB:".ljust(512) + inner
+    files = {"a.tar": inner, "b.tar.gz": gzip.compress(inner), "c.cvd": database, "d/e.bin": b"e"}
+    out = io.BytesIO()
+    found = PACK_SAMPLES.read([io.BytesIO(wrap(packed(files))), out], Nothing(), TemporaryFile)
+    assert found.paths == tuple(files)
+    out.seek(0)
+    with tarfile.open(fileobj=out) as tar:
+        contents = [stream.read() for name in tar.getnames() if (stream := tar.extractfile(name))]
+    assert contents == list(files.values())
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [(packed({}), "cannot be used"), (b"no archive", "cannot be used")],
+    ids=["empty", "no-archive"],
+)
+def test_samples_that_are_none_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, samples: bytes, message: str
+) -> None:
+    monkeypatch.setenv("SAMEBITS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SAMEBITS_RECIPES", str(tmp_path / "recipes"))
+    monkeypatch.setattr(rule_sides, "shipped_files", lambda *_: nullcontext([]))
+    monkeypatch.setattr(rule_engines, "_pack_rules", lambda *_: None)
+    done = CliRunner().invoke(samebits, sampled(tmp_path / "recipes", samples))
+    assert isinstance(done.exception, SamebitsError)
+    assert message in str(done.exception)
 
 
 def test_less_than_blocking_is_less(run: Callable[..., Any]) -> None:

@@ -359,6 +359,10 @@ TARGETS = {
         parameters={"names": ("a.tar",)},
         writes=True,
     ),
+    "pack-samples": Target(
+        reader="pipelines.rules.engines.packed_rules:PACK_SAMPLES",
+        writes=True,
+    ),
     "repack": Target(
         reader="builders.packing.repack:REPACK",
         parameters={"packing": GzipPacking(), "most": 1 << 24},

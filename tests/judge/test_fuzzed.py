@@ -40,6 +40,7 @@ def test_every_reader_is_fuzzed() -> None:
         "builders.packing.repack:REPACK",
         "pipelines.explain.packing.recover:PACKING",
         "pipelines.rules.engines.packed_rules:PACK_RULES",
+        "pipelines.rules.engines.packed_rules:PACK_SAMPLES",
         "pipelines.rules.reading:CHANGES",
     }
     assert max(memory.values()) == 1 << 30

@@ -222,6 +222,7 @@ EXPECTED: dict[str, tuple[int | None, str | None, str]] = {
     "vendor-dot-dot": (2, "vendor", "String should match pattern"),
     "version-as-a-list": (4, "version", "expected a valid string"),
     "version-as-nothing": (4, "version", "expected a valid string"),
+    "samples-of-no-rules": (1, None, "expected `samples` for kind ruleset alone"),
     "version-with-a-slash": (4, "version", "String should match pattern"),
 }
 
@@ -244,6 +245,7 @@ BEYOND_A_SCHEMA = {
     "script-outside",
     "script-and-steps",
     "neither-script-nor-steps",
+    "samples-of-no-rules",
     "two-artefacts-of-one-name",
     "no-source",
     "absurd-memory",

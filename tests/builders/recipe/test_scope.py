@@ -17,7 +17,7 @@ from tests.lab import write_recipe
 CLAIMED = {"kind", "platform", "build", "inputs"}
 NEITHER = {
     "schema_", "vendor", "product", "version", "limits", "visibility", "reviews", "explain",
-    "expect",
+    "expect", "samples",
 }  # fmt: skip
 """Named by statements themselves, or without a say in what is judged."""
 
