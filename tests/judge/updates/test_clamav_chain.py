@@ -16,6 +16,9 @@ from pipelines.judge.signatures.signature_format import Graft
 from pipelines.judge.updates.appliers import APPLY, MEMBERS, ApplyRequest
 from pipelines.judge.updates.cdiff import read_cdiff
 from pipelines.judge.updates.update_fault import UpdateRefused
+from pipelines.rules.languages import clamav
+from pipelines.rules.rule import Rule
+from pipelines.rules.rule_files import rule_files
 from pipelines.verify.session import Session
 from tests.judge.signatures.test_real_files import CLAMAV, fetched, grafted, pinned
 from tests.judge.updates.cdiffs import as_list, cdiff
@@ -97,3 +100,23 @@ def test_sigtool_gives_the_same_members(session: Session, chain: Path, tmp_path:
             )
         left = {file.name.encode(): file.read_bytes() for file in folder.iterdir()}
         assert applied(session, base, delta) == as_list(left), number
+
+
+def test_we_read_the_signatures_that_sigtool_lists(chain: Path) -> None:
+    for number in range(1, 7):
+        database = chain / f"test-{number}.cvd"
+        command = ("sigtool", f"--list-sigs={database}")
+        run = subprocess.run(command, capture_output=True, timeout=20, check=True, cwd=chain)
+        with database.open("rb") as stream:
+            files = list(rule_files(stream, database.name, TemporaryFile))
+        rules = [
+            rule
+            for path, data in files
+            if clamav.LANGUAGE.is_rule_file(path, data)
+            for rule in clamav.LANGUAGE.read_rules(path, data)
+        ]
+        read = [rule.identity.split(":") for rule in rules if isinstance(rule, Rule)]
+        assert len(read) == len(rules) > 0
+        # It lists what is detected, and not what is allowed.
+        names = [name for kind, name in read if kind not in {"fp", "sfp"}]
+        assert sorted(names) == sorted(run.stdout.decode().split())
