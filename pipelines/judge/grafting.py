@@ -53,7 +53,7 @@ def with_grafts(
             tempfile.TemporaryFile() as made,
         ):
             try:
-                found[name] = graft(jail, theirs, ours, signature, made)
+                found[name] = graft(jail, theirs, ours, signature, made, digest=served.sha256)
             except JailUnavailableError as error:
                 found[name] = Unread(reason=str(error))
     signed = {

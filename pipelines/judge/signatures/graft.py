@@ -13,7 +13,8 @@ import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -37,8 +38,10 @@ from pipelines.judge.signatures.splice import (
     Own,
     PackedPlan,
     SpliceError,
+    SpliceLimits,
     SplicePlan,
     Taken,
+    check_fit,
     splice,
 )
 
@@ -56,15 +59,17 @@ def graft(
     pinned: PinnedSignature,
     out: BinaryIO,
     *,
+    digest: Digest | None = None,
     alike: Alike | None = None,
 ) -> Graft | Refused:
     """Put the signature of `shipped` onto `rebuilt`, in `out`, an empty file.
 
-    `alike` may take a file that is not the shipped one, whose signatures have verified over the
-    shipped one. Raises `JailUnavailableError`; a jail that fails on these files is a `Refused`.
+    `digest` is that of `shipped`, of a caller that knows it. `alike` may take a file that is not
+    the shipped one, whose signatures have verified over the shipped one. Raises
+    `JailUnavailableError`; a jail that fails on these files is a `Refused`.
     """
     try:
-        return _graft(jail, shipped, rebuilt, pinned, out, alike)
+        return _graft(jail, shipped, rebuilt, pinned, out, digest, alike)
     except BadSignatureError as error:
         return error.refused
     except (JailFailedError, PackingError) as error:
@@ -79,15 +84,17 @@ def _graft(
     rebuilt: BinaryIO,
     pinned: PinnedSignature,
     out: BinaryIO,
+    digest: Digest | None,
     alike: Alike | None,
 ) -> Graft:
+    limits = FORMATS[pinned.format].limits
     with (
         tempfile.TemporaryFile() as content,
         tempfile.TemporaryFile() as packed,
-        _side_by_side(shipped) as started,
+        _side_by_side(shipped, rebuilt) as started,
     ):
         verifying = started(lambda: jail.run(VERIFY, [shipped], pinned))
-        hashing = started(lambda: _digest(shipped))
+        hashing = started(lambda: digest or _digest(shipped))
         plan = _read(jail.run(PLAN, [shipped, rebuilt], pinned))
         inside: tuple[Taken, ...] = ()
         contents: tuple[Digest, ...] = ()
@@ -97,8 +104,14 @@ def _graft(
             if packed.seek(0, 2) != max(own, default=0):
                 raise _unlike()
             rebuilt = packed
-        made = splice(plan, rebuilt, shipped, out, FORMATS[pinned.format].limits)
+        # Most often the shipped file is what is made.
+        fitting = started(partial(_check_fit, plan, rebuilt, shipped, limits))
+        made = splice(plan, rebuilt, shipped, out, limits)
         same = made.sha256 == hashing()
+        if same:
+            fitting()
+        else:
+            check_fit(plan, rebuilt, out, limits)
         if not same and alike is None:
             raise _unlike()
         verified = _read(verifying())
@@ -153,7 +166,9 @@ def _packed(
     with tempfile.TemporaryFile() as ours, tempfile.TemporaryFile() as theirs:
         for file, unpacked in ((rebuilt, ours), (shipped, theirs)):
             _read(jail.run(UNPACK, [file], pinned, outputs=[unpacked]))
-        made = splice(SplicePlan(pieces=plan.pieces), ours, theirs, content, limits)
+        inner = SplicePlan(pieces=plan.pieces)
+        made = splice(inner, ours, theirs, content, limits)
+        check_fit(inner, ours, content, limits)
         ours.seek(0)
         unsigned = digest_stream(ours)
     jail.run(PACK, [content, rebuilt], plan, outputs=[packed])
@@ -173,17 +188,18 @@ def _unlike() -> BadSignatureError:
 
 
 @contextmanager
-def _side_by_side(file: BinaryIO) -> Iterator[Callable[[Callable[[], T]], Callable[[], T]]]:
-    """Yield what starts work on `file`, and returns what waits for its result.
+def _side_by_side(*files: BinaryIO) -> Iterator[Callable[[Callable[[], T]], Callable[[], T]]]:
+    """Yield what starts work on `files`, and returns what waits for its result.
 
     A file in memory has one position: work on it is done when its result is asked for.
     """
     try:
-        file.fileno()
+        for file in files:
+            file.fileno()
     except OSError:
         yield lambda work: work
         return
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
         yield lambda work: pool.submit(work).result
 
 
@@ -194,6 +210,19 @@ def _digest(file: BinaryIO) -> Digest:
     except OSError:
         file.seek(0)
         return digest_stream(file)
+
+
+def _check_fit(plan: SplicePlan, own: BinaryIO, made: BinaryIO, limits: SpliceLimits) -> None:
+    """Check the fit in files that are opened once more, if they can be: others read them too."""
+    with ExitStack() as held:
+        check_fit(plan, _opened_again(own, held), _opened_again(made, held), limits)
+
+
+def _opened_again(file: BinaryIO, held: ExitStack) -> BinaryIO:
+    try:
+        return held.enter_context(Path(f"/proc/self/fd/{file.fileno()}").open("rb"))
+    except OSError:
+        return file
 
 
 def _carried(

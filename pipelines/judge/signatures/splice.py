@@ -109,7 +109,7 @@ class SpliceLimits:
     """Ranges of our file in place of which, or for an empty one where, there may be others."""
     within: bool = False
     """Whether others may stand for parts of a range."""
-    fits: Callable[[BinaryIO, BinaryIO, Sequence[FilledGap]], bool] = lambda *_: True
+    fits: Callable[[BinaryIO, BinaryIO, Sequence[FilledGap]], bool] | None = None
     """Says of our file and the one that was made whether others are what a signature needs."""
     zip: ZipLimits | None = None
     """Of a zip archive; the pieces of one are refused in other files."""
@@ -132,14 +132,15 @@ class SpliceError(ValueError):
 def splice(
     plan: SplicePlan, own: BinaryIO, shipped: BinaryIO, out: BinaryIO, limits: SpliceLimits
 ) -> Spliced:
-    """Write the file that a plan says to `out`; raises `SpliceError`, then `out` is of no use."""
+    """Write the file that a plan says to `out`; raises `SpliceError`, then `out` is of no use.
+
+    What it makes counts if it fits: see `check_fit`.
+    """
     _check(plan, own, limits)
     maker = ZipMaker(own=own, shipped=shipped, limits=limits.zip) if limits.zip else None
     digest, size = hashlib.sha256(), 0
-    stands: list[int] = []
     try:
         for piece in plan.pieces:
-            stands.append(size)
             if isinstance(piece, Taken) and piece.offset != size:
                 raise SpliceError(f"bytes taken from offset {piece.offset} would move to {size}")
             for data in _bytes(piece, own, shipped, maker, size):
@@ -151,13 +152,23 @@ def splice(
     except ZipError as error:
         raise SpliceError(str(error)) from error
     out.flush()
-    if not maker and not limits.fits(own, out, tuple(_gaps(plan, stands, own.seek(0, 2), size))):
-        raise SpliceError("others in a place of a signature that are none, or of another length")
     return Spliced(
         sha256=Digest(digest.hexdigest()),
         size=size,
         taken=tuple(piece for piece in plan.pieces if isinstance(piece, Taken)),
     )
+
+
+def check_fit(plan: SplicePlan, own: BinaryIO, made: BinaryIO, limits: SpliceLimits) -> None:
+    """Require that others stand for a signature in the file `made`, which `splice` has made.
+
+    Another file of the same bytes will do. Raises `SpliceError`.
+    """
+    if limits.fits is None:
+        return
+    gaps = tuple(_gaps(plan, own.seek(0, 2), made.seek(0, 2)))
+    if not limits.fits(own, made, gaps):
+        raise SpliceError("others in a place of a signature that are none, or of another length")
 
 
 def _check(plan: SplicePlan, own: BinaryIO, limits: SpliceLimits) -> None:
@@ -208,14 +219,22 @@ def _check_gap(begin: int, end: int, places: Places | None, *, others: bool, wit
         raise SpliceError(f"our bytes {begin} to {end} would be {what}, in no place of a signature")
 
 
-def _gaps(plan: SplicePlan, stands: Sequence[int], own: int, size: int) -> Iterator[FilledGap]:
-    """Yield where others stand in the file that was made; `own` is the size of ours."""
-    at = put = 0
-    for piece, stand in zip(plan.pieces, stands, strict=True):
-        if isinstance(piece, Own):
-            if piece.offset > at or stand > put:
-                yield FilledGap(begin=at, end=piece.offset, at=put, length=stand - put)
-            at, put = piece.offset + piece.length, stand + piece.length
+def _gaps(plan: SplicePlan, own: int, size: int) -> Iterator[FilledGap]:
+    """Yield where others stand in the file that was made; `own` and `size` are lengths of both."""
+    at = put = stand = 0
+    for piece in plan.pieces:
+        match piece:
+            case Own():
+                if piece.offset > at or stand > put:
+                    yield FilledGap(begin=at, end=piece.offset, at=put, length=stand - put)
+                at, stand = piece.offset + piece.length, stand + piece.length
+                put = stand
+            case Taken():
+                stand += piece.length
+            case Derived():
+                stand += len(piece.data) // 2
+            case _:
+                raise SpliceError("a piece whose length its plan does not say")
     if own > at or size > put:
         yield FilledGap(begin=at, end=own, at=put, length=size - put)
 

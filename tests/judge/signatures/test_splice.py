@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
+from typing import BinaryIO
 
 import pytest
 
@@ -21,10 +22,12 @@ from pipelines.judge.signatures.splice import (
     HashTree,
     Own,
     Piece,
+    Spliced,
     SpliceError,
     SpliceLimits,
     SplicePlan,
     Taken,
+    check_fit,
     splice,
 )
 from pipelines.judge.signatures.zip_pieces import ZipLimits
@@ -49,9 +52,17 @@ GOOD: list[Piece] = [
 ]
 
 
+def fitting(
+    plan: SplicePlan, own: BinaryIO, shipped: BinaryIO, out: BinaryIO, limits: SpliceLimits
+) -> Spliced:
+    made = splice(plan, own, shipped, out, limits)
+    check_fit(plan, own, out, limits)
+    return made
+
+
 def apply(pieces: list[Piece]) -> bytes:
     out = io.BytesIO()
-    made = splice(
+    made = fitting(
         SplicePlan(pieces=tuple(pieces)), io.BytesIO(OURS), io.BytesIO(THEIRS), out, LIMITS
     )
     assert made.sha256 == Digest.of(out.getvalue())
@@ -86,7 +97,7 @@ def test_a_false_plan_is_refused(pieces: list[Piece], error: str) -> None:
 def test_a_plan_that_takes_beyond_the_end_is_refused() -> None:
     short = SplicePlan(pieces=(Own(offset=0, length=10), Taken(offset=10, length=9, why="x")))
     with pytest.raises(SpliceError, match="ends before"):
-        splice(short, io.BytesIO(OURS), io.BytesIO(THEIRS[:12]), io.BytesIO(), LIMITS)
+        fitting(short, io.BytesIO(OURS), io.BytesIO(THEIRS[:12]), io.BytesIO(), LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -106,11 +117,11 @@ def test_a_plan_that_takes_beyond_the_end_is_refused() -> None:
 def test_a_plan_leaves_out_nothing_but_what_its_format_replaces(pieces: list[Piece]) -> None:
     kept = SpliceLimits(replaced=9, derived=2, taken=9, places=lambda _: ((2, 4), (7, 7)))
     files = io.BytesIO(OURS), io.BytesIO(THEIRS)
-    assert splice(SplicePlan(pieces=tuple(GOOD)), *files, io.BytesIO(), kept).size == len(THEIRS)
+    assert fitting(SplicePlan(pieces=tuple(GOOD)), *files, io.BytesIO(), kept).size == len(THEIRS)
     put = (Own(offset=0, length=7), Derived(data="61"), Own(offset=7, length=3))
-    assert splice(SplicePlan(pieces=put), *files, io.BytesIO(), kept).size == 11
+    assert fitting(SplicePlan(pieces=put), *files, io.BytesIO(), kept).size == 11
     with pytest.raises(SpliceError, match="in no place of a signature"):
-        splice(SplicePlan(pieces=tuple(pieces)), *files, io.BytesIO(), kept)
+        fitting(SplicePlan(pieces=tuple(pieces)), *files, io.BytesIO(), kept)
 
 
 @pytest.mark.parametrize(("begin", "end"), [(1, 3), (3, 6), (6, 7)])
@@ -118,10 +129,10 @@ def test_a_part_of_a_range_is_within_it(begin: int, end: int) -> None:
     kept = SpliceLimits(replaced=9, derived=9, taken=9, places=lambda _: ((2, 5),), within=True)
     files = io.BytesIO(OURS), io.BytesIO()
     part = (Own(offset=0, length=3), Own(offset=4, length=6))
-    assert splice(SplicePlan(pieces=part), *files, io.BytesIO(), kept).size == 9
+    assert fitting(SplicePlan(pieces=part), *files, io.BytesIO(), kept).size == 9
     other = (Own(offset=0, length=begin), Own(offset=end, length=10 - end))
     with pytest.raises(SpliceError, match="in no place of a signature"):
-        splice(SplicePlan(pieces=other), *files, io.BytesIO(), kept)
+        fitting(SplicePlan(pieces=other), *files, io.BytesIO(), kept)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +150,7 @@ def test_all_that_is_other_than_ours_is_looked_at(
     seen: list[FilledGap] = []
     limits = replace(LIMITS, fits=lambda _, __, found: not seen.extend(found))  # type: ignore[func-returns-value]
     files = io.BytesIO(OURS), io.BytesIO(THEIRS)
-    splice(SplicePlan(pieces=tuple(pieces)), *files, io.BytesIO(), limits)
+    fitting(SplicePlan(pieces=tuple(pieces)), *files, io.BytesIO(), limits)
     assert [(one.begin, one.end, one.at, one.length) for one in seen] == gaps
 
 
@@ -152,7 +163,7 @@ def test_a_hash_tree_is_over_whole_blocks_and_in_no_archive() -> None:
         pieces = (Own(offset=0, length=10), HashTree(length=length, salt="0" * 64))
         within = replace(limits, zip=ZipLimits(taken="x")) if zipped else limits
         with pytest.raises(SpliceError, match=error):
-            splice(SplicePlan(pieces=pieces), io.BytesIO(OURS), io.BytesIO(), io.BytesIO(), within)
+            fitting(SplicePlan(pieces=pieces), io.BytesIO(OURS), io.BytesIO(), io.BytesIO(), within)
 
 
 @pytest.mark.parametrize("form", [f for f, one in FORMATS.items() if not one.limits.zip])
@@ -166,7 +177,7 @@ def test_no_plan_hides_a_difference_as_derived(form: SignedFormat) -> None:
             Own(offset=size - 4, length=4),
         )
         with pytest.raises(SpliceError):
-            splice(SplicePlan(pieces=evil), io.BytesIO(ours), io.BytesIO(), io.BytesIO(), limits)
+            fitting(SplicePlan(pieces=evil), io.BytesIO(ours), io.BytesIO(), io.BytesIO(), limits)
 
 
 OTHERS = "others in a place of a signature"
@@ -185,7 +196,7 @@ def refused(
     assert limits is not None
     out, plan = io.BytesIO(), SplicePlan(pieces=tuple(pieces))
     with pytest.raises(SpliceError, match=OTHERS):
-        splice(plan, io.BytesIO(ours), io.BytesIO(shipped), out, limits)
+        fitting(plan, io.BytesIO(ours), io.BytesIO(shipped), out, limits)
     assert out.getvalue() == shipped
 
 
@@ -260,7 +271,7 @@ def test_a_cabinet_has_the_fields_that_follow_from_its_signature(changed: int | 
         refused(SignedFormat.CAB, ours, pieces, bytes(shipped))
         return
     out, files = io.BytesIO(), (io.BytesIO(ours), io.BytesIO(shipped))
-    splice(SplicePlan(pieces=tuple(pieces)), *files, out, FORMATS[SignedFormat.CAB].limits)
+    fitting(SplicePlan(pieces=tuple(pieces)), *files, out, FORMATS[SignedFormat.CAB].limits)
     assert out.getvalue() == shipped
 
 
