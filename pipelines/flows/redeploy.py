@@ -23,7 +23,10 @@ _LOG = logging.getLogger("samebits")
 
 @contextmanager
 def redeploying(reader: CenterReader) -> Iterator[None]:
-    """Deploy in a thread whenever the file of a center has changed and can be used."""
+    """Deploy in a thread whenever the file of a center has changed and can be used.
+
+    What fails is tried again at the next look.
+    """
     over, deployed = threading.Event(), deployed_digest(reader.current())
 
     def watch() -> None:
@@ -31,9 +34,8 @@ def redeploying(reader: CenterReader) -> Iterator[None]:
         while not over.wait(EVERY):
             center = reader.current()
             now = file_digest(center)
-            if reader.fault is None and now != deployed:
+            if reader.fault is None and now != deployed and deploy(str(center.file)):
                 deployed = now
-                deploy(str(center.file))
 
     threading.Thread(target=watch, name="samebits-redeploy", daemon=True).start()
     try:
@@ -42,8 +44,8 @@ def redeploying(reader: CenterReader) -> Iterator[None]:
         over.set()
 
 
-def deploy(file: str) -> None:
-    """Bring the deployments of a center up to date; that this fails is logged."""
+def deploy(file: str) -> bool:
+    """Bring the deployments of a center up to date; say whether that was done, and log why not."""
     command = [sys.executable, "-m", "pipelines.cli", "center", "deploy", "--center", file]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SECONDS)
@@ -51,3 +53,6 @@ def deploy(file: str) -> None:
         _LOG.error("the deployments were not brought up to date: %s", error.stderr.strip()[-500:])
     except (OSError, subprocess.TimeoutExpired) as error:
         _LOG.error("the deployments were not brought up to date: %s", error)
+    else:
+        return True
+    return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -55,7 +54,7 @@ def test_an_edited_file_counts_within_a_minute_and_a_bad_one_changes_nothing(sta
 def test_deployments_that_fail_are_an_error_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    redeploy.deploy(str(tmp_path / "nowhere.yaml"))
+    assert not redeploy.deploy(str(tmp_path / "nowhere.yaml"))
     (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert "were not brought up to date" in record.message
     assert "nowhere.yaml" in record.message
@@ -65,17 +64,22 @@ def test_deployments_follow_a_file_once_and_not_a_bad_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redeploy, "EVERY", 0.01)
-    made = list[Any]()
-    monkeypatch.setattr(redeploy, "deploy", made.append)
+    made = list[str]()
+
+    def deploy(file: str) -> bool:
+        made.append(file)
+        return len(made) > 1  # it fails the first time
+
+    monkeypatch.setattr(redeploy, "deploy", deploy)
     (tmp_path / "policy.json").write_text("{}")
     file = tmp_path / "center.yaml"
     text = "schema: samebits/center/v1\nid: lab\nhome: home\npolicy: policy.json\n"
     file.write_text(text)
     reader = CenterReader(load_center(file))
     with redeploy.redeploying(reader):
-        wait_until(lambda: len(made) == 1, seconds=10)
+        wait_until(lambda: len(made) == 2, seconds=10)
         file.write_text(f"{text}nonsense: 1\n")
         wait_until(lambda: bool(reader.fault), seconds=10)
         file.write_text(f"{text}workers: 2\n")
-        wait_until(lambda: len(made) == 2, seconds=10)
-    assert made == [str(file)] * 2
+        wait_until(lambda: len(made) == 3, seconds=10)
+    assert made == [str(file)] * 3
