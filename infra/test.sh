@@ -45,17 +45,18 @@ if [ "${1-}" = --fast ]; then
 fi
 
 bash infra/bootstrap.sh
-# Programs that the tests check the host's files and signed ones with, and a token for keys; samebits
-# itself never calls them.
+# Programs that the tests check the host's files and signed ones with, a token for keys, and a browser;
+# samebits itself never calls them.
 missing=()
 [ -d /usr/share/modsecurity-crs ] || missing+=(modsecurity-crs)
+[ -d /usr/share/fonts/truetype/dejavu ] || missing+=(fonts-dejavu-core)
 for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze=systemd \
     sbverify=sbsigntool osslsigncode=osslsigncode apksigner=apksigner \
     javac=default-jdk-headless sigtool=clamav \
     rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpg=gpg gpgv=gpgv sqv=sqv \
     strip-nondeterminism=strip-nondeterminism yara=yara suricata=suricata clamscan=clamav \
     rpmbuild=rpm makedeltarpm=deltarpm ed=ed bsdiff=bsdiff xdelta3=xdelta3 zstd=zstd \
-    ostree=ostree spamassassin=spamassassin; do
+    ostree=ostree spamassassin=spamassassin chromium=chromium; do
     command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
 done
 ldconfig -p | grep -q 'libmodsecurity\.so\.3' || missing+=(libmodsecurity3t64)

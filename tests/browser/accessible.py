@@ -1,0 +1,27 @@
+"""What axe-core finds wrong with a page."""
+
+from __future__ import annotations
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+LEVELS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+"""The rules of WCAG 2.2, levels A and AA."""
+
+
+def violations(page: Page) -> list[str]:
+    """Return a line for each rule that the page breaks, with the elements that break it."""
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": [*LEVELS]}})
+    return [
+        f"{rule['id']}: {rule['help']}: {node['target']} {node['html'][:120]}"
+        for rule in found.response["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def overflow(page: Page) -> int:
+    """Return by how many pixels a page is wider than its window."""
+    width: int = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    return width
