@@ -48,23 +48,30 @@ class FilledGap:
 
 
 def pe_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
-    """Say whether checksum and directory entry are right, and a table is all that follows."""
+    """Say whether the directory entry is right, and a table is all that follows."""
     size, places = own.seek(0, 2), pe_places(own)
     if not places or not _keeps_lengths(gaps, size):
         return False
-    (checksum, after), (entry, _) = places
+    _, (entry, _) = places
     made, table = out.seek(0, 2), size + -size % _PE_ALIGNMENT
+    return (
+        made > table
+        and not any(read_at(out, size, table - size))
+        and struct.unpack("<II", read_at(out, entry, 8)) == (table, made - table)
+    )
+
+
+def pe_is_summed(out: BinaryIO) -> bool:
+    """Say whether the checksum of a PE file is that of its bytes."""
+    if not (places := pe_places(out)):
+        return False
+    (checksum, after), _ = places
     total = PeChecksum()
     total.add(read_at(out, 0, checksum) + bytes(after - checksum))
     out.seek(after)
     for data in chunks(out):
         total.add(data)
-    return (
-        made > table
-        and not any(read_at(out, size, table - size))
-        and struct.unpack("<II", read_at(out, entry, 8)) == (table, made - table)
-        and int.from_bytes(read_at(out, checksum, after - checksum), "little") == total.value()
-    )
+    return int.from_bytes(read_at(out, checksum, after - checksum), "little") == total.value()
 
 
 def cab_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:

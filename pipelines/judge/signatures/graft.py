@@ -13,8 +13,7 @@ import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -42,6 +41,7 @@ from pipelines.judge.signatures.splice import (
     SplicePlan,
     Taken,
     check_fit,
+    check_sum,
     splice,
 )
 
@@ -91,10 +91,11 @@ def _graft(
     with (
         tempfile.TemporaryFile() as content,
         tempfile.TemporaryFile() as packed,
-        _side_by_side(shipped, rebuilt) as started,
+        _side_by_side(shipped) as started,
     ):
         verifying = started(lambda: jail.run(VERIFY, [shipped], pinned))
         hashing = started(lambda: digest or _digest(shipped))
+        summing = started(lambda: _check_sum(shipped, limits))  # which is what is made, most often
         plan = _read(jail.run(PLAN, [shipped, rebuilt], pinned))
         inside: tuple[Taken, ...] = ()
         contents: tuple[Digest, ...] = ()
@@ -104,14 +105,13 @@ def _graft(
             if packed.seek(0, 2) != max(own, default=0):
                 raise _unlike()
             rebuilt = packed
-        # Most often the shipped file is what is made.
-        fitting = started(partial(_check_fit, plan, rebuilt, shipped, limits))
         made = splice(plan, rebuilt, shipped, out, limits)
         same = made.sha256 == hashing()
+        check_fit(plan, rebuilt, out, limits)
         if same:
-            fitting()
+            summing()
         else:
-            check_fit(plan, rebuilt, out, limits)
+            check_sum(out, limits)
         if not same and alike is None:
             raise _unlike()
         verified = _read(verifying())
@@ -169,6 +169,7 @@ def _packed(
         inner = SplicePlan(pieces=plan.pieces)
         made = splice(inner, ours, theirs, content, limits)
         check_fit(inner, ours, content, limits)
+        check_sum(content, limits)
         ours.seek(0)
         unsigned = digest_stream(ours)
     jail.run(PACK, [content, rebuilt], plan, outputs=[packed])
@@ -188,14 +189,13 @@ def _unlike() -> BadSignatureError:
 
 
 @contextmanager
-def _side_by_side(*files: BinaryIO) -> Iterator[Callable[[Callable[[], T]], Callable[[], T]]]:
-    """Yield what starts work on `files`, and returns what waits for its result.
+def _side_by_side(file: BinaryIO) -> Iterator[Callable[[Callable[[], T]], Callable[[], T]]]:
+    """Yield what starts work on `file`, and returns what waits for its result.
 
     A file in memory has one position: work on it is done when its result is asked for.
     """
     try:
-        for file in files:
-            file.fileno()
+        file.fileno()
     except OSError:
         yield lambda work: work
         return
@@ -212,17 +212,12 @@ def _digest(file: BinaryIO) -> Digest:
         return digest_stream(file)
 
 
-def _check_fit(plan: SplicePlan, own: BinaryIO, made: BinaryIO, limits: SpliceLimits) -> None:
-    """Check the fit in files that are opened once more, if they can be: others read them too."""
+def _check_sum(file: BinaryIO, limits: SpliceLimits) -> None:
+    """Check the checksum in a file, and leave its position alone if it has a descriptor."""
     with ExitStack() as held:
-        check_fit(plan, _opened_again(own, held), _opened_again(made, held), limits)
-
-
-def _opened_again(file: BinaryIO, held: ExitStack) -> BinaryIO:
-    try:
-        return held.enter_context(Path(f"/proc/self/fd/{file.fileno()}").open("rb"))
-    except OSError:
-        return file
+        with suppress(OSError):
+            file = held.enter_context(Path(f"/proc/self/fd/{file.fileno()}").open("rb"))
+        check_sum(file, limits)
 
 
 def _carried(

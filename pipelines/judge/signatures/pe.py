@@ -23,7 +23,7 @@ from pipelines.judge.signatures.authenticode import (
     verify_each,
     without_padding,
 )
-from pipelines.judge.signatures.filled import pe_fits
+from pipelines.judge.signatures.filled import pe_fits, pe_is_summed
 from pipelines.judge.signatures.left_out import pe_places
 from pipelines.judge.signatures.page_hashes import page_hashes
 from pipelines.judge.signatures.pe_checksum import PeChecksum
@@ -163,6 +163,7 @@ PE = SignatureFormat(
         taken=_MAX_TABLE,
         places=pe_places,
         fits=pe_fits,
+        is_summed=pe_is_summed,
     ),
     pins=pins,
 )

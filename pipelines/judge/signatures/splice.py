@@ -111,6 +111,8 @@ class SpliceLimits:
     """Whether others may stand for parts of a range."""
     fits: Callable[[BinaryIO, BinaryIO, Sequence[FilledGap]], bool] | None = None
     """Says of our file and the one that was made whether others are what a signature needs."""
+    is_summed: Callable[[BinaryIO], bool] | None = None
+    """Says of the file that was made whether a checksum in it is right."""
     zip: ZipLimits | None = None
     """Of a zip archive; the pieces of one are refused in other files."""
     inside: SpliceLimits | None = None
@@ -134,7 +136,7 @@ def splice(
 ) -> Spliced:
     """Write the file that a plan says to `out`; raises `SpliceError`, then `out` is of no use.
 
-    What it makes counts if it fits: see `check_fit`.
+    What it makes counts after `check_fit` and `check_sum`.
     """
     _check(plan, own, limits)
     maker = ZipMaker(own=own, shipped=shipped, limits=limits.zip) if limits.zip else None
@@ -169,6 +171,12 @@ def check_fit(plan: SplicePlan, own: BinaryIO, made: BinaryIO, limits: SpliceLim
     gaps = tuple(_gaps(plan, own.seek(0, 2), made.seek(0, 2)))
     if not limits.fits(own, made, gaps):
         raise SpliceError("others in a place of a signature that are none, or of another length")
+
+
+def check_sum(made: BinaryIO, limits: SpliceLimits) -> None:
+    """Require that the checksum in a file is right; raises `SpliceError`."""
+    if limits.is_summed is not None and not limits.is_summed(made):
+        raise SpliceError("others in a place of a signature that are no checksum of the file")
 
 
 def _check(plan: SplicePlan, own: BinaryIO, limits: SpliceLimits) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 import pytest
 
@@ -20,6 +21,7 @@ from pipelines.judge.signatures.filled import (
     cvd_fits,
     info_fits,
     pe_fits,
+    pe_is_summed,
     rpm_fits,
     tuf_fits,
 )
@@ -157,9 +159,13 @@ def but(filled: Filled, *gaps: tuple[int, int, int, int]) -> Filled:
     return replace(filled, gaps=gaps)
 
 
+def pe_stands(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
+    return pe_fits(own, out, gaps) and pe_is_summed(out)
+
+
 HONEST: dict[str, tuple[Callable[..., bool], Filled]] = {
-    "pe": (pe_fits, SIGNED_PROGRAM),
-    "pe-summed": (pe_fits, replace(SIGNED_PROGRAM, out=summed(SIGNED_PROGRAM.out))),
+    "pe": (pe_stands, SIGNED_PROGRAM),
+    "pe-summed": (pe_stands, replace(SIGNED_PROGRAM, out=summed(SIGNED_PROGRAM.out))),
     "cab": (cab_fits, SIGNED_CABINET),
     "cab-header": (cab_fits, of_cabinet(CABINET)),
     "rpm": (rpm_fits, rpm()),
@@ -176,22 +182,22 @@ HONEST: dict[str, tuple[Callable[..., bool], Filled]] = {
     "info-of-the-most": (info_fits, info(SIGNED.but(builder=b"b" * ((1 << 20) - 512)))),
 }
 REFUSED: dict[str, tuple[Callable[..., bool], Filled]] = {
-    "pe-that-is-none": (pe_fits, replace(SIGNED_PROGRAM, own=b"MZ" * 99)),
+    "pe-that-is-none": (pe_stands, replace(SIGNED_PROGRAM, own=b"MZ" * 99)),
     "pe-field-of-another-length": (
-        pe_fits,
+        pe_stands,
         but(SIGNED_PROGRAM, _FIELDS[0], (ENTRY, ENTRY + 8, ENTRY, 9), _END),
     ),
     "pe-without-a-table": (
-        pe_fits,
+        pe_stands,
         replace(SIGNED_PROGRAM, out=with_table(PROGRAM, b""), gaps=_FIELDS),
     ),
     "pe-padding-of-data": (
-        pe_fits,
+        pe_stands,
         replace(SIGNED_PROGRAM, out=summed(SIGNED_PROGRAM.patched(len(PROGRAM), b"\1").out)),
     ),
-    "pe-entry-of-another-place": (pe_fits, entry(len(PADDED) + 8, len(TABLE))),
-    "pe-entry-of-another-size": (pe_fits, entry(len(PADDED), len(TABLE) - 1)),
-    "pe-checksum": (pe_fits, SIGNED_PROGRAM.patched(CHECKSUM, b"\0")),
+    "pe-entry-of-another-place": (pe_stands, entry(len(PADDED) + 8, len(TABLE))),
+    "pe-entry-of-another-size": (pe_stands, entry(len(PADDED), len(TABLE) - 1)),
+    "pe-checksum": (pe_stands, SIGNED_PROGRAM.patched(CHECKSUM, b"\0")),
     "cab-cut-off": (cab_fits, replace(SIGNED_CABINET, own=CABINET[:20])),
     "cab-without-folders": (cab_fits, of_cabinet(BARE)),
     "cab-of-another-size": (cab_fits, of_cabinet(CABINET + b"x")),

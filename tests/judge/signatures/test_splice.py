@@ -28,6 +28,7 @@ from pipelines.judge.signatures.splice import (
     SplicePlan,
     Taken,
     check_fit,
+    check_sum,
     splice,
 )
 from pipelines.judge.signatures.zip_pieces import ZipLimits
@@ -57,6 +58,7 @@ def fitting(
 ) -> Spliced:
     made = splice(plan, own, shipped, out, limits)
     check_fit(plan, own, out, limits)
+    check_sum(out, limits)
     return made
 
 
