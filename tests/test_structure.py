@@ -17,12 +17,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("builders", "pipelines")
 SIBLINGS = (
-    {"pipelines/cli", "pipelines/flows"},
+    {"pipelines/cli", "pipelines/flows", "pipelines/portal/pages"},
     {"pipelines/infer/wheel", "pipelines/infer/debian", "pipelines/infer/script"},
     {"pipelines/rules/languages", "pipelines/rules/weakening"},
 )
-"""Folders whose modules are named alike on purpose: a command or flow after what it runs, three
-implementations of one thing, and what reads a language of rules and what judges its changes."""
+"""Folders whose modules are named alike on purpose: a command, flow or page after its subject,
+three implementations of one thing, and what reads a language of rules and judges its changes."""
 EVERYWHERE = {"errors.py"}
 """Modules that several packages have: their errors."""
 READ_STATEMENTS = {

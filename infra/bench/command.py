@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from infra.bench.nights_command import joining, portal
 from infra.bench.updates_command import chain, rules
 from pipelines.cli import options
 from pipelines.cli.terminal import tell
@@ -30,6 +31,8 @@ def command() -> None:
 
 command.add_command(chain)
 command.add_command(rules)
+command.add_command(joining)
+command.add_command(portal)
 
 
 @command.command()
@@ -286,23 +289,6 @@ def graft(pairs: int, sizes: tuple[int, ...], against: tuple[str, ...]) -> None:
 
     figures = measure(sizes or SIZES, pairs=pairs, against=against, told=tell)
     show(figures, *table(figures))
-
-
-@command.command()
-@click.option("--releases", default=100_000, show_default=True, type=click.IntRange(1))
-@click.option("--changed", default=100, show_default=True, type=click.IntRange(0, 10_000))
-@options.json
-def joining(releases: int, changed: int) -> None:
-    """Measure a night's joining of many releases, of which few have changed.
-
-    \b
-    Example:
-      samebits bench joining --releases 10000 --changed 100 --json
-    """
-    from infra.bench.changed import measure
-    from infra.bench.show import show_figures
-
-    show_figures(measure(releases, changed, told=tell))
 
 
 def _told(leaves: int) -> None:

@@ -77,14 +77,12 @@ def list_alarms(
     `told` are alarms of before: what of them does not show any more is listed all the same. Raises
     `StoreError` for the center's own store.
     """
-    chosen = None if names is None else sorted(set(names))
     logs = read_logs(view, ())
     logs.read_ahead()
     chains = base_chains(view, logs)
-    wanted = sorted({*_of_recipes(view), *_of_log(view, logs)}) if chosen is None else chosen
-    on_record = log_faults(view.policy.policy, view.sources, view.center)
-    raised = [*_of_logs(view, logs, on_record)]
-    faults = dict.fromkeys(on_record.unread)
+    wanted = known_releases(view, logs) if names is None else sorted(set(names))
+    raised: list[Alarm] = []
+    faults: dict[str, None] = {}
     joins = join_releases(view, wanted, logs=logs, chains=chains)
     for done, (name, join) in enumerate(zip(wanted, joins, strict=True)):
         count(done, len(wanted))
@@ -102,10 +100,35 @@ def list_alarms(
         unread = [e for e in joined.read.excluded if e.reason in _UNREAD]
         faults |= dict.fromkeys(f"{e.center} cannot be read: {e.detail}" for e in unread)
     about = {None, *map(str, wanted)}
-    raised += [*_gone((alarm for alarm in told if alarm.release in about), raised)]
-    listed, excluded = _listed(view, logs, raised)
+    return listed_alarms(
+        view, logs, raised, told=(alarm for alarm in told if alarm.release in about), faults=faults
+    )
+
+
+def known_releases(view: ConsensusView, logs: LogIndex) -> list[ReleaseName]:
+    """Return the releases of the center's recipes, and those that its log is about, in order."""
+    return sorted({*_of_recipes(view), *_of_log(view, logs)})
+
+
+def listed_alarms(
+    view: ConsensusView,
+    logs: LogIndex,
+    raised: Iterable[Alarm],
+    *,
+    told: Iterable[Alarm] = (),
+    faults: Iterable[str] = (),
+) -> AlarmList:
+    """Return alarms `raised` by releases, and those about logs, with their acknowledgements.
+
+    `told` are alarms of before; `faults` are why releases could not be looked at.
+    """
+    on_record = log_faults(view.policy.policy, view.sources, view.center)
+    found = [*_of_logs(view, logs, on_record), *raised]
+    listed, excluded = _listed(view, logs, [*found, *_gone(told, found)])
     return AlarmList(
-        alarms=tuple(sorted(listed, key=_order)), excluded=excluded, faults=tuple(faults)
+        alarms=tuple(sorted(listed, key=_order)),
+        excluded=excluded,
+        faults=tuple(dict.fromkeys([*on_record.unread, *faults])),
     )
 
 

@@ -154,6 +154,13 @@ class KeptLog:
             row = database.execute(query, (*ends, tag_of(release))).fetchone()
         return tuple(int(number or 0) for number in row)
 
+    def last(self, release: str) -> int | None:
+        """Return the index of the last leaf about a release, of any kind; None without one."""
+        with self._used() as database:
+            query = "SELECT last FROM heads WHERE release = ?"
+            row = database.execute(query, (tag_of(release),)).fetchone()
+        return None if row is None else int(row[0])
+
     def read(
         self, reader: LogReader, settled: Callable[[Checkpoint], bool] = lambda _: False
     ) -> None:
@@ -218,8 +225,11 @@ class KeptLog:
         broken = [(index, tag_of(leaf.release)) for index, leaf in placed if chains.follow(leaf)]
         run.executemany("INSERT INTO unchained VALUES (?, ?)", broken)
         run.executemany(
-            "INSERT OR REPLACE INTO heads VALUES (?, ?, ?)",
-            [(tag_of(name), *chains.next(name)) for name in {leaf.release for _, leaf in placed}],
+            "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)",
+            [
+                (tag_of(name), *chains.next(name), last)
+                for name, last in {leaf.release: index for index, leaf in placed}.items()
+            ],
         )
 
     def _link(self, release: str) -> Link | None:

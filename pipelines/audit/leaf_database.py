@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.log.writer_cache import remove_cache
 
 _PATIENCE = 5  # seconds that a lock of another process may last
-_VERSION = 2
+_VERSION = 3
 _TABLES = """
 CREATE TABLE log (checkpoint BLOB, upgraded INTEGER);
 CREATE TABLE leaves (
@@ -18,7 +18,8 @@ CREATE TABLE leaves (
 CREATE INDEX by_digest ON leaves (digest);
 CREATE INDEX by_release ON leaves (release) WHERE release != x'';
 CREATE TABLE heads (
-    release BLOB PRIMARY KEY, sequence INTEGER NOT NULL, previous TEXT NOT NULL
+    release BLOB PRIMARY KEY, sequence INTEGER NOT NULL, previous TEXT NOT NULL,
+    last INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE unchained (place INTEGER PRIMARY KEY, release BLOB NOT NULL);
 INSERT INTO log VALUES (NULL, NULL);

@@ -189,6 +189,16 @@ class LogIndex:
             upgraded = log.leaves.upgraded_at
             return (-1 if upgraded is None else upgraded, *log.leaves.mark(release, *ends))
 
+    def last(self, center: str, release: str) -> tuple[int, bool]:
+        """Return the index of the last leaf about a release, and whether it is witnessed.
+
+        Of whichever kind it is, such as an explanation; -1 without one; raises as above.
+        """
+        with self._whole(center) as log:
+            found = log.leaves.last(release)
+            last = -1 if found is None else found
+            return last, last < log.witnessed.size
+
     def witnessed(self, center: str) -> Witnessed:
         """Return the part of the center's log that counts; raises as above."""
         return self._log(center).witnessed

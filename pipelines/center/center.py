@@ -38,6 +38,8 @@ class Center(CenterSettings):
     """One center, with absolute paths."""
 
     store: StoreAddress
+    portal: StoreAddress | None = None
+    """Where each night builds the portal."""
     peers: tuple[Peer, ...] = ()
     file: Path | None = None
     """The file that describes it; None for the implicit center."""
@@ -88,7 +90,10 @@ def load_center(
     if prefect and prefect.port and not prefect.auth:
         prefect = prefect.model_copy(update={"auth": given.home / "standing" / "auth"})
     settings = dict(given) | {
-        "store": store_address(store) if store else _address(given.store, base, given.home),
+        "store": store_address(store)
+        if store
+        else _address(given.store, base) or given.home / "store",
+        "portal": _address(given.portal, base),
         "peers": tuple(
             Peer(**{**dict(p), "store": store_address(p.store, base)}) for p in given.peers
         ),
@@ -98,7 +103,5 @@ def load_center(
     return Center.model_construct(file=file, **settings)
 
 
-def _address(store: str | S3Settings | None, base: Path, home: Path) -> StoreAddress:
-    if store is None:
-        return home / "store"
+def _address(store: str | S3Settings | None, base: Path) -> StoreAddress | None:
     return store_address(store, base) if isinstance(store, str) else store

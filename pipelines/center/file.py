@@ -279,6 +279,8 @@ class CenterFile(CenterSettings, _Format):
     """The file as a whole; relative paths start at its folder."""
 
     store: str | S3Settings | None = None
+    portal: str | S3Settings | None = None
+    """Where each night builds the portal: a folder or a store of its own; None builds none."""
     peers: tuple[PeerSection, ...] = ()
 
     @model_validator(mode="after")

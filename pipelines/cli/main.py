@@ -42,6 +42,7 @@ _COMMANDS = {
     "log": ("log.command", "Read, prove, check and witness transparency logs."),
     "policy": ("policy.command", "Join, sign, check and compare policies."),
     "consensus": ("findings.consensus", "Combine what the centers found for a release."),
+    "portal": ("portal.command", "Build static pages of what the centers found, and serve them."),
     "alarm": ("alarm.command", "List alarms, and acknowledge them."),
     "nightly": ("verify.nightly", "Verify everything that is due, as a center does every night."),
     "cancel": ("cancel.command", "Cancel a run or a night, wherever it is."),

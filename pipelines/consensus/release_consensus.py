@@ -58,6 +58,8 @@ class ConsensusView:
     """The center's folder of recipes."""
     kept: KeptLogs = field(default_factory=KeptLogs)
     """What was read of logs before."""
+    public_only: bool = False
+    """Whether no proof of work is checked with what the center has built: that is private."""
 
     @property
     def own(self) -> OwnSource:
@@ -358,7 +360,8 @@ def _reading(
 ) -> Iterator[Callable[[], ReleaseFindings]]:
     """Yield for each release what returns the findings of all centers, or raises `StoreError`."""
     reader = StatementReader(policy=view.policy.policy, logs=logs)
-    return read_releases(releases, view.sources, reader, view.own, given)
+    own = None if view.public_only else view.own
+    return read_releases(releases, view.sources, reader, own, given)
 
 
 def _recipe(view: ConsensusView, release: ReleaseName) -> LoadedRecipe | None:

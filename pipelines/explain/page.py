@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from builders.core.digest import Digest
 from builders.core.escaping import escaped
@@ -13,16 +14,23 @@ from pipelines.explain.sentences import differences, sentences
 from pipelines.judge.finding import Cause, QuickDiff
 
 
-def pages(folder: Path) -> Environment:
-    """Return what fills the templates of a folder; every text is escaped."""
+def pages(*folders: Path) -> Environment:
+    """Return what fills the templates of the folders; every text is escaped."""
     return Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         autoescape=True,
-        finalize=lambda value: escaped(value) if isinstance(value, str) else value,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _visible(value: object) -> object:
+    """Return a value as it is shown: of texts, also those in markup, nothing stays unseen."""
+    if isinstance(value, Markup):
+        return Markup(escaped(value, keep="\n"))  # noqa: S704  # it is markup already
+    return escaped(value) if isinstance(value, str) else value
 
 
 def difference_page(

@@ -43,6 +43,8 @@ from pipelines.nightly.night_plan import NightPlan, plan_night
 from pipelines.nightly.periodic import publish_own_heartbeat
 from pipelines.nightly.progress import store_plan
 from pipelines.nightly.record import NightAlarm, NightRecord
+from pipelines.portal.build import build_portal
+from pipelines.storage.opening import StoreAddress
 from pipelines.verify.cancellation import cancellable_night
 from pipelines.verify.lanes import in_lanes
 from pipelines.verify.session import Session
@@ -93,7 +95,17 @@ def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
         summary = end_night(session, plan, outside, now=datetime.now(UTC))
         _tell(owner, summary)  # before a log that was rolled back refuses the heartbeat
         publish_own_heartbeat(session, work_of(summary.record))
+        if owner.portal is not None:
+            _portal(session, owner.portal)
     return plan.night
+
+
+def _portal(session: Session, place: StoreAddress) -> None:
+    """Build the portal; that this fails never fails a night."""
+    try:
+        get_run_logger().info("portal: %s", build_portal(session, place))
+    except Exception as error:  # noqa: BLE001
+        get_run_logger().warning("the portal was not built: %s", error)
 
 
 def _own_night() -> str:

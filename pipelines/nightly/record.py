@@ -23,7 +23,7 @@ from pipelines.evidence.report import Robustness
 from pipelines.evidence.statements.acknowledgement import LeafRange
 from pipelines.judge.finding import verdicts_exit_code
 from pipelines.storage.names import check_key, check_prefix, encode, private_twin
-from pipelines.storage.store import DamagedError, Store
+from pipelines.storage.store import DamagedError, ReadableStore, Store
 
 SCHEMA: Literal["samebits/night/v1"] = "samebits/night/v1"
 MAX_RECORD = 64 << 20
@@ -315,7 +315,17 @@ def last_night(store: Store, center: str, *, before: str | None = None) -> Night
     return None
 
 
-def _read(store: Store, key: str, model: type[Model], limit: int) -> Model:
+def last_public_night(store: ReadableStore, center: str) -> NightRecord | None:
+    """Return the newest night of a center as it is published; None without one that is whole."""
+    keys = (key for key in store.list(nights_prefix(center)) if key.endswith(".json"))
+    newest = max(keys, default=None)
+    if newest is not None:
+        with suppress(DamagedError, NotFoundError):
+            return _read(store, newest, NightRecord, MAX_RECORD)
+    return None
+
+
+def _read(store: ReadableStore, key: str, model: type[Model], limit: int) -> Model:
     try:
         return model.model_validate_json(store.get(key, limit))
     except ValidationError as error:

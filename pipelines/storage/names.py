@@ -19,7 +19,9 @@ MAX_KEY = 900
 """Bytes of a whole key: the limit of S3 is 1024, including a prefix."""
 REPORT = "report.json"
 _LOG = "public/log/"
-_MUTABLE = frozenset({f"{_LOG}checkpoint"})
+PORTAL = "public/portal/current"
+"""The pointer to the newest generation of a portal, in the store that has it."""
+_MUTABLE = frozenset({f"{_LOG}checkpoint", PORTAL})
 _SHOWN = 120
 _PLAIN = re.compile(r"(?!\.\.?$)[A-Za-z0-9._-]+")  # text of which nothing is encoded
 _PLAIN_KEY = re.compile(rf"(public|private)(/(?!\.\.?(/|$))[A-Za-z0-9._-]{{1,{MAX_SEGMENT}}})+")
@@ -115,7 +117,7 @@ def content_digest(key: str) -> Digest | None:
 
 
 def is_mutable(key: str) -> bool:
-    """Say whether an object is replaced: only the newest checkpoint of the log is."""
+    """Say whether an object is replaced: a log's newest checkpoint, and a portal's pointer."""
     return key in _MUTABLE
 
 

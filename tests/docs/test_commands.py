@@ -31,6 +31,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "log prove": ("tests/log/test_command.py", 'house.log("prove", "1", "--out"'),
     "log witness": ("tests/log/test_command.py", '("log", "witness", house.folder / "store"'),
     "consensus": ("infra/demo-centers.sh", '"$samebits" consensus "$release" --publish'),
+    "portal build": ("tests/portal/test_command.py", '"build", "--out"'),
+    "portal serve": ("tests/portal/test_command.py", '"portal", "serve"'),
     "alarm list": ("tests/alarms/two_operators.py", 'self.invoke("list", "--json"'),
     "alarm acknowledge": ("tests/alarms/two_operators.py", '"acknowledge", about, "--cause"'),
     "nightly": ("infra/demo-centers.sh", 'for_all "the night" nightly'),
@@ -62,7 +64,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
 in it that do. What it calls of `bench` is what the command calls."""
 
 BY_HAND = {"bench check", "bench consensus", "bench digest", "bench explain", "bench graft",
-           "bench joining", "bench memory", "bench overhead", "bench peers",
+           "bench joining", "bench memory", "bench overhead", "bench peers", "bench portal",
            "bench rules", "bench store"}  # fmt: skip
 """Measurements, for a machine on which nothing else runs."""
 
@@ -73,6 +75,7 @@ OTHER_PROGRAMS = {
     "python3": "tests/bundle/test_cosign.py",
     "eval": "tests/cli/test_completion.py",
     "export": "infra/bootstrap.sh",
+    "curl": "tests/portal/test_command.py",
     "gpg": "tests/judge/signatures/test_foreign_packages.py",
     "install": "tests/center/test_backup.py",
 }

@@ -1,0 +1,182 @@
+"""Building the portal: what has changed is joined and rendered, the rest is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines.alarms.listing import known_releases, listed_alarms
+from pipelines.consensus.release_consensus import ConsensusView
+from pipelines.nightly.record import LastingAlarm, last_public_night
+from pipelines.portal.contents import SITE_PARTS, files_of
+from pipelines.portal.dependencies import Dependencies
+from pipelines.portal.facts import SiteFacts
+from pipelines.portal.release_builder import DueRelease, ReleaseBuilder
+from pipelines.portal.release_workers import OtherProcess, build_releases
+from pipelines.portal.site_folder import SiteFolder, SiteWriter
+from pipelines.portal.site_state import KeptRelease, SiteState
+from pipelines.portal.site_store import SiteStore
+from pipelines.storage.opening import StoreAddress, open_store
+from pipelines.verify.session import Session
+
+Count = Callable[[int, int], None]
+"""Is told how many releases are made, of how many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltSite:
+    """One generation that was built."""
+
+    place: StoreAddress
+    number: int
+    releases: int
+    made: int
+    """How many of them were joined and rendered; the others had not changed."""
+    files: int
+    faults: tuple[str, ...]
+    """Releases and logs that could not be looked at, with the reason."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it for `--json`."""
+        return {
+            "place": str(self.place),
+            "generation": self.number,
+            "releases": self.releases,
+            "made": self.made,
+            "files": self.files,
+            "faults": list(self.faults),
+        }
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        return (
+            f"generation {self.number} in {self.place}: {self.releases} releases, "
+            f"{self.made} of them made anew, {self.files} files, {len(self.faults)} faults"
+        )
+
+
+def build_portal(
+    session: Session,
+    place: StoreAddress,
+    *,
+    now: datetime | None = None,
+    anew: bool = False,
+    count: Count = lambda _done, _total: None,
+) -> BuiltSite:
+    """Build the next generation of the portal, as a center sees the releases.
+
+    `place` is a folder, or a store in S3 for which the folder is below the center's home. `now` is
+    UTC. With `anew` everything is made again. Of the center's own store only `public/` is read.
+    Raises `UsageError` for a folder of something else, `StoreError` for the center's own store and
+    for that of the portal, `CenterPolicyError`.
+    """
+    now = now or datetime.now(UTC)
+    site = SiteFolder(place if isinstance(place, Path) else session.center.home / "portal")
+    with site.locked():
+        built = _build(session, site, None if anew else site.state(), now, count)
+        if not isinstance(place, Path):
+            SiteStore(open_store(place)).publish(site)
+    return replace(built, place=place)
+
+
+def _build(
+    session: Session, site: SiteFolder, before: SiteState | None, now: datetime, count: Count
+) -> BuiltSite:
+    view = replace(session.consensus_view(now), public_only=True)
+    depends = Dependencies.now(view)
+    number = site.next_number()
+    writer = site.begin(before)
+    kept = before.by_release if before else {}
+    names = {str(name): name for name in known_releases(view, depends.logs)}
+    due: list[DueRelease] = [
+        (names[name], kept[name].files if name in kept else {})
+        for name in depends.due(names.values(), kept)
+    ]
+    other = OtherProcess(
+        center=session.center,
+        now=now,
+        number=number,
+        folder=writer.folder,
+        current=writer.current,
+    )
+    builder = ReleaseBuilder(depends=depends, writer=writer, number=number, now=now)
+    made: dict[str, KeptRelease] = {}
+    faults: list[str] = []
+    for done, one in enumerate(build_releases(builder, due, other)):
+        count(done, len(due))
+        if one.kept is not None:
+            made[one.release] = one.kept
+            writer.files.update(one.kept.files)
+        faults += one.faults
+    facts = _facts(
+        depends,
+        releases=_with_unchanged(writer, made, {n: kept[n] for n in names if n in kept}),
+        changed=frozenset(str(name) for name, _ in due),
+        faults=faults,
+        before=before,
+        now=now,
+    )
+    files = _site_files(facts, writer)
+    site.finish(writer, SiteState(number=number, made=now, files=files, releases=facts.releases))
+    return BuiltSite(
+        place=site.root,
+        number=number,
+        releases=len(facts.releases),
+        made=len(due),
+        files=len(writer.files),
+        faults=facts.faults,
+    )
+
+
+def _with_unchanged(
+    writer: SiteWriter, made: Mapping[str, KeptRelease], kept: Mapping[str, KeptRelease]
+) -> tuple[KeptRelease, ...]:
+    """Return all releases in order; those not made stay, also where they cannot be read now."""
+    for name in kept.keys() - made.keys():
+        writer.keep(kept[name].files)
+    found = {**kept, **made}
+    return tuple(found[name] for name in sorted(found))
+
+
+def _facts(
+    depends: Dependencies,
+    *,
+    releases: tuple[KeptRelease, ...],
+    changed: frozenset[str],
+    faults: list[str],
+    before: SiteState | None,
+    now: datetime,
+) -> SiteFacts:
+    view, logs = depends.view, depends.logs
+    raised = (alarm.alarm() for one in releases for alarm in one.alarms)
+    told = (alarm.alarm() for alarm in _lasting(view))
+    listed = listed_alarms(view, logs, raised, told=told, faults=faults)
+    return SiteFacts(
+        view=view,
+        logs=logs,
+        now=now,
+        releases=releases,
+        changed=changed,
+        alarms=listed.alarms,
+        excluded=listed.excluded,
+        faults=listed.faults,
+        previous=before.files if before else {},
+    )
+
+
+def _lasting(view: ConsensusView) -> tuple[LastingAlarm, ...]:
+    """Return the alarms that the last night of the center told: they are listed until the end."""
+    night = last_public_night(view.store, view.center)
+    return night.lasting if night else ()
+
+
+def _site_files(facts: SiteFacts, writer: SiteWriter) -> dict[str, str]:
+    """Write the files that belong to no release, and return their digests by path."""
+    found = {}
+    for part in SITE_PARTS:
+        for file in files_of(part(facts)):
+            writer.put(file)
+            found[file.path] = writer.files[file.path]
+    return found

@@ -1,0 +1,38 @@
+"""What the portal consists of: the parts of each release, and those of the site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from pipelines.portal.assets_folder import asset_files
+from pipelines.portal.facts import ReleaseFacts, SiteFacts
+from pipelines.portal.pages.overview import OverviewPage, overview_page
+from pipelines.portal.pages.release import ReleasePage, release_page
+from pipelines.portal.portal_page import PortalPage
+from pipelines.portal.rendering import render
+from pipelines.portal.site_file import KeptPath, SiteFile
+
+Part: TypeAlias = PortalPage | SiteFile | KeptPath
+
+PAGES: tuple[type[PortalPage], ...] = (OverviewPage, ReleasePage)
+"""The models of all pages; `schema/` has the JSON Schema of each."""
+RELEASE_PARTS: tuple[Callable[[ReleaseFacts], Iterable[Part]], ...] = (
+    lambda facts: [release_page(facts)],
+)
+"""What is made of a release that was joined; below its own folders alone."""
+SITE_PARTS: tuple[Callable[[SiteFacts], Iterable[Part]], ...] = (
+    lambda facts: [overview_page(facts)],
+    lambda _: asset_files(),
+    lambda _: [page.schema_file() for page in PAGES],
+)
+"""What is made in each generation."""
+
+
+def files_of(parts: Iterable[Part]) -> Iterator[SiteFile | KeptPath]:
+    """Yield the files of parts; pages are rendered."""
+    for part in parts:
+        if isinstance(part, PortalPage):
+            yield from render(part)
+        else:
+            yield part

@@ -1,0 +1,8 @@
+"""What leads from each page to the others."""
+
+from __future__ import annotations
+
+from pipelines.portal.translation import translatable
+
+NAVIGATION: tuple[tuple[str, str], ...] = (("", translatable("Overview")),)
+"""Paths and names of the pages that each page links to, in order."""

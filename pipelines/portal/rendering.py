@@ -1,0 +1,87 @@
+"""Pages as files: HTML in each language from the template, and the machine-readable twin.
+
+Every text is escaped twice over: what a browser would obey as markup, and what a reader could not
+see (`builders.core.escaping`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from pipelines.explain.page import pages
+from pipelines.portal.assets_folder import asset_path
+from pipelines.portal.content_security import META_POLICY
+from pipelines.portal.navigation import NAVIGATION
+from pipelines.portal.portal_page import TWIN, PortalPage
+from pipelines.portal.site_file import SiteFile
+from pipelines.portal.translation import ENGLISH, LANGUAGES, translations
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def index_file(language: str) -> str:
+    """Return the name of the HTML file of a page in a language."""
+    return "index.html" if language == ENGLISH else f"index.{language}.html"
+
+
+@cache
+def environment(language: str, folders: tuple[Path, ...] = (_TEMPLATES,)) -> Environment:
+    """Return what fills the templates of the folders in a language."""
+    made = pages(*folders)
+    made.add_extension("jinja2.ext.i18n")
+    made.policies["ext.i18n.trimmed"] = True
+    translated = translations(language)
+    made.globals.update(gettext=translated.gettext, ngettext=translated.ngettext)
+    made.filters["time"] = time_element
+    return made
+
+
+def render(page: PortalPage) -> Iterator[SiteFile]:
+    """Yield the files of a page."""
+    for language in LANGUAGES:
+        yield SiteFile(f"{page.path}{index_file(language)}", html(page, language))
+    yield SiteFile(f"{page.path}{TWIN}", page.to_json())
+
+
+def html(page: PortalPage, language: str) -> bytes:
+    """Return a page in a language, as UTF-8."""
+    template = environment(language).get_template(page.TEMPLATE)
+    text = template.render(page=page, **page_context(page.path, language))
+    return text.encode("utf-8", "backslashreplace")
+
+
+def page_context(path: str, language: str) -> dict[str, Any]:
+    """Return what the base template uses beside the page itself."""
+    up = "../" * path.count("/")
+
+    def url(to: str) -> str:
+        """Return the relative URL of a path of the site; of a page, in the same language."""
+        target, mark, fragment = to.partition("#")
+        if not target or target.endswith("/"):
+            target += "" if language == ENGLISH else index_file(language)
+        return (f"{up}{target.replace('%', '%25')}" or "./") + mark + fragment
+
+    return {
+        "url": url,
+        "asset": lambda name: up + asset_path(name),
+        "language": language,
+        "path": path,
+        "navigation": NAVIGATION,
+        "languages": [(code, name, index_file(code)) for code, name in LANGUAGES.items()],
+        "security_policy": META_POLICY,
+    }
+
+
+def time_element(moment: datetime) -> Markup:
+    """Return a time in UTC as an element; a script adds the reader's own time to it."""
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M}"
+    )

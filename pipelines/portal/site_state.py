@@ -1,0 +1,78 @@
+"""What a generation of the site consists of, and what its pages were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from builders.core.frozen_model import FrozenModel
+from pipelines.nightly.record import LastingAlarm
+from pipelines.portal.release_line import ReleaseLine
+
+Marks = dict[str, tuple[int, ...] | None]
+"""Of each center, in numbers, what its log has about a release; None where it is not read."""
+
+
+class KeptRelease(FrozenModel):
+    """The pages of a release, and all that they depend on."""
+
+    release: str
+    fixed: str
+    """One digest over policy, recipe, and the code that made the pages."""
+    marks: Marks
+    watched: dict[str, str]
+    """By folder of the center's store, a digest over the names that were in it."""
+    acknowledged: str
+    """A digest over the alarms, and who acknowledges them."""
+    rests_on: tuple[str, ...] = ()
+    """Of an update: the releases that it is based on."""
+    settled: bool
+    """Whether all its pages are settled (`PortalPage.settled`)."""
+    joined: int
+    """The number of the generation in which it was last joined."""
+    line: ReleaseLine
+    alarms: tuple[LastingAlarm, ...] = ()
+    files: dict[str, str]
+    """The SHA-256 of each file by its path."""
+
+
+class SiteState(FrozenModel):
+    """One generation."""
+
+    schema_: Literal["samebits/portal-state/v1"] = Field(
+        default="samebits/portal-state/v1", alias="schema"
+    )
+    number: int
+    made: datetime
+    files: dict[str, str]
+    """The SHA-256 of each file that belongs to no release, by its path."""
+    releases: tuple[KeptRelease, ...] = ()
+
+    @property
+    def by_release(self) -> dict[str, KeptRelease]:
+        """The releases by name."""
+        return {one.release: one for one in self.releases}
+
+    def all_files(self) -> dict[str, str]:
+        """Return the SHA-256 of each file by its path."""
+        return dict(self._all_files())
+
+    def _all_files(self) -> Iterator[tuple[str, str]]:
+        yield from self.files.items()
+        for one in self.releases:
+            yield from one.files.items()
+
+    def to_json(self) -> bytes:
+        """Return it as it is stored."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+def read_state(data: bytes) -> SiteState | None:
+    """Read a generation; None where it was made by another version of samebits, or is damaged."""
+    try:
+        return SiteState.model_validate_json(data)
+    except ValidationError:
+        return None

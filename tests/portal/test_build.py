@@ -1,0 +1,120 @@
+"""Building the portal: what it has, and what of it is made again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from builders.core.errors import UsageError
+from pipelines.portal import contents
+from pipelines.portal.site_folder import SiteFolder
+from tests.portal.built_portal import NOW, RELEASE_PAGE, BuiltPortal
+
+
+def test_a_confirmed_release_has_a_page_and_its_twin(portal: BuiltPortal) -> None:
+    portal.publish()
+    built = portal.build()
+    assert (built.number, built.releases, built.made, built.faults) == (1, 1, 1, ())
+    assert portal.twin(RELEASE_PAGE)["line"]["standing"] == "confirmed"
+    assert "confirmed" in portal.html(RELEASE_PAGE)
+    assert "bestätigt" in portal.html(RELEASE_PAGE, "de")
+    assert portal.twin()["standings"]["confirmed"] == 1
+
+
+def test_each_twin_has_the_schema_that_it_names(portal: BuiltPortal) -> None:
+    portal.publish()
+    portal.build()
+    schemas = {page.schema_file().path for page in contents.PAGES}
+    files = portal.files()
+    assert schemas <= files.keys()
+    for path in filter(lambda p: p.endswith("index.json"), files):
+        twin = portal.twin(path.removesuffix("index.json"))
+        name = twin["schema"].removeprefix("samebits/portal/").replace("/", "-")
+        schema = portal.twin_file(f"schema/{name}.json")
+        jsonschema.validate(twin, schema)
+
+
+def test_what_has_not_changed_is_not_made_again(portal: BuiltPortal) -> None:
+    portal.publish()
+    portal.build()
+    first = (portal.out / "current" / RELEASE_PAGE / "index.html").stat()
+    again = portal.build(now=NOW + timedelta(days=1))
+    assert again.number == 2
+    second = (portal.out / "current" / RELEASE_PAGE / "index.html").stat()
+    assert (first.st_ino, first.st_mtime_ns) == (second.st_ino, second.st_mtime_ns)
+    third = portal.build(now=NOW + timedelta(days=2))
+    assert third.number == 3
+    assert sorted(p.name for p in (portal.out / "generations").iterdir()) == ["2", "3"]
+    assert portal.twin()["made"].startswith("2026-01-07")
+
+
+def test_any_number_of_generations_has_what_is_built_from_nothing(portal: BuiltPortal) -> None:
+    for night, runs in enumerate([(), ("europe",), ("asia",), (), ("europe", "asia")]):
+        for name in runs:
+            portal.publish(name, run=f"2026010{night + 2}T030405Z-0a1b2c3d")
+        portal.build(now=NOW)
+    grown = portal.files()
+    portal.build(now=NOW, anew=True)
+    assert portal.files() == grown
+
+
+def test_a_new_run_of_a_peer_makes_the_page_again(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.portal.dependencies.AGAIN", 0)
+    portal.publish("europe")
+    portal.build()
+    assert portal.twin(RELEASE_PAGE)["line"]["standing"] == "unchecked"
+    assert portal.build().made == 0
+    portal.publish("asia")
+    assert portal.build().made == 1
+    assert portal.twin(RELEASE_PAGE)["line"]["standing"] == "confirmed"
+
+
+def test_what_is_gone_leaves_no_file(portal: BuiltPortal) -> None:
+    portal.build()
+    assert f"{RELEASE_PAGE}index.html" in portal.files()
+    next(portal.centers.root.rglob("1.0.yaml")).unlink()
+    for _ in range(3):
+        assert portal.build().releases == 0
+        assert not [path for path in portal.files() if path.startswith("releases/")]
+    assert not (portal.out / "current" / "releases").exists()
+
+
+def test_an_interrupted_build_leaves_the_pointer_as_it_was(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.publish()
+    portal.build()
+    portal.build()
+    before = portal.files()
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SiteFolder, "finish", fail)
+        with pytest.raises(KeyboardInterrupt):
+            portal.build()
+    assert portal.files() == before
+    assert portal.build().number == 3
+    assert portal.files().keys() == before.keys()
+
+
+def test_a_folder_of_something_else_is_left_alone(portal: BuiltPortal, tmp_path: Path) -> None:
+    portal.out.mkdir()
+    (portal.out / "letter.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not the folder of a portal"):
+        portal.build()
+    assert [path.name for path in portal.out.iterdir()] == ["letter.txt"]
+
+
+def test_private_evidence_is_not_read(portal: BuiltPortal) -> None:
+    portal.publish()
+    store = portal.centers.root / "europe/store/private"
+    store.rename(store.with_name("elsewhere"))
+    portal.build()
+    assert portal.twin(RELEASE_PAGE)["line"]["standing"] == "confirmed"
