@@ -28,6 +28,7 @@ from pipelines.center.center import load_center
 from pipelines.center.file import CenterFile
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.report import Report
+from pipelines.evidence.statements.comment import CommentStatement
 from pipelines.evidence.statements.people import CancellationStatement, RequestStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES
 from pipelines.evidence.statements.statement import Statement, StatementPart
@@ -57,6 +58,7 @@ ALL_STATEMENTS: tuple[type[BaseModel], ...] = (
     Statement,
     RequestStatement,
     CancellationStatement,
+    CommentStatement,
     *STATEMENT_TYPES.values(),
 )
 

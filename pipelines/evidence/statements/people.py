@@ -34,7 +34,7 @@ from pipelines.evidence.statements.statement import (
     subject,
 )
 
-SUBJECTS = ["source", "claim", "scope"]
+SUBJECTS = ("source", "claim", "scope")
 T = TypeVar("T", bound=Statement)
 
 Reviewer = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
@@ -55,21 +55,17 @@ class Review(StatementPart):
     decided_on: Time
 
 
-class ReviewStatement(
-    Statement,
-    kind="review",
-    predicate_type=f"{NAMESPACE}review/v2",
-    former=(f"{NAMESPACE}review/v1",),
-):
-    """Statement C; its subjects are `source`, `claim` and `scope`."""
+class SourceStatement(Statement, kind="", predicate_type=""):
+    """A statement about a reviewed source; its subjects are `source`, `claim` and `scope`."""
 
-    predicate: Review
+    FORMER_SUBJECTS: ClassVar[dict[int, tuple[str, ...]]] = {}
+    """The subjects of former versions that name fewer."""
 
     @model_validator(mode="after")
     def _about_its_subjects(self) -> Self:
-        expected = SUBJECTS[: self.version + 1]
+        expected = self.FORMER_SUBJECTS.get(self.version, SUBJECTS)
         algorithms = [set(s.digest.to_dict()) for s in self.subject]
-        if [s.name for s in self.subject] != expected or algorithms not in (
+        if tuple(s.name for s in self.subject) != expected or algorithms not in (
             [{"sha256"}] * len(expected),
             [{"hmac_sha256"}] * len(expected),
         ):
@@ -82,18 +78,30 @@ class ReviewStatement(
 
     @property
     def source(self) -> DigestSet:
-        """The source digest that was reviewed."""
+        """The source digest that it is about."""
         return self.subject[0].digest
 
     @property
     def claim(self) -> DigestSet:
-        """The claim that was reviewed."""
+        """The claim that it is about."""
         return self.subject[1].digest
 
     @property
     def scope(self) -> DigestSet | None:
-        """The scope that was reviewed; None in version 1."""
-        return self.subject[2].digest if self.version > 1 else None
+        """The scope that it is about; None in a version that names none."""
+        return self.subject[2].digest if len(self.subject) > 2 else None
+
+
+class ReviewStatement(
+    SourceStatement,
+    kind="review",
+    predicate_type=f"{NAMESPACE}review/v2",
+    former=(f"{NAMESPACE}review/v1",),
+):
+    """Statement C; version 1 names no scope."""
+
+    FORMER_SUBJECTS: ClassVar[dict[int, tuple[str, ...]]] = {1: SUBJECTS[:2]}
+    predicate: Review
 
 
 MAX_VALID = timedelta(days=30)

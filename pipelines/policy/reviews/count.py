@@ -79,6 +79,8 @@ class ReviewExclusion(StrEnum):
     REPEATED = "a newer one of the same reviewer counts"
     INCOMPLETE = "not every source was approved"
     SAME_KEY = "another name has used the same key"
+    NO_QUESTION = "it is about a question that is not known here"
+    NOT_ITS_AUTHOR = "only its author withdraws a question"
 
 
 @dataclass(frozen=True, kw_only=True, order=True)

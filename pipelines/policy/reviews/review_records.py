@@ -9,7 +9,7 @@ the whole envelope, so that other bytes cannot take the name of a review.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -46,6 +46,8 @@ MAX_REVIEW = 64 << 10
 MAX_REVIEWS = 10_000
 REVIEWS = "public/reviews/"
 """The folder of all reviews."""
+ReadRecord = Callable[[bytes], Envelope]
+"""Reads the envelope of a record in its form; raises `MalformedError`."""
 _SHOWN = 10
 
 
@@ -122,37 +124,43 @@ def stored_reviews(store: Store, source: DigestSet | None = None) -> Iterator[St
 
     Raises `StoreError`, also for more of them than any release has.
     """
-    for number, key in enumerate(store.list(_folder(source) if source else REVIEWS)):
+    return stored_records(store, _folder(source) if source else REVIEWS, read_review)
+
+
+def stored_records(store: Store, folder: str, read: ReadRecord) -> Iterator[StoredReview]:
+    """Yield what `read` makes of the records in a folder; raises `StoreError` as above."""
+    for number, key in enumerate(store.list(folder)):
         if number >= MAX_REVIEWS:
-            raise _too_many(REVIEWS)
+            raise _too_many(folder)
         try:
-            yield StoredReview(name=key, envelope=read_review(store.get(key, MAX_REVIEW)))
+            yield StoredReview(name=key, envelope=read(store.get(key, MAX_REVIEW)))
         except (MalformedError, DamagedError, TooLargeError, NotFoundError) as error:
             yield StoredReview(name=key, fault=str(error))
 
 
-def reviews_in(place: Path) -> Iterator[StoredReview]:
+def reviews_in(place: Path, read: ReadRecord = read_review) -> Iterator[StoredReview]:
     """Yield the reviews in a file, or below a folder: another center's store, or part of one.
 
-    Below a folder links are not followed, and files with another suffix are skipped. Raises
-    `UsageError` when there is no such path, `MalformedError` for a file that is no review.
+    `read` reads a record. Below a folder links are not followed, and files with another suffix are
+    skipped. Raises `UsageError` when there is no such path, `MalformedError` for a file that is no
+    review.
     """
     if not place.is_dir():
         data = read_small_file(place, limit=MAX_REVIEW, file=str(place))
-        yield StoredReview(name=str(place), envelope=read_review(data))
+        yield StoredReview(name=str(place), envelope=read(data))
         return
     paths = (Path(folder) / name for folder, _, files in os.walk(place) for name in files)
     reviews = (path for path in paths if path.name.endswith(SUFFIX) and not path.is_symlink())
     found = sorted(islice(reviews, MAX_REVIEWS + 1))
     if len(found) > MAX_REVIEWS:
         raise _too_many(str(place))
-    yield from map(_from_file, found)
+    yield from (_from_file(path, read) for path in found)
 
 
-def _from_file(path: Path) -> StoredReview:
+def _from_file(path: Path, read: ReadRecord) -> StoredReview:
     try:
         data = read_small_file(path, limit=MAX_REVIEW, file=str(path))
-        return StoredReview(name=str(path), envelope=read_review(data))
+        return StoredReview(name=str(path), envelope=read(data))
     except SamebitsError as error:
         return StoredReview(name=str(path), fault=str(error))
 
