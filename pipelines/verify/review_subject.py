@@ -14,7 +14,7 @@ from builders.core.errors import UsageError
 from builders.core.runid import new_run_id
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import claim_of
-from builders.recipe.recipe import load_recipe
+from builders.recipe.recipe import LoadedRecipe, load_recipe
 from builders.recipe.scope import scope_of
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import SourceFact
@@ -69,7 +69,15 @@ def recipe_subject(path: Path, session: Session) -> ReviewSubject:
     """Fetch the inputs of a recipe and read its sources; raises `UsageError`, `RebuildError`."""
     loaded = load_recipe(path)
     job = Job(loaded=loaded, center=session.center.id, run=new_run_id(), folder=session.workdir)
-    sources = steps.source_facts(session, job, steps.fetch_inputs(session, job))
+    return subject_of(
+        loaded, session, steps.source_facts(session, job, steps.fetch_inputs(session, job))
+    )
+
+
+def subject_of(
+    loaded: LoadedRecipe, session: Session, sources: tuple[SourceFact, ...]
+) -> ReviewSubject:
+    """Return what reviews of a recipe name whose sources were read; raises `UsageError`."""
     recipe = loaded.recipe
     claim = claim_of(loaded, claimed_digest(recipe.build.image, session.images)).digest
     return ReviewSubject(

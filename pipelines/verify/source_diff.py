@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,14 @@ class SourceChange:
     """The lines that differ, as a unified diff has them; empty when only the mode does."""
     note: str | None = None
     """Why no lines are shown."""
+    was: str | None = None
+    """The path before, of a file that was renamed."""
 
     @property
     def kind(self) -> str:
-        """`added`, `removed`, `changed` or `mode`."""
+        """`added`, `removed`, `changed`, `mode` or `renamed`."""
+        if self.was is not None:
+            return "renamed"
         if self.before is None:
             return "added"
         if self.after is None:
@@ -139,14 +143,23 @@ def source_changes(
 
     `text` compares binary files line by line too. Raises `InfrastructureError` without `diff`.
     """
-    old, new = _tree(before), _tree(after)
+    for change in changed_files(before, after):
+        yield with_lines(change, text=text)
+
+
+def changed_files(
+    before: Iterable[ReleaseSource], after: Iterable[ReleaseSource]
+) -> Iterator[SourceChange]:
+    """Yield every difference between two releases without its lines, sorted by path."""
+    old, new = release_tree(before), release_tree(after)
     for path in sorted(old | new):
         one, other = old.get(path), new.get(path)
         if one != other:
-            yield _change(path, one, other, text=text)
+            yield SourceChange(path=path, before=one, after=other)
 
 
-def _tree(sources: Iterable[ReleaseSource]) -> dict[str, SourceFile]:
+def release_tree(sources: Iterable[ReleaseSource]) -> dict[str, SourceFile]:
+    """Return the files of all sources of a release, by path."""
     found = {}
     for source in sources:
         contents = source.files.contents
@@ -159,39 +172,43 @@ def _tree(sources: Iterable[ReleaseSource]) -> dict[str, SourceFile]:
     return found
 
 
-def _change(
-    path: str, before: SourceFile | None, after: SourceFile | None, *, text: bool
-) -> SourceChange:
-    change = SourceChange(path=path, before=before, after=after)
-    if change.kind == "mode":
+def with_lines(change: SourceChange, *, text: bool = False) -> SourceChange:
+    """Return a change with the lines that differ, or why they are not shown.
+
+    `text` compares binary files too. Raises `InfrastructureError` without `diff`.
+    """
+    before, after = change.before, change.after
+    if before and after and before.digest == after.digest:
         return change
-    lines, note = b"", _unshown([f for f in (before, after) if f], text=text)
+    lines, note = b"", unshown([f for f in (before, after) if f], text=text)
     if note is None:
         try:
-            lines = _compared(path, before, after)
+            lines = _compared(change)
         except InfrastructureError as error:
             if not isinstance(error.__cause__, subprocess.TimeoutExpired):
                 raise
             note = "not compared within its time"
-    return SourceChange(path=path, before=before, after=after, lines=lines, note=note)
+    return replace(change, lines=lines, note=note)
 
 
-def _unshown(files: list[SourceFile], *, text: bool) -> str | None:
+def unshown(files: list[SourceFile], *, text: bool = False) -> str | None:
     """Return why files are not compared line by line; None when they are."""
     if any(file.size > _MAX_TEXT for file in files):
         return f"larger than {_MAX_TEXT >> 20} MiB"
-    return "binary" if not text and any(map(_is_binary, files)) else None
+    return "binary" if not text and any(map(is_binary, files)) else None
 
 
-def _is_binary(file: SourceFile) -> bool:
+def is_binary(file: SourceFile) -> bool:
+    """Say whether git would take a file for a binary one."""
     with file.path.open("rb") as stream:
         return b"\0" in stream.read(_HEAD)
 
 
-def _compared(path: str, before: SourceFile | None, after: SourceFile | None) -> bytes:
+def _compared(change: SourceChange) -> bytes:
+    named = (("a", change.was or change.path, change.before), ("b", change.path, change.after))
     sides = [
         (quoted(f"{side}/{path}") if file else str(_EMPTY), file.path if file else _EMPTY)
-        for side, file in (("a", before), ("b", after))
+        for side, path, file in named
     ]
     labels = [f"--label={name}" for name, _ in sides]
     done = run_tool(
