@@ -164,6 +164,17 @@ def center_file(function: Function) -> Function:
     return file("--center", "center_file", help=text)(run)
 
 
+def stored(function: Function) -> Function:
+    """Add `--store`, which `center_file` obeys."""
+    return click.option(
+        "--store",
+        metavar="ADDRESS",
+        expose_value=False,
+        callback=_note,
+        help="Evidence store in place of the center's: a folder, or s3://bucket/prefix.",
+    )(function)
+
+
 def center(function: Function, *, reads: bool = False) -> Function:
     """Add `--center` and `--store`, and call the command with a `Session` as its first argument.
 
@@ -183,14 +194,7 @@ def center(function: Function, *, reads: bool = False) -> Function:
         with Session(center, offline=bool(noted("offline")), jail=jail) as session:
             return function(session, **given)
 
-    stored = click.option(
-        "--store",
-        metavar="ADDRESS",
-        expose_value=False,
-        callback=_note,
-        help="Evidence store in place of the center's: a folder, or s3://bucket/prefix.",
-    )(run)
-    return center_file(stored)
+    return center_file(stored(run))
 
 
 def common(function: Function) -> Function:
@@ -206,6 +210,12 @@ def common_reading(function: Function) -> Function:
 def file(*names: str, metavar: str = "FILE", **settings: Any) -> Callable[[Function], Function]:
     """Return an option whose value is a path."""
     return click.option(*names, type=PATH, metavar=metavar, **settings)
+
+
+def prepared(function: Function) -> Function:
+    """Add `--prepared`, a file that a review page has prepared."""
+    text = "What a review page prepared; refused unless it says what is found here."
+    return file("--prepared", help=text)(function)
 
 
 def key(owner: str) -> Callable[[Function], Function]:

@@ -16,6 +16,8 @@ from builders.core.smallfile import read_small_file
 from pipelines.cli import options
 from pipelines.cli.console import confirm, write
 from pipelines.cli.layout import short, table
+from pipelines.cli.review_comments import comment, questions
+from pipelines.cli.review_serve import serve
 from pipelines.cli.terminal import counted, show, tell, wants_json, warn
 from pipelines.evidence.errors import EXIT_REFUSED
 
@@ -33,6 +35,10 @@ def command() -> None:
     """Approve source, withdraw approvals, and show which reviews count."""
 
 
+for _one in (comment, questions, serve):
+    command.add_command(_one)
+
+
 def _decision(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what `approve` and `withdraw` take."""
     text = "The name in the center's policy."
@@ -40,7 +46,8 @@ def _decision(function: Callable[..., Any]) -> Callable[..., Any]:
         options.common(function)
     )
     function = click.option("--reviewer", required=True, metavar="NAME", help=text)(function)
-    return click.argument("recipe", type=options.RECIPE)(options.key("reviewer")(function))
+    function = options.prepared(options.key("reviewer")(function))
+    return click.argument("recipe", type=options.RECIPE)(function)
 
 
 @command.command()
@@ -52,7 +59,8 @@ def approve(session: Session, *, diff: bool, **given: Any) -> None:
     The inputs are fetched into the vault, so that the source digest is that of the real bytes. The
     release, its claim, its scope (what is judged, and what is not) and the digest of every source
     are shown before anything is signed, and which version of the product was approved last, how
-    much changed since, and the command that shows it.
+    much changed since, and the command that shows it. A file that a page of `review serve` has
+    prepared is refused if it names anything else.
 
     \b
     Examples:
@@ -87,6 +95,7 @@ def _decide(
     recipe: Path,
     key_file: Path,
     reviewer: str,
+    prepared: Path | None,
     yes: bool,
     since: SinceApproval | None = None,
 ) -> None:
@@ -96,10 +105,16 @@ def _decide(
     from pipelines.evidence.statements.people import Decision
     from pipelines.infer.trial import head_notes
     from pipelines.policy.reviews.review_records import sign_reviews
+    from pipelines.review.prepared import Prepared
     from pipelines.verify.review_subject import recipe_subject
 
     decision, private = Decision(word), options.open_key(key_file)
+    plan = Prepared.read(prepared) if prepared else None
     subject = recipe_subject(recipe, session)
+    if plan is not None:
+        plan.require(subject, reviewer)
+        if plan.says != decision:
+            raise UsageError(f"{prepared} is not to {word}", got=plan.says, expected=word)
     lines = [f"{decision}: {subject.release} ({subject.visibility})"]
     for source in subject.sources:
         about = f"{source.locator}, sha256 {source.sha256}"
@@ -228,15 +243,17 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (decided, row["decision"], row["reviewer"], *digests)
 
 
-def _reviews_from(place: str) -> Iterable[StoredReview]:
-    """Return the reviews in a remote store, a folder or a file."""
-    from pipelines.policy.reviews.review_records import reviews_in, stored_reviews
+def _reviews_from(place: str, *, comments: bool = False) -> Iterable[StoredReview]:
+    """Return the reviews in a remote store, a folder or a file, and the comments if asked for."""
+    from pipelines.policy.reviews.comment_records import read_said, stored_said
+    from pipelines.policy.reviews.review_records import read_review, reviews_in, stored_reviews
     from pipelines.storage.opening import open_store, store_address
 
     address = store_address(place)
     if isinstance(address, Path):
-        return reviews_in(address)
-    return stored_reviews(open_store(address))
+        return reviews_in(address, read_said if comments else read_review)
+    store = open_store(address)
+    return stored_said(store) if comments else stored_reviews(store)
 
 
 def _row(review: StoredReview) -> dict[str, Any]:
@@ -265,9 +282,10 @@ def _row(review: StoredReview) -> dict[str, Any]:
 @click.argument("place", metavar="FILE|FOLDER")
 @options.common
 def import_(session: Session, place: str) -> None:
-    """Import reviews of others: a FILE, or all in a FOLDER or store. Their form is checked.
+    """Import reviews and comments of others: a FILE, or all in a FOLDER or store.
 
-    The policy decides whether they count, each time that a release is verified.
+    Their form is checked. The policy decides whether they count, each time that a release is
+    verified or its questions are listed. Of a private release comments come without their text.
 
     \b
     Examples:
@@ -276,11 +294,11 @@ def import_(session: Session, place: str) -> None:
 
     Exit codes: 0 all imported, 1 some cannot be read.
     """
-    from pipelines.policy.reviews.review_records import keep_review
+    from pipelines.policy.reviews.comment_records import keep_said
 
     rows: list[dict[str, Any]] = []
-    for review in _reviews_from(place):
-        kept = keep_review(session.store, review.envelope) if review.envelope else None
+    for review in _reviews_from(place, comments=True):
+        kept = keep_said(session.store, review.envelope) if review.envelope else None
         rows.append({"from": review.name, "review": kept, "fault": review.fault})
         if not wants_json():
             write(kept or f"NOT IMPORTED  {review.name}: {review.fault}")

@@ -18,7 +18,11 @@ import pytest
 from click.testing import CliRunner
 
 from builders.core.errors import SamebitsError
+from pipelines.center.center import load_center
 from pipelines.cli.main import samebits
+from pipelines.review.prepared import Prepared
+from pipelines.verify.review_subject import recipe_subject
+from pipelines.verify.session import Session
 from tests.bundle.test_export import Filled
 from tests.command import Ended
 from tests.docs.pages import ROOT
@@ -112,8 +116,15 @@ def _reviewer(stage: Stage) -> None:
     write_recipe(stage.folder / "engine", [["true"]])
 
 
+def _prepared(stage: Stage) -> None:
+    with Session(load_center(None)) as session:
+        subject = recipe_subject(Path(LOCAL), session)
+    plan = Prepared.about(subject, reviewer="alice", says="approve")
+    (stage.folder / "prepared.json").write_bytes(plan.to_bytes())
+
+
 def _taken_in(stage: Stage) -> None:
-    (review,) = (stage.folder / "home/store/public/reviews").rglob("*.dsse.json")
+    review, *_ = sorted((stage.folder / "home/store/public/reviews").rglob("*.dsse.json"))
     shutil.copy(review, stage.folder / "alice.dsse.json")
 
 
@@ -244,6 +255,20 @@ STORIES: dict[str, Story] = {
             f"source diff debian/netbase@6.4 {RECIPE}": Run(
                 replace={"debian/netbase@6.4": LOCAL, RECIPE: LOCAL}
             ),
+            f"review approve {RECIPE} --prepared "
+            "~/.local/share/samebits/prepared/approve-0f3a52c81d00.json --reviewer alice "
+            "--key alice.key": Run(
+                first=_prepared,
+                replace={
+                    RECIPE: LOCAL,
+                    "~/.local/share/samebits/prepared/approve-0f3a52c81d00.json": "prepared.json",
+                },
+            ),
+            f"review comment {RECIPE} --question --text Obsolete? "
+            "--path etc-services --line 12 --key alice.key --reviewer alice": Run(
+                replace={RECIPE: LOCAL}
+            ),
+            f"review questions {RECIPE}": Run(replace={RECIPE: LOCAL}),
             f"review approve {RECIPE} --key alice.key --reviewer alice": Run(
                 replace={RECIPE: LOCAL}
             ),

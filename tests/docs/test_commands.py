@@ -21,6 +21,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "image build": ("tests/docs/test_image_commands.py", '"image", "build"'),
     "image check": ("tests/docs/test_image_commands.py", '"image", "check"'),
     "image lock": ("tests/docs/test_image_commands.py", '"image", "lock"'),
+    "review serve": ("tests/review/test_serving.py", '"review", "serve", "--reviewer"'),
     "rules test": ("tests/cli/test_rules_test.py", '"rules", "test"'),
     "rules diff": ("tests/cli/test_rules_diff.py", '"rules", "diff"'),
     "signature show": ("tests/cli/test_signature_show.py", '"signature", "show"'),
