@@ -58,7 +58,7 @@ def samebits(
 
     `fresh`: in a new interpreter, for commands that import Prefect, which reads its settings then.
     """
-    environment = {**_environment(home), **(env or {})}
+    environment = {**environment_of(home), **(env or {})}
     if not fresh:
         with tempfile.TemporaryDirectory() as folder:
             out, err = Path(folder, "out"), Path(folder, "err")
@@ -79,7 +79,7 @@ def in_terminal(
     *words: str | Path, home: Path, env: Mapping[str, str] | None = None, columns: int = 80
 ) -> Ended:
     """Run the command in a terminal of so many columns; `out` is all that it shows."""
-    environment = {**_environment(home), "TERM": "xterm", **(env or {})}
+    environment = {**environment_of(home), "TERM": "xterm", **(env or {})}
     environment.pop("COLUMNS", None)
     master, slave = pty.openpty()
     with open(master, "rb", buffering=0) as screen:  # noqa: PTH123  # a descriptor
@@ -143,7 +143,7 @@ def started(*words: str | Path, home: Path) -> Iterator[subprocess.Popen[str]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=_environment(home),
+            env=environment_of(home),
             start_new_session=True,
         ) as process:
             try:
@@ -187,6 +187,7 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def _environment(home: Path) -> dict[str, str]:
+def environment_of(home: Path) -> dict[str, str]:
+    """Return the variables of a command whose center lives in `home`."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     return {**kept, "SAMEBITS_HOME": str(home)}

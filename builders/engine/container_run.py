@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from builders.container.idmap import IdMap, hides_root, host_id
 from builders.container.monitor import ExitWaiter, OutputLog, UsageMonitor, is_running, open_gate
 from builders.container.spec import ContainerResult, ContainerSpec, EndReason
 from builders.core.errors import EngineError
+from builders.engine.attach import attached_client
 from builders.engine.docker_client import (
     ENGINE_ERRORS,
     HOW_TO_START,
@@ -97,6 +99,29 @@ class ContainerRun:
                 log_truncated=output.truncated,
                 uid_map=self._uid_map,
             )
+
+    def attached(self) -> int:
+        """Run the container on this process's terminal, to the end; returns its exit code.
+
+        The engine's own client attaches it. Limits and confinement are verified as for a build,
+        before anything but the gate is read. No time ends it. Raises `EngineError`.
+        """
+        with attached_client(self._host, self._container) as client:
+            pid = self._first_process(client)
+            Cgroup.of(pid).verify(self._spec.limits)
+            verify = partial(self._verify_confinement, pid)
+            open_gate(self._spec.gate, threading.Event(), verify=verify, seconds=_GRACE)
+            return client.wait()
+
+    def _first_process(self, client: subprocess.Popen[bytes]) -> int:
+        until = time.monotonic() + _GRACE
+        while client.poll() is None and time.monotonic() < until:
+            with engine_errors("the engine does not describe the container"):
+                state = self._api.inspect_container(self._container)["State"]
+            if pid := int(state["Pid"]):
+                return pid
+            time.sleep(0.02)
+        raise EngineError("the engine does not start the container", todo=HOW_TO_START)
 
     @contextmanager
     def _logged(self, log: Path) -> Iterator[OutputLog]:

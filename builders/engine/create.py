@@ -24,10 +24,12 @@ _SPARE = timedelta(minutes=5)
 
 
 @contextmanager
-def created_container(api: Any, spec: ContainerSpec, *, terminal: bool) -> Iterator[str]:
+def created_container(
+    api: Any, spec: ContainerSpec, *, terminal: bool = False, attached: bool = False
+) -> Iterator[str]:
     """Create a container and yield its id; it is removed on every path out.
 
-    Raises `EngineError`.
+    An `attached` one reads the input of whoever attaches to it. Raises `EngineError`.
     """
     limits = spec.limits
     deadline = datetime.now(UTC) + timedelta(seconds=limits.seconds) + _SPARE
@@ -61,7 +63,7 @@ def created_container(api: Any, spec: ContainerSpec, *, terminal: bool) -> Itera
             labels=spec.labels.to_dict(deadline),
             entrypoint=[],
             tty=terminal,
-            stdin_open=terminal,
+            stdin_open=attached,
             host_config=host,
         )
     container = str(answer["Id"])

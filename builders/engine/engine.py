@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,15 +189,18 @@ class Engine:
         Its output is written to `log`, up to the limit. `scratch` is the file system whose free
         space is sampled. Raises `EngineError` if the engine fails or a limit is not set.
         """
-        with self.created(spec) as container:
+        with created_container(self._api, spec) as container:
             life = ContainerRun(self._api, self._host, container, spec)
             return life.to_end(log, cancelled=cancelled, scratch=scratch, clock=clock)
 
-    def created(
-        self, spec: ContainerSpec, *, terminal: bool = False
-    ) -> AbstractContextManager[str]:
-        """Create a container and yield its id; it is removed on every path out."""
-        return created_container(self._api, spec, terminal=terminal)
+    def attach(self, spec: ContainerSpec, *, terminal: bool) -> int:
+        """Run one container on the terminal of this process, or its standard streams; remove it.
+
+        Returns the exit code of its first process. Raises `EngineError` if the engine fails or a
+        limit is not set.
+        """
+        with created_container(self._api, spec, terminal=terminal, attached=True) as container:
+            return ContainerRun(self._api, self._host, container, spec).attached()
 
     def containers(
         self, *, center: str | None = None, run: str | None = None

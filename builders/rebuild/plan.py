@@ -30,7 +30,6 @@ GATE = "gate"
 LIBRARY = "clock.so"
 # The loader reads this file for every program, whatever the build does to its environment.
 PRELOAD = "/etc/ld.so.preload"
-SHELL = ("/bin/sh", "-i")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +37,8 @@ class Plan:
     """Everything about the container except where its folders are on this machine."""
 
     command: tuple[str, ...]
+    start: tuple[str, ...] = ()
+    """The first words of the command: what prepares the build, before its method begins."""
     environment: Mapping[str, str]
     hostname: str
     path: str
@@ -61,14 +62,13 @@ class Plan:
         image: str,
         scratch: Path,
         labels: RunLabels,
-        interactive: bool = False,
     ) -> ContainerSpec:
         """Return the container of this plan, whose folders are in the space of an attempt."""
         control = scratch / "control"
         preload = (Mount(source=control / "preload", target=PRELOAD),) if self.preload else ()
         return ContainerSpec(
             image=image,
-            command=SHELL if interactive else self.command,
+            command=self.command,
             environment=self.environment,
             hostname=self.hostname,
             workdir=self.path,
@@ -123,12 +123,10 @@ def make_plan(
             "clock.sh": probe_bytes(),
             "preload": f"{CONTROL}/{LIBRARY}\n".encode(),
         }
+    start = ("/bin/sh", f"{CONTROL}/launch.sh", build.umask, *probe)
     return Plan(
-        command=(
-            *("/bin/sh", f"{CONTROL}/launch.sh", build.umask),
-            *probe,
-            *("/bin/sh", f"{CONTROL}/method.sh", *command.arguments),
-        ),
+        command=(*start, "/bin/sh", f"{CONTROL}/method.sh", *command.arguments),
+        start=start,
         environment={**command.variables, **build.variables()},
         hostname=build.hostname,
         path=build.path,

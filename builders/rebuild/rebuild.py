@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from builders.container.spec import ContainerResult, EndReason, RunLabels
+from builders.container.spec import ContainerResult, ContainerSpec, EndReason, RunLabels
 from builders.core.digest import digest_file
 from builders.core.enums import Outcome
 from builders.core.errors import BuildFailedError, CancelledError, InfrastructureError
@@ -61,23 +61,43 @@ def rebuild(
 
     Raises `RebuildError`, whose `outcome` is recorded; only an `InfrastructureError` is retried.
     """
-    log = folder / LOG
     with prepared_attempt(plan, inputs, image=image, vault=vault, folder=folder, labels=labels) as (
         spec,
         mount,
     ):
-        result = engine.run(spec, log=log, cancelled=cancelled, scratch=mount)
-        outcome, reason = classify_outcome(result, plan, loaded, tail=_tail(log))
-        outputs: tuple[Output, ...] = ()
-        _require_room(folder, reason or outcome)
-        if outcome is Outcome.BUILT:
-            try:
-                outputs = take_outputs(mount / "out", folder / OUTPUTS, loaded.recipe)
-                outputs = take_members(outputs, folder / OUTPUTS, loaded.recipe, jail)
-                outputs = pack_outputs(outputs, folder / OUTPUTS, loaded.recipe, jail)
-                _require_room(folder, reason or outcome)
-            except BuildFailedError as error:
-                outcome, reason = error.outcome, str(error)
+        return run_attempt(
+            loaded, plan, spec, mount, engine=engine, jail=jail, folder=folder, cancelled=cancelled
+        )
+
+
+def run_attempt(
+    loaded: LoadedRecipe,
+    plan: Plan,
+    spec: ContainerSpec,
+    mount: Path,
+    *,
+    engine: Engine,
+    jail: Jail,
+    folder: Path,
+    cancelled: threading.Event,
+) -> RebuildResult:
+    """Run an attempt that is prepared in `folder`, whose scratch space is mounted at `mount`.
+
+    Raises as `rebuild` does.
+    """
+    log = folder / LOG
+    result = engine.run(spec, log=log, cancelled=cancelled, scratch=mount)
+    outcome, reason = classify_outcome(result, plan, loaded, tail=_tail(log))
+    outputs: tuple[Output, ...] = ()
+    _require_room(folder, reason or outcome)
+    if outcome is Outcome.BUILT:
+        try:
+            outputs = take_outputs(mount / "out", folder / OUTPUTS, loaded.recipe)
+            outputs = take_members(outputs, folder / OUTPUTS, loaded.recipe, jail)
+            outputs = pack_outputs(outputs, folder / OUTPUTS, loaded.recipe, jail)
+            _require_room(folder, reason or outcome)
+        except BuildFailedError as error:
+            outcome, reason = error.outcome, str(error)
     return RebuildResult(
         outcome=outcome,
         reason=reason,

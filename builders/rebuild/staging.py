@@ -33,7 +33,6 @@ def prepared_attempt(
     vault: Vault,
     folder: Path,
     labels: RunLabels,
-    interactive: bool = False,
 ) -> Iterator[tuple[ContainerSpec, Path]]:
     """Stage an attempt in the new folder `folder`, and mount its scratch space.
 
@@ -59,7 +58,7 @@ def prepared_attempt(
         owner=plan.user,
         fill=fill,
     ) as mount:
-        yield plan.spec(image=image, scratch=mount, labels=labels, interactive=interactive), mount
+        yield plan.spec(image=image, scratch=mount, labels=labels), mount
 
 
 def stage_control(plan: Plan, vault: Vault, control: Path) -> None:

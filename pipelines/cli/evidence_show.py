@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -55,9 +54,10 @@ def show_(
 
     --report writes a folder with an index of its files: the report, the build logs, diffoscope's
     HTML where a difference was explained, and the source that was built. --open shows the index in
-    the browser; without --report the folder is made below SAMEBITS_HOME. Scripts and network are
-    forbidden in its pages. --log prints the log with escapes in place of characters that are not
-    printable. With --raw it is the log byte for byte, for files and programs.
+    the browser, or prints its address where none can be started; without --report the folder is
+    made below SAMEBITS_HOME. Scripts and network are forbidden in its pages. --log prints the log
+    with escapes in place of characters that are not printable. With --raw it is the log byte for
+    byte, for files and programs.
 
     \b
     Examples:
@@ -112,7 +112,9 @@ def show_(
         lines += _folder_lines(path, made)
     show(document | more, *lines)
     if path is not None and opened:
-        _open(path / "index.html")
+        from pipelines.cli.open_page import open_page
+
+        open_page(path / "index.html")
     if damaged:
         raise damaged
 
@@ -155,16 +157,3 @@ def _folder_lines(path: Path, made: ReportFolder) -> Iterator[str]:
     yield f"  in {path}:"
     yield from (f"    {file.name:<20} {file.what}" for file in made.files)
     yield from (f"    left out: {one.what}: {one.why}" for one in made.left_out)
-
-
-def _open(index: Path) -> None:
-    """Open a page in the user's browser; raises `UsageError` where none can be started."""
-    import webbrowser
-
-    url = index.absolute().as_uri()
-    if not webbrowser.open(url):
-        raise UsageError(
-            "no browser can be started here",
-            got=f"BROWSER={os.environ['BROWSER']!a}" if "BROWSER" in os.environ else "none",
-            todo=f"Open {url} yourself",
-        )

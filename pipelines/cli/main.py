@@ -30,6 +30,7 @@ from pipelines.cli.terminal import tell, warn
 _COMMANDS = {
     "verify": ("verify.verify", "Rebuild releases and compare them with what was shipped."),
     "rebuild": ("rebuild.rebuild", "Rebuild one release; needs no shipped file."),
+    "replay": ("replay.replay", "Repeat a center's rebuild here, and compare the bytes."),
     "compare": ("compare.compare", "Compare two files that should be the same."),
     "rules": ("rules.command", "Compare detection rules: which are gone, weakened or changed."),
     "recipe": ("recipe.command", "Infer and check recipes, and print their schema."),

@@ -6,7 +6,7 @@ Both work without a scheduler and without any shipped byte.
 from __future__ import annotations
 
 import shutil
-import subprocess
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.enums import Outcome
-from builders.core.errors import EXIT_NOT_CHECKED, EngineError, UsageError
+from builders.core.errors import EXIT_NOT_CHECKED, UsageError
 from pipelines.cli import options
-from pipelines.cli.terminal import screen, show, warn
+from pipelines.cli.terminal import screen, show, tell, wants_json
 
 if TYPE_CHECKING:
     from builders.images.provide import ProvidedImage
     from builders.inputs.input_file import InputFile
+    from builders.rebuild.rebuild_result import RebuildResult
     from pipelines.verify.session import Job, Session
 
 
@@ -28,30 +29,39 @@ if TYPE_CHECKING:
 @click.argument("recipe", type=options.RECIPE)
 @options.file("--out", metavar="DIR", help="New folder for the outputs.")
 @click.option("--shell", is_flag=True, help="Open a shell in the build container instead.")
+@click.option(
+    "--after-failure", is_flag=True, help="With --shell: build first, and open it if that fails."
+)
 @options.offline
 @options.common
-def rebuild(session: Session, recipe: Path, out: Path | None, *, shell: bool) -> None:
+def rebuild(
+    session: Session, recipe: Path, out: Path | None, *, shell: bool, after_failure: bool
+) -> None:
     """Rebuild one release into DIR and seal it; no shipped file is fetched or read.
 
-    The build log is written to DIR.log. With --shell the container stays open: the inputs are in
-    /inputs, the build script is /samebits/method.sh, outputs go to /out.
+    The build log is written to DIR.log.
+
+    --shell opens a shell in the container, prepared up to where the build would start, with its
+    user, files, limits and confinement; only the time limit does not end a shell. Inputs are in
+    /inputs, /samebits/build starts the build, outputs go to /out. With --after-failure the build
+    runs first: if it fails, the shell sees the files as it left them, and its log is
+    /samebits/build.log. The container is removed when the shell ends; nothing that is done in it
+    becomes evidence.
 
     \b
     Examples:
       samebits rebuild recipes/releases/debian/netbase/6.5.yaml --out /tmp/netbase
       samebits rebuild recipes/releases/debian/netbase/6.5.yaml --shell
+      samebits rebuild acme/engine/4.2.yaml --shell --after-failure
 
-    Exit codes: 0 built, 2 not built, 64 usage or bad recipe.
+    Exit codes: 0 built, 2 not built, 64 usage or bad recipe; with --shell alone, that of the shell.
     """
     from builders.container.scratch import require_root
     from builders.rebuild.lint import check_recipe
     from pipelines.verify import steps
     from pipelines.verify.verify import job_for
 
-    if (out is None) == (not shell):
-        raise UsageError("give a folder for the outputs, or --shell", expected="--out or --shell")
-    if out is not None:
-        options.require_new(out, "folder")
+    _require_possible(out, shell=shell, after_failure=after_failure)
     check_recipe(recipe, session.images, unshipped=True)
     require_root()
     session.engine.info()
@@ -61,12 +71,11 @@ def rebuild(session: Session, recipe: Path, out: Path | None, *, shell: bool) ->
             image = steps.provide_image(session, job)
             attempt = None if out is None else steps.run_rebuild(session, job, inputs, image)
         if attempt is None or out is None:
-            sys.exit(_open_shell(session, job, inputs, image))
+            sys.exit(_open_shell(session, job, inputs, image, after_failure=after_failure))
         result = attempt.rebuild
         built = result.outcome is Outcome.BUILT
         seal = steps.seal_outputs(session, job, attempt) if built else None
-        log = out.with_name(f"{out.name}.log")
-        _copy_results(job.attempt(attempt.number), out, log)
+        log = copy_results(job.attempt(attempt.number), out)
     document = {"run": job.run, "seal": str(seal.digest) if seal else None}
     show(
         document | result.model_dump(mode="json"),
@@ -77,11 +86,24 @@ def rebuild(session: Session, recipe: Path, out: Path | None, *, shell: bool) ->
     sys.exit(0 if built else EXIT_NOT_CHECKED)
 
 
-def _copy_results(folder: Path, out: Path, log: Path) -> None:
-    """Copy outputs and log out of the folder of the run, which is removed at its end."""
+def _require_possible(out: Path | None, *, shell: bool, after_failure: bool) -> None:
+    """Raise `UsageError` for options that contradict each other, and a folder that exists."""
+    if (out is None) == (not shell):
+        raise UsageError("give a folder for the outputs, or --shell", expected="--out or --shell")
+    if after_failure and not shell:
+        raise UsageError("--after-failure without --shell", expected="--shell --after-failure")
+    if shell and wants_json():
+        raise UsageError("a shell prints no document", got="--json", expected="--shell alone")
+    if out is not None:
+        options.require_new(out, "folder")
+
+
+def copy_results(folder: Path, out: Path) -> Path:
+    """Copy outputs and log out of the folder of an attempt, which is removed; returns the log."""
     from builders.rebuild.rebuild import LOG
     from builders.rebuild.staging import OUTPUTS
 
+    log = out.with_name(f"{out.name}.log")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder / OUTPUTS, out)
@@ -90,39 +112,47 @@ def _copy_results(folder: Path, out: Path, log: Path) -> None:
     except OSError as error:
         shutil.rmtree(out, ignore_errors=True)
         raise UsageError(f"{out} cannot be written", got=error.strerror) from error
+    return log
 
 
 def _open_shell(
-    session: Session, job: Job, inputs: tuple[InputFile, ...], image: ProvidedImage
+    session: Session,
+    job: Job,
+    inputs: tuple[InputFile, ...],
+    image: ProvidedImage,
+    *,
+    after_failure: bool,
 ) -> int:
-    """Run a shell in the container of the plan, with the engine's own command line client."""
-    from builders.rebuild.plan import make_plan
-    from builders.rebuild.staging import prepared_attempt
-    from builders.recipe.claim import recipe_script
+    """Open a shell; returns the exit code of the command."""
+    from builders.rebuild.shell import BUILD
+    from pipelines.verify.build_shell import open_build_shell
 
-    script, cores = recipe_script(job.loaded), session.engine.info().cpus
-    plan = make_plan(job.loaded, inputs, script=script, cores=cores)
-    with prepared_attempt(
-        plan,
+    def greet(failed: RebuildResult | None) -> None:
+        tell(
+            f"A shell in the build container of {job.release}; nothing done in it is evidence.",
+            *([f"  {failed.outcome}: {failed.reason}"] if failed else []),
+            *(["  the log is /samebits/build.log"] if failed else []),
+            f"  {BUILD} starts the build; inputs are in /inputs, outputs go to /out",
+            "  `exit` ends the shell, and the container is removed",
+        )
+
+    # A terminal that is closed ends the shell as Ctrl-C ends other commands: all is cleaned up.
+    signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
+    result, code = open_build_shell(
+        session,
+        job,
         inputs,
-        image=image.reference,
-        vault=session.vault,
-        folder=job.attempt(1),
-        labels=job.labels,
-        interactive=True,
-    ) as (spec, _):
-        warn(f"the build would run: {' '.join(plan.command[3:])}")
-        with session.engine.created(spec, terminal=True) as container:
-            command = ["docker", "start", "--attach", "--interactive", container]
-            try:
-                return subprocess.run(command, check=False).returncode
-            except OSError as error:
-                raise EngineError(
-                    "a shell needs the engine's command line client",
-                    got=error.strerror,
-                    expected="docker",
-                    todo="`bash infra/bootstrap.sh` installs it",
-                ) from error
+        image,
+        after_failure=after_failure,
+        terminal=sys.stdin.isatty() and sys.stdout.isatty(),
+        greet=greet,
+    )
+    if result is None:
+        return code
+    if result.outcome is Outcome.BUILT:
+        tell(f"{job.release} was built, so there is no failure to look at")
+        return 0
+    return EXIT_NOT_CHECKED
 
 
 @click.command()

@@ -6,23 +6,26 @@ import secrets
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from builders.core.errors import EXIT_INTERRUPTED, EXIT_NOT_CHECKED, SamebitsError
+from builders.core.errors import EXIT_INTERRUPTED, EXIT_NOT_CHECKED, SamebitsError, UsageError
 from builders.core.similar import did_you_mean
 from pipelines.cli import options
+from pipelines.cli.console import confirm
 from pipelines.cli.requested import (
     AskedCenter,
     asked_center,
     cancel_request,
     list_requests,
     show_request,
+    the_center,
 )
-from pipelines.cli.terminal import screen, show, wants_json, warn
+from pipelines.cli.terminal import screen, show, tell, wants_json, warn
 
 if TYPE_CHECKING:
+    from pipelines.evidence.privatekey import PrivateKey
     from pipelines.evidence.publickey import PublicKey
     from pipelines.evidence.release_name import ReleaseName
     from pipelines.evidence.statements.people import Request
@@ -31,6 +34,21 @@ if TYPE_CHECKING:
     from pipelines.storage.store import Store
 
 _AN_HOUR = 3600
+
+
+_wait_option = click.option(
+    "--wait",
+    type=click.IntRange(min=0),
+    is_flag=False,
+    flag_value=_AN_HOUR,
+    metavar="[SECONDS]",
+    help="Wait for the answer, by default for an hour.",
+)
+_unchecked_option = click.option(
+    "--unchecked",
+    is_flag=True,
+    help="Ask even if the center says that it does not know the key or the release.",
+)
 
 
 class _Requests(options.Group):
@@ -67,19 +85,8 @@ for _command in (list_requests, show_request, cancel_request):
 @options.duration(
     "--valid", default="24h", show_default=True, help="How long the request can be served."
 )
-@click.option(
-    "--wait",
-    type=click.IntRange(min=0),
-    is_flag=False,
-    flag_value=_AN_HOUR,
-    metavar="[SECONDS]",
-    help="Wait for the answer, by default for an hour.",
-)
-@click.option(
-    "--unchecked",
-    is_flag=True,
-    help="Ask even if the center says that it does not know the key or the release.",
-)
+@_wait_option
+@_unchecked_option
 @options.json
 def new(
     *,
@@ -111,17 +118,106 @@ def new(
     2 refused, no answer in time, not checked, or no key of the center to verify the answer with;
     130 interrupted while it waits: the request stays, and its receipts come beside its record.
     """
+    _ask(
+        asked,
+        options.open_key(key_file),
+        release=str(release),
+        requester=requester,
+        nonce=nonce,
+        valid=valid,
+        wait=wait,
+        unchecked=unchecked,
+    )
+
+
+@command.command()
+@click.argument("prepared", type=options.PATH)
+@click.option("--store", metavar="ADDRESS", help="The center's store; by default SAMEBITS_STORE.")
+@options.file(
+    "--center", "own", help="For the operator of the center: its file, in place of --store."
+)
+@options.file(
+    "--center-key",
+    "key_files",
+    multiple=True,
+    help="The center's public key for statements, required to verify an answer.",
+)
+@options.key("requester")
+@_wait_option
+@_unchecked_option
+@click.option("--yes", is_flag=True, help="Sign without a question.")
+@options.json
+def sign(
+    *,
+    prepared: Path,
+    store: str | None,
+    own: Path | None,
+    key_files: tuple[Path, ...],
+    key_file: Path,
+    wait: int | None,
+    unchecked: bool,
+    yes: bool,
+) -> None:
+    """Sign a request that a page of a portal has prepared, and ask its center.
+
+    PREPARED is the file that the page has saved. It is not believed: what it asks for is shown, the
+    center's own offer is read, and you are asked before anything is signed. Nonce and times are
+    made here.
+
+    \b
+    Example:
+      samebits request sign netbase.json --key alice.key --store s3://asia/store
+
+    Exit codes: as `samebits request new`.
+    """
+    from builders.core.units import format_duration
+    from pipelines.requests.prepared_request import read_prepared
+
+    wanted, private = read_prepared(prepared), options.open_key(key_file)
+    asked = the_center(str(own) if own else wanted.center, store, key_files)
+    if asked.id != wanted.center:
+        raise UsageError("the request is for another center", got=wanted.center, expected=asked.id)
+    tell(
+        f"This asks {asked.id} to rebuild {wanted.release} now, and is signed by",
+        f"  {wanted.requester}, with the key {private.public.keyid[:16]}",
+        f"  it can be served for {format_duration(wanted.valid)}",
+    )
+    if not (yes or confirm("Sign it?")):
+        raise UsageError("not signed, and nothing was asked", todo="Answer y to sign it")
+    _ask(
+        asked,
+        private,
+        release=wanted.release,
+        requester=wanted.requester,
+        nonce=None,
+        valid=wanted.validity,
+        wait=wait,
+        unchecked=unchecked,
+    )
+
+
+def _ask(
+    asked: AskedCenter,
+    private: PrivateKey,
+    *,
+    release: str,
+    requester: str,
+    nonce: str | None,
+    valid: timedelta,
+    wait: int | None,
+    unchecked: bool,
+) -> NoReturn:
+    """Sign and store a request, and wait for its answer; ends with the exit code."""
     from pipelines.evidence.dsse import sign_envelope
     from pipelines.evidence.statements.people import request as make_request
     from pipelines.evidence.statements.statement import show_time
     from pipelines.requests.client import request_errors
     from pipelines.requests.messages import request_key, store_request
 
-    private = options.open_key(key_file)
     with request_errors(valid):
         statement = make_request(
             center=asked.id,
-            release=str(release),
+            release=release,
             nonce=nonce or secrets.token_hex(16),
             requester=requester,
             now=datetime.now(UTC),

@@ -43,7 +43,7 @@ def asked_center(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def run(*, center: str, store: str | None, key_files: tuple[Path, ...], **given: Any) -> Any:
-        return function(asked=_asked(center, store, key_files), **given)
+        return function(asked=the_center(center, store, key_files), **given)
 
     keyed = options.file(
         "--center-key",
@@ -60,7 +60,8 @@ def asked_center(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--center", required=True, metavar="ID|FILE", help=text)(stored)
 
 
-def _asked(center: str, store: str | None, key_files: tuple[Path, ...]) -> AskedCenter:
+def the_center(center: str, store: str | None, key_files: tuple[Path, ...]) -> AskedCenter:
+    """Return the center of that id or file; raises `UsageError` where its store is not known."""
     from pipelines.center.center import LOCAL, load_center
     from pipelines.center.keys import public_keys
     from pipelines.evidence.publickey import load_public_key

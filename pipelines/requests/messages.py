@@ -145,7 +145,7 @@ def cancellation_of(signed: SignedRequest, now: datetime) -> CancellationStateme
 def store_cancellation(store: Store, signed: SignedRequest, envelope: Envelope) -> str:
     """Store a cancellation of a request; returns the name of its record. Raises `StoreError`."""
     data = envelope.to_bytes()
-    place = f"{_folder(signed.content.center)}{signed.digest}/{_CANCEL}"
+    place = f"{request_prefix(signed.content.center)}{signed.digest}/{_CANCEL}"
     key = check_key(f"{place}{Digest.of(data)}{SUFFIX}")
     store.put_record(key, data)
     return key
@@ -158,7 +158,7 @@ def cancellations(
 
     Records that are no cancellation of exactly this request are left out. Raises `StoreError`.
     """
-    prefix, asked = f"{_folder(center)}{signed.digest}/{_CANCEL}", signed.content
+    prefix, asked = f"{request_prefix(center)}{signed.digest}/{_CANCEL}", signed.content
     for key in islice(store.list(check_prefix(prefix)), MAX_CANCELLATIONS):
         try:
             envelope = Envelope.from_bytes(store.get(key, MAX_RECORD))
@@ -178,12 +178,14 @@ def cancellations(
 
 def note_run(store: Store, center: str, digest: Digest, run: str) -> None:
     """Note that a run begins for a request, for its requester to see; raises `StoreError`."""
-    store.put_record(check_key(f"{_folder(center)}{digest}/{_RUNS}{encode(run)}.json"), b"{}\n")
+    store.put_record(
+        check_key(f"{request_prefix(center)}{digest}/{_RUNS}{encode(run)}.json"), b"{}\n"
+    )
 
 
 def noted_runs(store: Store, center: str, digest: Digest) -> list[str]:
     """Return the runs that are said to have begun for a request, oldest first."""
-    prefix = check_prefix(f"{_folder(center)}{digest}/{_RUNS}")
+    prefix = check_prefix(f"{request_prefix(center)}{digest}/{_RUNS}")
     names = [key.removeprefix(prefix).removesuffix(".json") for key in store.list(prefix)]
     return sorted(name for name in names if _is_run(name))
 
@@ -195,12 +197,12 @@ def final_receipt(first: Receipt | None, last: Receipt | None) -> Receipt | None
 
 def request_key(center: str, digest: Digest) -> str:
     """Return the name of a request's record."""
-    return f"{_folder(center)}{digest}/{_REQUEST}"
+    return f"{request_prefix(center)}{digest}/{_REQUEST}"
 
 
 def receipt_key(center: str, digest: Digest, number: int) -> str:
     """Return the name of a receipt's record; `center` is the one in whose folder it stands."""
-    return f"{_folder(center)}{digest}/receipt-{number}{SUFFIX}"
+    return f"{request_prefix(center)}{digest}/receipt-{number}{SUFFIX}"
 
 
 def folders(store: Store, center: str) -> tuple[dict[Digest, set[int]], int]:
@@ -211,7 +213,7 @@ def folders(store: Store, center: str) -> tuple[dict[Digest, set[int]], int]:
     """
     found: dict[Digest, set[int]] = {}
     others = 0
-    prefix = _folder(center)
+    prefix = request_prefix(center)
     names = {_REQUEST: REQUEST, _CANCEL: CANCEL, _RUNS: RUNS}
     names |= {f"receipt-{n}{SUFFIX}": n for n in (FIRST, LAST)}
     for key in store.list(prefix):
@@ -234,5 +236,6 @@ def _is_run(text: str) -> bool:
     return True
 
 
-def _folder(center: str) -> str:
+def request_prefix(center: str) -> str:
+    """Return the folder of the requests to a center."""
     return check_prefix(f"{_ROOT}{encode(center)}/")

@@ -16,6 +16,8 @@ from tests.docs.stories import STORIES, Run, Stage
 ELSEWHERE: dict[str, tuple[str, str]] = {
     "bench chain": ("tests/consensus/test_chain_bench.py", 'chain, ["--links"'),
     "verify": ("infra/demo.sh", '.venv/bin/samebits verify --flow "${recipes[@]}"'),
+    "replay": ("tests/verify/test_replay.py", 'samebits("replay", "lab/steady@1"'),
+    "request sign": ("tests/requests/test_sign.py", 'run(reviewer, "sign"'),
     "rebuild": ("tests/infer/test_real.py", 'samebits("rebuild", recipe, "--out"'),
     "recipe new": ("tests/infer/test_real.py", 'samebits("recipe", "new", SIX, "--out"'),
     "image build": ("tests/docs/test_image_commands.py", '"image", "build"'),

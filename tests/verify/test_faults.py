@@ -239,6 +239,8 @@ def test_a_lock_that_names_a_package_nobody_serves_is_an_unavailable_input(
         (["nonsense"], "No such command"),
         (["verify", "--nonsense", "x"], "No such option"),
         (["rebuild", str(NETBASE)], "--out or --shell"),
+        (["rebuild", str(NETBASE), "--out", "o", "--after-failure"], "--shell --after-failure"),
+        (["rebuild", str(NETBASE), "--shell", "--json"], "--shell alone"),
         (["evidence", "show", "nonsense"], "vendor/product@version"),
         (["compare", "/nowhere/a", "/nowhere/b"], "cannot be read"),
         (["image", "build", "nonsense"], "no such builder image"),

@@ -89,16 +89,18 @@ def test_the_container_of_a_debian_package() -> None:
     }
 
 
-def test_a_shell_takes_the_place_of_the_build_and_nothing_else() -> None:
-    planned = plan(DEBIAN, "source/r.dsc")
-    specs = [
-        planned.spec(image="i", scratch=Path("/r"), labels=LABELS, interactive=shell)
-        for shell in (False, True)
-    ]
-    assert specs[1].command == ("/bin/sh", "-i")
-    assert [{**vars(spec), "command": None} for spec in specs] == [
-        {**vars(specs[0]), "command": None}
-    ] * 2
+def test_a_build_starts_by_what_prepares_it_and_then_runs_its_method() -> None:
+    planned = plan({**DEBIAN, "timezone": "Europe/Berlin"}, "source/r.dsc")
+    assert planned.start == (
+        "/bin/sh",
+        "/samebits/launch.sh",
+        "022",
+        "/bin/sh",
+        "/samebits/zone.sh",
+    )
+    rest = planned.command[len(planned.start) :]
+    assert (*planned.start, *rest) == planned.command
+    assert rest[:2] == ("/bin/sh", "/samebits/method.sh")
 
 
 @pytest.mark.parametrize(
