@@ -1,12 +1,16 @@
-"""A browser, which the tests of this folder share."""
+"""A browser, which the tests of this folder share, and a portal of three centers."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.evidence import Evidence
+from tests.browser.served import Portal, build, served
+from tests.browser.shown import fill
 from tests.browser.watched import Visitor, running_chromium
 
 
@@ -24,3 +28,17 @@ def visitor(chromium: Browser) -> Iterator[Visitor]:
     yield made
     made.close()
     assert made.faults == []
+
+
+@pytest.fixture(scope="session")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """The portal of three centers that have found all that a page can show."""
+    folder = tmp_path_factory.mktemp("portal")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)  # nothing here has to survive a power cut
+        evidence = Evidence(folder / "centers")
+        fill(evidence)
+    build(evidence, folder / "out")
+    with served("portal", "serve", folder / "out", "--port", "0") as origin:
+        yield Portal(origin=origin, out=folder / "out", evidence=evidence)
+    evidence.three.close()

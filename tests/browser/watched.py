@@ -21,6 +21,9 @@ _ARGUMENTS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nobody else can be asked
     "--disable-gpu",
 )
+_LEFT = "net::ERR_ABORTED"
+"""A file that was still being loaded when the visitor went on to another page."""
+_SECONDS = 10
 _OWN_SCHEMES = frozenset({"data", "blob"})
 
 
@@ -57,6 +60,7 @@ class Visitor:
             viewport={"width": width, "height": height}, reduced_motion="reduce", **context
         )
         self._contexts.callback(opened.close)
+        opened.set_default_timeout(_SECONDS * 1000)
         page = opened.new_page()
         opened.on("page", lambda other: self._fault(page, f"opened a window: {other.url}"))
         self._watch(page, _origin(url))
@@ -95,7 +99,8 @@ class Visitor:
                 self._fault(page, f"asks another origin: {request.url}")
 
         def failed(request: Request) -> None:
-            self._fault(page, f"not loaded: {request.url}: {request.failure}")
+            if request.failure != _LEFT:
+                self._fault(page, f"not loaded: {request.url}: {request.failure}")
 
         def answered(response: Response) -> None:
             self.responses.append(response)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from builders.core.enums import Outcome
 from builders.core.errors import SamebitsError
 from builders.images.provide import ProvidedImage
 from builders.inputs.input_file import InputFile
@@ -187,8 +188,9 @@ class Three:
         """Log the commitment and statements of a made-up run as center `name` would."""
         center = self.center(name)
         book = self.session(name).logbook()
-        made = run.commitment()
-        book.commit(release=made.release, run=made.run, claim=made.claim, seal=made.seal)
+        if run.outcome is Outcome.BUILT:
+            made = run.commitment()
+            book.commit(release=made.release, run=made.run, claim=made.claim, seal=made.seal)
         with book.storing(run.folder()):
             for record, envelope in run.envelopes(key or center_key(center)).items():
                 self.store(name).put_record(run.folder() + record, envelope.to_bytes())

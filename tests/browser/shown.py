@@ -1,0 +1,143 @@
+"""The releases that the tested portal shows: one of each result, and one full of hostile text."""
+
+from __future__ import annotations
+
+from builders.core.enums import Outcome, Verdict
+from infra.bench.madeup import MadeUpFile
+from pipelines.evidence.statements.log_status import Work
+from pipelines.evidence.statements.statement import DigestSet
+from tests.browser.evidence import Evidence, tar
+from tests.centers.three import NAMES
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>\u202egpj.exe\u200b&amp;"
+)
+"""Text of others: markup, the end of a script, a change of direction, and what nobody sees."""
+LINE = 10_000_000
+"""Bytes of one line of a file that differs."""
+AGENT, RULES = "agent.tar", "rules.yar"
+_DEBUG = {"agent.debug": b"symbols that nobody ships\n"}
+_RULE = 'rule dropper {{ strings: $a = "evil.example" $b = "{}" condition: {} of them }}\n'
+_CONFIRMED = {"6.1": "20260312", "6.2": "20260504", "6.3": "20260717", "6.4": "20261015"}
+
+
+def agent(version: str) -> bytes:
+    """Return what `acme/agent` is in a version."""
+    return tar({
+        "agent": b"\x7fELF" + version.encode() * 200,
+        "agent.conf": b"server = one\n",
+        "NEWS": version.encode(),
+    })  # fmt: skip
+
+
+def fill(evidence: Evidence) -> None:
+    """Let the centers find what the pages show."""
+    _history(evidence)
+    _differences(evidence)
+    _not_judged(evidence)
+    _private(evidence)
+    _hostile(evidence)
+    evidence.meet({
+        "europe": Work(due=9, done=9, failed=0, night="2026-11-27"),
+        "asia": Work(due=9, done=8, failed=1, night="2026-11-27"),
+    })  # fmt: skip
+    for version in (*_CONFIRMED, "6.5"):
+        evidence.join(f"acme/agent@{version}")
+    evidence.join("globex/vault@3.1")
+    evidence.meet({})
+
+
+def _everywhere(
+    evidence: Evidence, name: str, shipped: dict[str, bytes], *outputs: dict[str, bytes]
+) -> None:
+    """Let Europe really build a release, and the others say that they have built the same.
+
+    With several `outputs` each center has its own.
+    """
+    each = outputs * len(NAMES) if len(outputs) == 1 else outputs
+    report = evidence.build(name, NAMES[0], each[0])
+    assert report.claim
+    assert report.scope
+    for number, (center, built) in enumerate(zip(NAMES[1:], each[1:], strict=True)):
+        files = {n: _file(content, built[n]) for n, content in shipped.items()}
+        evidence.tell(
+            name,
+            center,
+            f"{report.run[:-1]}{number}",
+            files,
+            claim=DigestSet(sha256=report.claim),
+            scope=DigestSet(sha256=report.scope),
+            by_products={n: content for n, content in built.items() if n not in shipped},
+        )
+
+
+def _file(shipped: bytes, built: bytes) -> MadeUpFile:
+    if shipped == built:
+        return MadeUpFile.identical(shipped)
+    return MadeUpFile.different(shipped, built)
+
+
+def _history(evidence: Evidence) -> None:
+    """Versions that everybody confirmed."""
+    for version, day in _CONFIRMED.items():
+        name = f"acme/agent@{version}"
+        evidence.ship(name, {AGENT: agent(version)})
+        for number, center in enumerate(NAMES):
+            run = f"{day}T0{number + 1}0405Z-0000000{number}"
+            files = {AGENT: MadeUpFile.identical(agent(version))}
+            evidence.tell(name, center, run, files, by_products=_DEBUG)
+
+
+def _differences(evidence: Evidence) -> None:
+    """One center that built something else, all that did, and a rule that was weakened."""
+    shipped = {AGENT: agent("6.5")}
+    other = tar({"agent": b"\x7fELF" + b"another" * 100, "agent.conf": b"server = two\n"})
+    evidence.ship("acme/agent@6.5", shipped)
+    right, wrong = {**shipped, **_DEBUG}, {AGENT: other, **_DEBUG}
+    _everywhere(evidence, "acme/agent@6.5", shipped, wrong, right, right)
+    shipped = {"sensor.tar": agent("2.0")}
+    evidence.ship("acme/sensor@2.0", shipped)
+    _everywhere(evidence, "acme/sensor@2.0", shipped, {"sensor.tar": other})
+    rules, weaker = (_RULE.format("dropper.exe", many).encode() for many in ("all", "any"))
+    evidence.ship("acme/rules@2026.11", {RULES: rules}, kind="ruleset")
+    _everywhere(evidence, "acme/rules@2026.11", {RULES: rules}, {RULES: weaker})
+
+
+def _not_judged(evidence: Evidence) -> None:
+    """A release that nobody could build, and one that nobody has judged."""
+    evidence.ship("acme/driver@1.0", {"driver.ko": b"a driver"})
+    unbuilt = MadeUpFile(
+        published=b"a driver", served=None, built=None, verdict=Verdict.NOT_CHECKED
+    )
+    for number, center in enumerate(NAMES):
+        run = f"20261119T0{number + 1}0405Z-0000000{number}"
+        files = {"driver.ko": unbuilt}
+        evidence.tell("acme/driver@1.0", center, run, files, outcome=Outcome.BUILD_FAILED)
+    unread = MadeUpFile(
+        published=b"a tool", served=None, built=b"a tool", verdict=Verdict.NOT_CHECKED
+    )
+    evidence.ship("globex/scanner@0.9", {"scanner.bin": b"a tool"})
+    evidence.tell(
+        "globex/scanner@0.9", "asia", "20261120T010405Z-00000001", {"scanner.bin": unread}
+    )
+
+
+def _private(evidence: Evidence) -> None:
+    """A release whose files, names and source nobody outside may learn."""
+    evidence.ship("globex/vault@3.1", {"vault.bin": b"a secret file"}, visibility="private")
+    for center in NAMES:
+        evidence.build("globex/vault@3.1", center, {"vault.bin": b"a secret file"})
+
+
+def _hostile(evidence: Evidence) -> None:
+    """A release of a vendor whose every text would be run, if a page let it."""
+    name = "mallory/markup@1.0"
+    shipped = {HOSTILE: b"x", f"{HOSTILE}/changed": b"a", "long.txt": b"<" * LINE}
+    built = {f"{HOSTILE}/changed": HOSTILE.encode(), f"{HOSTILE}-new": b"", "long.txt": b">" * LINE}
+    evidence.ship(name, {"markup.tar": tar(shipped)})
+    evidence.build(name, "europe", {"markup.tar": tar(built)})
+    for center, run in (
+        ("asia", "20261121T010405Z-00000001"),
+        ("americas", "20261121T020405Z-00000002"),
+    ):
+        evidence.tell(name, center, run, {HOSTILE[:200]: MadeUpFile.different(b"one", b"two")})

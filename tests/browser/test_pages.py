@@ -1,0 +1,125 @@
+"""Every page of the portal in a real browser: it opens, fits, prints, and everybody can read it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.accessible import overflow, violations
+from tests.browser.served import Portal
+from tests.browser.watched import Visitor
+
+FIRST_PAGE_BYTES, FIRST_PAGE_REQUESTS = 100_000, 8
+WIDTHS = (320, 1600)
+LANGUAGES = {"en": "", "de": "index.de.html"}
+
+
+def test_every_page_opens_and_fits_a_phone_and_a_wide_screen(
+    portal: Portal, visitor: Visitor
+) -> None:
+    page = visitor.open(portal.url("/"))
+    wrong = []
+    for path in portal.pages():
+        for language, file in LANGUAGES.items():
+            page.goto(portal.url(f"{path}{file}"))
+            wrong += [f"{path}{file}: {fault}" for fault in _faults(page, language)]
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            if over := overflow(page):
+                wrong.append(f"{path}: {over} pixels too wide at {width}: {_widest(page)}")
+    assert wrong == []
+
+
+def _faults(page: Page, language: str) -> list[str]:
+    found = []
+    if page.get_attribute("html", "lang") != language:
+        found.append(f"its language is not {language}")
+    if page.locator("h1").count() != 1:
+        found.append("it has not one heading")
+    if not page.title():
+        found.append("it has no title")
+    return found
+
+
+def _widest(page: Page) -> str:
+    """Return the first element that goes beyond the window."""
+    found: str = page.evaluate(
+        """() => {
+            const edge = document.documentElement.clientWidth;
+            for (const one of document.querySelectorAll("body *")) {
+                if (one.getBoundingClientRect().right > edge + 0.5) {
+                    return one.outerHTML.slice(0, 200);
+                }
+            }
+            return "";
+        }"""
+    )
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_breaks_a_rule_of_wcag_2_2_aa(
+    scheme: str, portal: Portal, visitor: Visitor
+) -> None:
+    page = visitor.open(portal.url("/"), color_scheme=scheme)
+    wrong = []
+    for path in shown(portal):
+        page.goto(portal.url(path))
+        wrong += [f"{path}: {one}" for one in violations(page)]
+    assert wrong == []
+
+
+def shown(portal: Portal) -> list[str]:
+    """Return a page of each kind, and those of the hostile vendor, whose texts are the longest."""
+    hostile = [path for path in portal.pages() if "mallory" in path]
+    return sorted({*portal.of_each_kind(), *hostile})
+
+
+def test_pages_are_read_without_scripts(portal: Portal, visitor: Visitor) -> None:
+    page = visitor.open(portal.url("/"), java_script_enabled=False)
+    for path in shown(portal):
+        page.goto(portal.url(path))
+        text = page.inner_text("main")
+        assert len(text) > 100, path
+        assert "{{" not in text
+    page.goto(portal.url("/"))
+    assert page.locator("time").first.inner_text().endswith("UTC")
+
+
+def test_the_first_page_is_light(portal: Portal, visitor: Visitor) -> None:
+    visitor.open(portal.url("/"))
+    assert visitor.weight() <= FIRST_PAGE_BYTES
+    assert len(visitor.requests) <= FIRST_PAGE_REQUESTS, visitor.requests
+
+
+def test_pages_print_dark_on_white_without_what_cannot_be_clicked(
+    portal: Portal, visitor: Visitor
+) -> None:
+    page = visitor.open(portal.url("/"), color_scheme="dark", width=720)
+    page.emulate_media(media="print")
+    for path in shown(portal):
+        page.goto(portal.url(path))
+        assert overflow(page) == 0, path
+        assert not page.locator("header.site ul").is_visible()
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground in {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}, ground
+    assert page.pdf().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("file", "zone", "shown"),
+    [
+        ("", "Asia/Tokyo", r"\w+ \d+, 20\d\d, \d+:\d\d\s[AP]M GMT\+9 \(.* UTC\)"),
+        ("index.de.html", "Asia/Tokyo", r"\d\d\.\d\d\.20\d\d, \d\d:\d\d GMT\+9 \(.* UTC\)"),
+        ("", "UTC", r"20\d\d-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC"),
+    ],
+    ids=["english", "german", "utc"],
+)
+def test_times_are_of_the_zone_of_the_reader_with_utc_beside(
+    file: str, zone: str, shown: str, portal: Portal, visitor: Visitor
+) -> None:
+    page = visitor.open(portal.url(file), timezone_id=zone)
+    text = page.locator("time").first.inner_text()
+    assert re.fullmatch(shown, text), text
