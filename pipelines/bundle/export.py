@@ -6,7 +6,7 @@ of an open source is added where that is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from pipelines.evidence.stored_runs import RunName
 from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint
 from pipelines.log.cosignatures import checkpoints_with_leaf, cosigned_checkpoints
 from pipelines.log.heartbeats import heartbeat_key, newest_heartbeat
-from pipelines.log.leaf import StatementLeaf
+from pipelines.log.leaf import Leaf, StatementLeaf
 from pipelines.log.log_reader import LogReader, published
 from pipelines.log.notekey import NoteKey
 from pipelines.log.proof import LogProof
@@ -226,19 +226,39 @@ def log_members(
     signed = _checkpoint(store, source, policy, last)
     reader = LogReader(store, LogIdentity.of(source.log_key), signed)
     note = signed.note.to_bytes()
-    found: dict[str, bytes] = {}
-    others: dict[Digest, int] = {}
-    for index, leaf in reader.leaves(first, last + 1):
-        if leaf.release != str(name.release):
-            continue
-        proof = LogProof(index=index, hashes=reader.inclusion(index), checkpoint=note)
-        found[f"{LOG}{index}{layout.LEAF}"] = leaf.to_bytes()
-        found[f"{LOG}{index}{layout.PROOF}"] = proof.to_bytes()
-        if isinstance(leaf, StatementLeaf) and leaf.pae not in own:
-            others[leaf.pae] = index
+    found = leaf_members(
+        store,
+        name,
+        own,
+        reader.leaves(first, last + 1),
+        lambda index: LogProof(index=index, hashes=reader.inclusion(index), checkpoint=note),
+    )
     if source.policy is not None:
         found[layout.POLICY] = read_signed(source.policy).envelope.to_bytes() + b"\n"
-    return found | _others(store, name, others) | _heartbeat(store, source, signed, now)
+    return found | _heartbeat(store, source, signed, now)
+
+
+def leaf_members(
+    store: ReadableStore,
+    name: RunName,
+    own: Collection[Digest],
+    leaves: Iterable[tuple[int, Leaf]],
+    proof: Callable[[int], LogProof],
+) -> dict[str, bytes]:
+    """Return the members for those of `leaves` that are about the release of a run, by name.
+
+    `own` are the digests of the run's statements; of other statements the envelopes are read.
+    """
+    found: dict[str, bytes] = {}
+    others: dict[Digest, int] = {}
+    for index, leaf in leaves:
+        if leaf.release != str(name.release):
+            continue
+        found[f"{LOG}{index}{layout.LEAF}"] = leaf.to_bytes()
+        found[f"{LOG}{index}{layout.PROOF}"] = proof(index).to_bytes()
+        if isinstance(leaf, StatementLeaf) and leaf.pae not in own:
+            others[leaf.pae] = index
+    return found | _others(store, name, others)
 
 
 def _range(log: LogWriter, name: RunName, own: Mapping[Digest, str]) -> tuple[int, int]:
@@ -255,7 +275,7 @@ def _range(log: LogWriter, name: RunName, own: Mapping[Digest, str]) -> tuple[in
     return min(found), max(found)
 
 
-def _others(store: Store, name: RunName, wanted: Mapping[Digest, int]) -> dict[str, bytes]:
+def _others(store: ReadableStore, name: RunName, wanted: Mapping[Digest, int]) -> dict[str, bytes]:
     """Return the statements of other runs that were logged among those of this one.
 
     One that the store has not is left out, and the check of the bundle says so.

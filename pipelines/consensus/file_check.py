@@ -180,7 +180,7 @@ def check_file(view: ConsensusView, digest: Digest, file: Path | None = None) ->
                 witnessed=logs.witnessed(finding.center.id),
             )
             for finding in joined.read.findings
-            if (role := _role(finding, digest))
+            if (role := files_of(finding).get(digest))
         )
         consensus += (
             (release, one) for one in joined.consensus.artefacts if one.subject.published == digest
@@ -247,12 +247,16 @@ def _in_turn(named: Iterable[set[ReleaseName]]) -> list[ReleaseName]:
     return sorted(places, key=lambda release: (places[release], str(release)))
 
 
-def _role(finding: CenterFinding, digest: Digest) -> FileRole | None:
-    """Return which of a finding's files has that digest, if one has."""
+def files_of(finding: CenterFinding) -> dict[Digest, FileRole]:
+    """Return the plain digests of the files that a finding is about, each with its first role."""
     rebuilt = finding.rebuilt.sha256 if finding.rebuilt else None
     roles: Iterable[tuple[Digest | None, FileRole]] = (
         (finding.published, FileRole.PUBLISHED),
         (finding.served, FileRole.SERVED),
         (rebuilt, FileRole.REBUILT),
     )
-    return next((role for found, role in roles if found == digest), None)
+    found: dict[Digest, FileRole] = {}
+    for digest, role in roles:
+        if digest is not None:
+            found.setdefault(digest, role)
+    return found

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from builders.core.errors import NotFoundError
 from pipelines.alarms.listing import known_releases, listed_alarms
 from pipelines.consensus.release_consensus import ConsensusView
 from pipelines.nightly.record import LastingAlarm, last_public_night
+from pipelines.policy import SignedPolicy
 from pipelines.portal.contents import SITE_PARTS, files_of
 from pipelines.portal.dependencies import Dependencies
 from pipelines.portal.facts import SiteFacts
+from pipelines.portal.policy_chain import CHAIN, read_chain
 from pipelines.portal.release_builder import DueRelease, ReleaseBuilder
 from pipelines.portal.release_workers import OtherProcess, build_releases
 from pipelines.portal.site_folder import SiteFolder, SiteWriter
@@ -116,6 +119,7 @@ def _build(
         changed=frozenset(str(name) for name, _ in due),
         faults=faults,
         before=before,
+        earlier=_earlier(site),
         now=now,
     )
     files = _site_files(facts, writer)
@@ -147,6 +151,7 @@ def _facts(
     changed: frozenset[str],
     faults: list[str],
     before: SiteState | None,
+    earlier: tuple[SignedPolicy, ...],
     now: datetime,
 ) -> SiteFacts:
     view, logs = depends.view, depends.logs
@@ -163,7 +168,16 @@ def _facts(
         excluded=listed.excluded,
         faults=listed.faults,
         previous=before.files if before else {},
+        earlier=earlier,
     )
+
+
+def _earlier(site: SiteFolder) -> tuple[SignedPolicy, ...]:
+    """Return the policies that the newest generation has, also where it is made anew."""
+    try:
+        return read_chain(site.read(CHAIN))
+    except NotFoundError:
+        return ()
 
 
 def _lasting(view: ConsensusView) -> tuple[LastingAlarm, ...]:

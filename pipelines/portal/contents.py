@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from pipelines.portal.assets_folder import asset_files
+from pipelines.portal.bundles import bundle_files
+from pipelines.portal.digest_index import shards
 from pipelines.portal.facts import ReleaseFacts, SiteFacts
 from pipelines.portal.pages.overview import OverviewPage, overview_page
 from pipelines.portal.pages.release import ReleasePage, release_page
+from pipelines.portal.policy_chain import chain_files, chain_to
 from pipelines.portal.portal_page import PortalPage
 from pipelines.portal.rendering import render
 from pipelines.portal.site_file import KeptPath, SiteFile
@@ -19,10 +22,13 @@ PAGES: tuple[type[PortalPage], ...] = (OverviewPage, ReleasePage)
 """The models of all pages; `schema/` has the JSON Schema of each."""
 RELEASE_PARTS: tuple[Callable[[ReleaseFacts], Iterable[Part]], ...] = (
     lambda facts: [release_page(facts)],
+    lambda facts: bundle_files(facts.joined.read, facts.bundles),
 )
 """What is made of a release that was joined; below its own folders alone."""
 SITE_PARTS: tuple[Callable[[SiteFacts], Iterable[Part]], ...] = (
     lambda facts: [overview_page(facts)],
+    lambda facts: shards((one.rows, one.files) for one in facts.releases),
+    lambda facts: chain_files(chain_to(facts.view.policy, facts.earlier)),
     lambda _: asset_files(),
     lambda _: [page.schema_file() for page in PAGES],
 )

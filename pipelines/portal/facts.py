@@ -12,7 +12,8 @@ from pipelines.audit.center_finding import Excluded
 from pipelines.audit.log_index import LogIndex
 from pipelines.consensus.release_consensus import ConsensusView, JoinedRelease, rules_for
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.policy import ConsensusRules
+from pipelines.policy import ConsensusRules, SignedPolicy
+from pipelines.portal.bundles import BundleMaker
 from pipelines.portal.release_line import ReleaseLine
 from pipelines.portal.site_state import KeptRelease
 
@@ -30,6 +31,7 @@ class ReleaseFacts:
     """Its alarms, from every run, also those that are acknowledged."""
     view: ConsensusView
     logs: LogIndex
+    bundles: BundleMaker
     now: datetime
     """UTC; what a page shows of it makes that page unsettled."""
     previous: Mapping[str, str]
@@ -78,6 +80,8 @@ class SiteFacts:
     """Releases and logs that could not be looked at, with the reason."""
     previous: Mapping[str, str]
     """The files of the generation before that belong to no release: SHA-256 by path."""
+    earlier: tuple[SignedPolicy, ...]
+    """The policies that the generation before had, oldest first."""
 
     @property
     def lines(self) -> tuple[ReleaseLine, ...]:

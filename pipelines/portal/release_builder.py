@@ -20,8 +20,10 @@ from pipelines.consensus.release_consensus import (
 )
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.nightly.record import LastingAlarm
+from pipelines.portal.bundles import BundleMaker
 from pipelines.portal.contents import RELEASE_PARTS, files_of
 from pipelines.portal.dependencies import Dependencies, listed_digest
+from pipelines.portal.digest_index import file_rows
 from pipelines.portal.facts import ReleaseFacts
 from pipelines.portal.portal_page import PortalPage
 from pipelines.portal.release_line import release_line
@@ -56,6 +58,8 @@ class ReleaseBuilder:
     ) -> None:
         """Build for the generation `number`."""
         self._depends, self._writer, self._number, self._now = depends, writer, number, now
+        view = depends.view
+        self._bundles = BundleMaker(view.sources, view.policy.policy, depends.logs)
         self._rounds: dict[str, int] = {}
 
     def build(self, due: Iterable[DueRelease]) -> Iterator[BuiltRelease]:
@@ -103,6 +107,7 @@ class ReleaseBuilder:
             alarms=listed,
             view=view,
             logs=logs,
+            bundles=self._bundles,
             now=self._now,
             previous=previous,
             folders=self._depends.folders,
@@ -122,9 +127,12 @@ class ReleaseBuilder:
             rests_on=tuple(
                 sorted({one.base.base.release for one in joined.consensus.artefacts if one.base})
             ),
-            settled=not unread and all(p.settled for p in parts if isinstance(p, PortalPage)),
+            settled=not unread
+            and release not in self._bundles.waiting
+            and all(p.settled for p in parts if isinstance(p, PortalPage)),
             joined=self._number,
             line=facts.line,
+            rows=file_rows(joined.read),
             alarms=tuple(map(LastingAlarm.of, raised)),
             files=files,
         )

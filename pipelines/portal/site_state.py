@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from builders.core.frozen_model import FrozenModel
 from pipelines.nightly.record import LastingAlarm
+from pipelines.portal.digest_index import FileRow
 from pipelines.portal.release_line import ReleaseLine
 
 Marks = dict[str, tuple[int, ...] | None]
@@ -34,6 +35,8 @@ class KeptRelease(FrozenModel):
     joined: int
     """The number of the generation in which it was last joined."""
     line: ReleaseLine
+    rows: tuple[FileRow, ...] = ()
+    """What the index of files has of it."""
     alarms: tuple[LastingAlarm, ...] = ()
     files: dict[str, str]
     """The SHA-256 of each file by its path."""
