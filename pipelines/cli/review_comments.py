@@ -44,10 +44,10 @@ def comment(session: Session, *, recipe: Path, key_file: Path, reviewer: str, **
 
     \b
     Examples:
-      samebits review comment netbase/6.5.yaml --question --text "Who reads this?" \\
-          --path debian/postinst --line 12 --key alice.key --reviewer alice
-      samebits review comment netbase/6.5.yaml --answer 3f2a9c81d004 --text "ifupdown." \\
-          --key bob.key --reviewer bob
+      samebits review comment netbase/6.5.yaml --question --text Why? \\
+          --path etc-services --key alice.key --reviewer alice
+      samebits review comment netbase/6.5.yaml --answer 3f2a9c81d004 \\
+          --text Because. --key bob.key --reviewer bob
     """
     from pipelines.policy.reviews.comment_records import sign_comment
     from pipelines.review.prepared import Prepared

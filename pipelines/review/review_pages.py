@@ -29,9 +29,10 @@ from builders.recipe.scope import scope_lines
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comment import CommentKind
 from pipelines.evidence.statements.people import Decision
-from pipelines.explain.page import pages
 from pipelines.explain.sentences import differences
 from pipelines.infer.trial import explanations, head_notes
+from pipelines.portal.rendering import environment
+from pipelines.portal.translation import ENGLISH
 from pipelines.review.colors import colored
 from pipelines.review.diff_rows import shown_line
 from pipelines.review.file_view import ViewKind, file_view
@@ -48,12 +49,13 @@ from pipelines.review.source_search import search_source
 from pipelines.verify.source_diff import SourceChange
 
 _HERE = Path(__file__).parent
-_TEMPLATES = pages(_HERE / "templates")
+_TEMPLATES = environment(ENGLISH, (_HERE / "templates",))
 _TEMPLATES.filters["query"] = lambda values: urlencode({k: v for k, v in values.items() if v})
 _PORTAL = _HERE.parent / "portal" / "assets"
 ASSETS = {
     "icon.svg": (_PORTAL, "image/svg+xml"),
     "portal.css": (_PORTAL, "text/css"),
+    "portal.js": (_PORTAL, "text/javascript"),
     "review.css": (_HERE / "assets", "text/css"),
     "review.js": (_HERE / "assets", "text/javascript"),
 }

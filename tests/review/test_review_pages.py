@@ -38,7 +38,9 @@ class Links(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         self.running += [f"{tag} {name}" for name in given if name.startswith("on")]
-        if tag == "script" and not (given.get("src") or "").endswith("/assets/review.js"):
+        if tag == "script" and not re.search(
+            "/assets/(portal|review)[.]js$", given.get("src") or ""
+        ):
             self.running.append(tag)
         if tag in {"img", "iframe", "object", "embed", "style", "base"} or "style" in given:
             self.running.append(tag)
