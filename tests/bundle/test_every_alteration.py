@@ -34,11 +34,16 @@ Path = tuple[str | int, ...]
 
 @pytest.fixture(scope="module")
 def whole(bundle: Maker) -> Altered:
+    altered = whole_bundle(bundle)
+    assert altered.check().exit_code == 0
+    return altered
+
+
+def whole_bundle(bundle: Maker) -> Altered:
     """Return a bundle with members of every kind, which is in order."""
     altered = bundle("identical")
     amid(altered)
     altered.beat()
-    assert altered.check().exit_code == 0
     return altered
 
 
@@ -64,15 +69,18 @@ def other_byte(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
-def test_every_byte_of_the_file(whole: Altered) -> None:
-    """Headers, padding and the end among them; the checksums stay as they were."""
+def altered_bytes(whole: Altered) -> Iterator[tuple[str, bytes]]:
+    """Yield the file with another byte: in headers, padding and the end, with its checksums."""
     sound = whole.to_bytes()
     blocks = range(0, len(sound), BLOCK)
     headers = [b for b in blocks if sound[b + 257 : b + 262] == b"ustar"]
     places = {b + field for b in headers for field in HEADER} | set(range(0, len(sound), STRIDE))
     assert len(headers) == len(whole.members) + 2
-    altered = ((f"byte {at}", other_byte(sound, at)) for at in sorted(places))
-    assert unnoticed(whole, altered) == []
+    return ((f"byte {at}", other_byte(sound, at)) for at in sorted(places))
+
+
+def test_every_byte_of_the_file(whole: Altered) -> None:
+    assert unnoticed(whole, altered_bytes(whole)) == []
 
 
 def packed(whole: Altered, name: str, data: bytes) -> bytes:
@@ -81,13 +89,15 @@ def packed(whole: Altered, name: str, data: bytes) -> bytes:
     return Bundle(members=members, sums=sums_of(members)).to_bytes()
 
 
+def altered_members(whole: Altered) -> Iterator[tuple[str, bytes]]:
+    """Yield the bundle with another byte in one member, and new checksums."""
+    for name, data in sorted(whole.members.items()):
+        for at in range(0, len(data), STRIDE):
+            yield f"{name} {at}", packed(whole, name, other_byte(data, at))
+
+
 def test_every_byte_of_every_member_with_new_checksums(whole: Altered) -> None:
-    altered = (
-        (f"{name} {at}", packed(whole, name, other_byte(data, at)))
-        for name, data in sorted(whole.members.items())
-        for at in range(0, len(data), STRIDE)
-    )
-    assert unnoticed(whole, altered) == []
+    assert unnoticed(whole, altered_members(whole)) == []
 
 
 def documents(whole: Altered) -> Iterator[tuple[str, Any, Callable[[Any], bytes]]]:
@@ -174,15 +184,17 @@ def test_every_value_of_every_document_with_new_checksums(
     found = list(documents(whole))
     kinds = {name.split("-")[0].split("/")[0] for name, _, _ in found}
     assert {CARD, HEARTBEAT, POLICY, REPORT, STATEMENTS[:-1], "log"} <= kinds
-    every = [(*document, path) for document in found for path in places(document[1])]
-    altered = (
-        (
-            f"{name} {'/'.join(map(str, path))}",
-            packed(whole, name.partition(" ")[0], write(changed(document, path, change))),
-        )
-        for name, document, write, path in every[::step]
-    )
-    assert unnoticed(whole, altered) == []
+    assert unnoticed(whole, altered_values(whole, change, step)) == []
+
+
+def altered_values(
+    whole: Altered, change: Callable[[Any, str | int], None], step: int
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the bundle with a change to each `step`th value of its documents, and new checksums."""
+    every = [(*one, path) for one in documents(whole) for path in places(one[1])]
+    for name, document, write, path in every[::step]:
+        member, data = name.partition(" ")[0], write(changed(document, path, change))
+        yield f"{name} {'/'.join(map(str, path))}", packed(whole, member, data)
 
 
 @pytest.mark.parametrize("scene", ["confirmed", "failed"])

@@ -1,0 +1,99 @@
+"""The verifier of the portal gives, in a browser, the verdicts of `samebits evidence check`.
+
+Every lie, every broken file and part of all alterations are checked in both. On demand, with
+`SAMEBITS_EVERY_BUNDLE=1`, so is every bundle that any test of this folder checks (see conftest).
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from pipelines.bundle.check import CheckResult, Trust, check_bundle
+from pipelines.evidence.privatekey import PrivateKey
+from tests.bundle.browser_cases import better, checked_in_a_browser, differences, recorded
+from tests.bundle.bundles import Maker, made
+from tests.bundle.corpus import BROKEN, FOLDER, NOW, POLICY, SOUND
+from tests.bundle.test_check import LIES, given
+from tests.bundle.test_every_alteration import (
+    altered_bytes,
+    altered_members,
+    altered_values,
+    other_value,
+    removed,
+    whole_bundle,
+)
+from tests.bundle.test_given_policy import NOTED, WRONG
+from tests.bundle.test_update_bases import BEFORE, FILES, check, update
+from tests.signer.conftest import SCENES
+from tests.signer.scene import OURS
+
+pytestmark = pytest.mark.browser
+PART = 23
+"""Each how manieth alteration is checked."""
+
+
+def check_broken() -> None:
+    """Check every file of the corpus."""
+    trust = Trust(policy=(FOLDER / POLICY).read_bytes(), now=NOW)
+    for name in (SOUND, *(f"{name}.tar" for name in BROKEN)):
+        check_bundle((FOLDER / name).read_bytes(), trust=trust)
+
+
+def check_told(bundle: Maker, other: PrivateKey) -> None:
+    """Check every lie, and policies that a bundle brings along."""
+    for lie in LIES.values():
+        altered = bundle(lie.scene)
+        lie.tell(altered, other)
+        altered.check(policy=lie.policy)
+    for change in (*NOTED.values(), *(change for change, _ in WRONG.values())):
+        altered = bundle("identical")
+        change(altered)
+        altered.check()
+
+
+def check_honest(bundle: Maker, folder: Path) -> None:
+    """Check what is in order, with all, some and nothing of what a reader can trust or give."""
+    for scene in SCENES:
+        bundle(scene).check(given(folder, OURS), given(folder, b"index", "two"))
+        bundle(scene).check(policy=False)
+        bundle(scene).check(trusted=False)
+
+
+def check_altered(bundle: Maker) -> None:
+    """Check a part of all alterations of one bundle."""
+    whole = whole_bundle(bundle)
+    trust = whole.trust()
+    for alterations in (
+        altered_bytes(whole),
+        altered_members(whole),
+        altered_values(whole, other_value, 1),
+        altered_values(whole, removed, 1),
+    ):
+        for _, data in islice(alterations, 0, None, PART):
+            check_bundle(data, trust=trust)
+
+
+def check_updates(bundle: Maker, key: PrivateKey, folder: Path) -> CheckResult:
+    """Check an update with the bundle of its base, and without."""
+    before = made(folder, key, run=BEFORE, shipped=FILES, outputs=FILES)
+    check(update(bundle, before))
+    check(update(bundle, before, comparison={"sha256": "e" * 64}), before)
+    return check(update(bundle, before), before)
+
+
+def test_the_verdicts_are_those_of_evidence_check(
+    bundle: Maker, key: PrivateKey, other: PrivateKey, tmp_path: Path
+) -> None:
+    with recorded() as cases:
+        check_broken()
+        check_told(bundle, other)
+        check_honest(bundle, tmp_path)
+        check_altered(bundle)
+        assert check_updates(bundle, key, tmp_path).exit_code == 0
+    found = checked_in_a_browser(cases)
+    assert better(cases, found) == []
+    assert differences(cases, found) == []
+    assert {case.result.exit_code for case in cases} == {0, 1, 2}
