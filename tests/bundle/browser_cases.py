@@ -12,16 +12,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page
 
 from pipelines.bundle.check import CheckResult, checker
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.layout import BLOCK
-from pipelines.portal.verifier import modules
-from tests.browser.watched import running_chromium
+from tests.portal.verifier.in_a_page import verifier_page
 
 Document = dict[str, Any]
-_ORIGIN = "https://verifier.test"
 _LATEST = 253402300799000
 """Milliseconds of the last second of the year 9999, which stands for any later time."""
 _AT_ONCE = 500
@@ -94,10 +92,7 @@ class _Blocks:
 def checked_in_a_browser(cases: Sequence[Case]) -> list[Document]:
     """Return what the verifier says of each case."""
     found: list[Document] = []
-    with running_chromium() as browser:
-        page = browser.new_page()
-        page.route(f"{_ORIGIN}/**", _serve)
-        page.goto(_ORIGIN)
+    with verifier_page() as page:
         for start in range(0, len(cases), _AT_ONCE):
             found += _checked(page, cases[start : start + _AT_ONCE])
     return found
@@ -121,13 +116,6 @@ def better(cases: Sequence[Case], found: Sequence[Document]) -> list[str]:
     """Return the names of cases that come out better in the browser than here."""
     pairs = zip(cases, found, strict=True)
     return [c.name for c, f in pairs if _RANK[f["exit_code"]] > _RANK[c.result.exit_code]]
-
-
-def _serve(route: Route) -> None:
-    name = route.request.url.removeprefix(f"{_ORIGIN}/")
-    page = {"": "<!doctype html><title>verifier</title>"}
-    kind = "text/javascript" if name else "text/html"
-    route.fulfill(body={**page, **modules()}[name], content_type=kind)
 
 
 def _checked(page: Page, cases: Sequence[Case]) -> list[Document]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 
@@ -9,6 +11,19 @@ import pytest
 
 from pipelines.evidence.privatekey import PrivateKey, create_key
 from tests.bundle.bundles import Altered, Book, Maker, made
+
+
+@pytest.fixture(scope="package", autouse=True)
+def every_bundle() -> Iterator[None]:
+    """Check what any test here checks in a browser too, with `SAMEBITS_EVERY_BUNDLE=1`."""
+    if not os.environ.get("SAMEBITS_EVERY_BUNDLE"):
+        yield
+        return
+    from tests.bundle.browser_cases import checked_in_a_browser, differences, recorded
+
+    with recorded() as cases:
+        yield
+    assert differences(cases, checked_in_a_browser(cases)) == []
 
 
 @pytest.fixture(scope="session")
