@@ -31,7 +31,7 @@ from tests.signer.conftest import SCENES
 from tests.signer.scene import OURS
 
 pytestmark = pytest.mark.browser
-PART = 23
+PART = 61
 """Each how manieth alteration is checked."""
 
 

@@ -43,7 +43,7 @@ Node = dict[str, Any]
 
 
 def models_script() -> str:
-    """Return the module `models.js`."""
+    """Return the JavaScript module of the models."""
     models = json.dumps(verifier_models(), sort_keys=True, separators=(",", ":"))
     return f"{_HEADING}export const MODELS = {models};\n"
 

@@ -34,6 +34,7 @@ from tests.evidence.contradictions import (
 )
 from tests.evidence.examples import STATEMENTS
 from tests.log import corpus
+from tests.log.keys import log, witness
 from tests.policy import test_independence, test_quorum, test_resolution, test_validation
 from tests.policy.world import ALPHA, BETA, EVE, GAMMA, NOW, Data, draft, signed_bytes
 from tests.portal.verifier.in_a_page import verifier_page
@@ -174,11 +175,11 @@ def chain_cases() -> Iterator[Case]:
 
 
 def checkpoint_cases() -> Iterator[Case]:
-    log, witness = corpus.log().key, corpus.witness().key
-    known = LogIdentity.of(log, witness)
+    own, outside = log().key, witness().key
+    known = LogIdentity.of(own, outside)
     every = {"good": corpus.GOOD, **{name: data for name, (data, _) in corpus.NOTES.items()}}
     for name, data in every.items():
-        args = (known.origin, str(log), str(witness))
+        args = (known.origin, str(own), str(outside))
         yield case(name, "checkpoint", data, lambda d=data: open_checkpoint(d, known), *args)
 
 
