@@ -139,8 +139,9 @@ export const STATEMENT_RULES = {
   },
 
   // People
-  ReviewStatement_about_its_subjects: (s) => {
-    const names = ["source", "claim", "scope"].slice(0, versionOf(s) + 1);
+  SourceStatement_about_its_subjects: (s) => {
+    const { kind, version } = MODELS.statements[s.predicateType];
+    const names = ["source", "claim", "scope"].slice(0, kind === "review" ? version + 1 : 3);
     const algorithms = s.subject.map((one) => Object.keys(one.digest));
     const alike = ["sha256", "hmac_sha256"].some((name) => algorithms.every((one) => same(one, [name])));
     return same(s.subject.map((one) => one.name), names) && alike;
