@@ -39,8 +39,8 @@ class PortalPage(FrozenModel):
         return True
 
     def to_json(self) -> bytes:
-        """Return the twin."""
-        return self.model_dump_json(by_alias=True).encode() + b"\n"
+        """Return the twin: in ASCII, so that nothing in it changes how it is shown."""
+        return self.model_dump_json(by_alias=True, ensure_ascii=True).encode() + b"\n"
 
     @classmethod
     def schema_file(cls) -> SiteFile:

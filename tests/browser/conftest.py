@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser
 
 from tests.browser.evidence import Evidence
 from tests.browser.served import Portal, build, served
 from tests.browser.shown import fill
 from tests.browser.watched import Visitor, running_chromium
+from tests.centers.three import Three
 
 
 @pytest.fixture(scope="package")
@@ -32,13 +34,19 @@ def visitor(chromium: Browser) -> Iterator[Visitor]:
 
 @pytest.fixture(scope="session")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """The portal of three centers that have found all that a page can show."""
-    folder = tmp_path_factory.mktemp("portal")
-    with pytest.MonkeyPatch.context() as patch:
+    """The portal of three centers that have found all that a page can show.
+
+    It is built once for all processes of a test run, and no test changes it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which the processes share
+    out, centers = folder / "portal", folder / "centers-of-portal"
+    with FileLock(folder / "portal.lock"), pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)  # nothing here has to survive a power cut
-        evidence = Evidence(folder / "centers")
-        fill(evidence)
-    build(evidence, folder / "out")
-    with served("portal", "serve", folder / "out", "--port", "0") as origin:
-        yield Portal(origin=origin, out=folder / "out", evidence=evidence)
-    evidence.three.close()
+        if not out.exists():
+            with Evidence(centers) as evidence:
+                fill(evidence)
+            build(evidence.three, out)
+    with served("portal", "serve", out, "--port", "0") as origin:
+        yield Portal(origin=origin, out=out, three=Three(centers))

@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
@@ -56,7 +56,7 @@ def tar(files: Mapping[str, bytes]) -> bytes:
 
 
 class Evidence:
-    """Three centers, and what they have found of releases."""
+    """Three centers, and what they have found of releases; a context manager."""
 
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
@@ -64,6 +64,12 @@ class Evidence:
         jail = ParserJail(READERS)  # one for all: it takes long to start
         for name in NAMES:
             self.three._sessions[name] = Session(self.three.center(name), jail=jail)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.three.close()
 
     def ship(self, name: str, files: Mapping[str, bytes], **fields: Any) -> None:
         """Write the recipe of a release for each center, with the shipped files beside it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builders.core.errors import EXIT_INTERRUPTED
-from tests.browser.evidence import Evidence
+from tests.centers.three import Three
 from tests.command import COMMAND, samebits
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ class Portal:
 
     origin: str
     out: Path
-    evidence: Evidence
+    three: Three
 
     def url(self, path: str) -> str:
         """Return the address of a page by its path in the site."""
@@ -52,9 +52,9 @@ class Portal:
         return sorted(found.values())
 
 
-def build(evidence: Evidence, out: Path) -> None:
+def build(three: Three, out: Path) -> None:
     """Let the center in Europe build its portal."""
-    words = ("portal", "build", "--out", out, "--center", evidence.three.file("europe"))
+    words = ("portal", "build", "--out", out, "--center", three.file("europe"))
     done = samebits(*words, home=out.parent / "home")
     assert done.code == 0, done.err
 
