@@ -17,6 +17,7 @@ from pipelines.cli import options
 from pipelines.cli.console import styled
 from pipelines.cli.findings import RESULT_COLORS, UNWITNESSED
 from pipelines.cli.layout import shortened, started, table
+from pipelines.cli.portal_check import check_portal
 from pipelines.cli.terminal import VERDICT_COLORS, show
 
 if TYPE_CHECKING:
@@ -41,31 +42,46 @@ class UncheckedFileError(SamebitsError):
     metavar="ID=STORE",
     help="Read the store of this center of the policy too. Can be given several times.",
 )
+@click.option(
+    "--portal",
+    metavar="PORTAL",
+    help="Fetch the bundles about FILE from this address or folder, and check them here.",
+)
 @options.wide
 @options.common
-def check(session: Session, file: Path, policy: Path | None, peers: tuple[str, ...]) -> None:
+def check(
+    session: Session, file: Path, policy: Path | None, peers: tuple[str, ...], portal: str | None
+) -> None:
     """Look FILE up by its digest: what each center found, and what they found together.
 
     Only what a policy allows is believed: statements that a center's key has signed, that its log
     contains, and that the policy's witnesses have cosigned there. The policy is the center's, or
-    that of --policy; --peer names the stores of its centers.
+    that of --policy; --peer names the stores of its centers. With --portal no store is read: the
+    portal says which bundles are about FILE, and they are checked as `samebits evidence check`
+    does. Nothing that the portal says is believed.
 
     \b
     Examples:
       samebits check netbase_6.5_all.deb
       samebits check netbase_6.5_all.deb --policy policy.dsse.json \\
           --peer europe=s3://evidence/europe --peer asia=s3://evidence/asia
+      samebits check netbase_6.5_all.deb --policy policy.dsse.json \\
+          --portal https://samebits.example/portal/
 
     Exit codes: 0 the centers confirm the file; 1 they do not, or it was served or built in place of
-    another one; 2 unknown, pending, or without a policy.
+    another one, or a bundle is wrong; 2 unknown, pending, or without a policy.
     """
     from builders.core.digest import digest_file
     from pipelines.center.keys import NoPolicyError
     from pipelines.consensus.file_check import check_file
 
+    if portal is not None and peers:
+        raise UsageError("--portal reads no store", todo="Leave out --peer, or --portal")
     with options.file_errors(file):
         digest = digest_file(file)
     try:
+        if portal is not None:
+            check_portal(file, _policy(session, policy), portal)
         view = _view(session, policy, peers)
     except NoPolicyError as error:  # that is an answer, and no wrong usage
         raise UncheckedFileError(
@@ -90,6 +106,18 @@ def _meant(file: Path) -> Iterator[str]:
     with file.open("rb") as stream:
         if is_bundle(stream.read(2 * BLOCK)):
             yield f"  it is a bundle: `samebits evidence check {file}` checks what is in it"
+
+
+def _policy(session: Session, policy: Path | None) -> bytes:
+    """Return the signed policy that counts; raises `NoPolicyError`."""
+    from builders.core.smallfile import read_small_file
+    from pipelines.center.keys import NoPolicyError, is_unmade, policy_file
+    from pipelines.policy.signed_policy import MAX_FILE
+
+    if policy is None and is_unmade(session.center):
+        raise NoPolicyError("no policy", got=f"no --policy, and no file {session.center.policy}")
+    path = policy or policy_file(session.center)
+    return read_small_file(path, limit=MAX_FILE, file=str(path))
 
 
 def _view(session: Session, policy: Path | None, peers: tuple[str, ...]) -> ConsensusView:

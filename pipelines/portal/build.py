@@ -116,7 +116,7 @@ def _build(
     facts = _facts(
         depends,
         releases=_with_unchanged(writer, made, {n: kept[n] for n in names if n in kept}),
-        changed=frozenset(str(name) for name, _ in due),
+        changed=frozenset(str(name) for name, _ in due) | (kept.keys() - names.keys()),
         faults=faults,
         before=before,
         earlier=_earlier(site),

@@ -6,11 +6,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from pipelines.portal.assets_folder import asset_files
+from pipelines.portal.badges import badge_file
 from pipelines.portal.bundles import bundle_files
 from pipelines.portal.digest_index import shards
 from pipelines.portal.facts import ReleaseFacts, SiteFacts
+from pipelines.portal.feeds import feed_files
+from pipelines.portal.lists import list_parts
+from pipelines.portal.pages.alarms import AlarmsPage, alarms_page
 from pipelines.portal.pages.overview import OverviewPage, overview_page
+from pipelines.portal.pages.policy import PolicyPage, policy_page
+from pipelines.portal.pages.product import ProductPage
 from pipelines.portal.pages.release import ReleasePage, release_page
+from pipelines.portal.pages.vendors import VendorPage, VendorsPage
 from pipelines.portal.policy_chain import chain_files, chain_to
 from pipelines.portal.portal_page import PortalPage
 from pipelines.portal.rendering import render
@@ -18,15 +25,27 @@ from pipelines.portal.site_file import KeptPath, SiteFile
 
 Part: TypeAlias = PortalPage | SiteFile | KeptPath
 
-PAGES: tuple[type[PortalPage], ...] = (OverviewPage, ReleasePage)
+PAGES: tuple[type[PortalPage], ...] = (
+    OverviewPage,
+    VendorsPage,
+    VendorPage,
+    ProductPage,
+    ReleasePage,
+    PolicyPage,
+    AlarmsPage,
+)
 """The models of all pages; `schema/` has the JSON Schema of each."""
 RELEASE_PARTS: tuple[Callable[[ReleaseFacts], Iterable[Part]], ...] = (
-    lambda facts: [release_page(facts)],
+    lambda facts: [release_page(facts), badge_file(facts.line)],
     lambda facts: bundle_files(facts.joined.read, facts.bundles),
 )
 """What is made of a release that was joined; below its own folders alone."""
 SITE_PARTS: tuple[Callable[[SiteFacts], Iterable[Part]], ...] = (
-    lambda facts: [overview_page(facts)],
+    lambda facts: [overview_page(facts.lines, facts.alarms, facts.now)],
+    lambda facts: [policy_page(chain_to(facts.view.policy, facts.earlier), facts.now)],
+    lambda facts: [alarms_page(facts.alarms, facts.excluded, facts.faults)],
+    list_parts,
+    feed_files,
     lambda facts: shards((one.rows, one.files) for one in facts.releases),
     lambda facts: chain_files(chain_to(facts.view.policy, facts.earlier)),
     lambda _: asset_files(),

@@ -71,7 +71,7 @@ class SiteFacts:
     releases: tuple[KeptRelease, ...]
     """In order of their names."""
     changed: frozenset[str]
-    """Those that were joined for this generation."""
+    """Those that were joined for this generation, and those that are gone."""
     alarms: tuple[ListedAlarm, ...]
     """Of all releases and logs, the gravest first."""
     excluded: tuple[Excluded, ...]

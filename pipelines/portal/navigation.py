@@ -4,5 +4,9 @@ from __future__ import annotations
 
 from pipelines.portal.translation import translatable
 
-NAVIGATION: tuple[tuple[str, str], ...] = (("", translatable("Overview")),)
+NAVIGATION: tuple[tuple[str, str], ...] = (
+    ("", translatable("Overview")),
+    ("alarms/", translatable("Alarms")),
+    ("policy/", translatable("Policy")),
+)
 """Paths and names of the pages that each page links to, in order."""

@@ -1,51 +1,185 @@
-"""What lists and indexes of the portal say of a release; kept from one generation to the next."""
+"""One release in a few fields: all that lists, counts, badges and feeds need of it.
+
+A generation keeps the lines, so that a release of which nothing has changed is not joined again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
+from pydantic import AwareDatetime
+
 from builders.core.digest import Digest
-from builders.core.enums import Kind
+from builders.core.enums import Kind, Outcome, Verdict
 from builders.core.frozen_model import FrozenModel
+from builders.recipe.recipe import ProductName, ProductVersion
+from pipelines.audit.center_finding import CenterFinding, newest_findings
+from pipelines.consensus.consensus_result import Consensus
+from pipelines.consensus.join import join
 from pipelines.consensus.joined_result import Result
 from pipelines.consensus.release_consensus import JoinedRelease
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.portal.standing import Standing, standing_of
+from pipelines.judge.finding import worst_verdict
+from pipelines.portal.run_times import began
+from pipelines.portal.standing import Standing, standing_of, worst_standing
+
+MAX_STEPS = 50
+"""Runs of a release, the newest ones, of which it is told what each changed."""
 
 
 class ArtefactLine(FrozenModel):
-    """One artefact in short."""
+    """One artefact and its result."""
 
     name: str
     sha256: Digest
+    """As published."""
     result: Result
+    standing: Standing
+
+
+class CenterRun(FrozenModel):
+    """The newest run of one center."""
+
+    center: str
+    operator: str
+    region: str
+    run: str
+    verdict: Verdict
+    """The worst of its artefacts; NOT_CHECKED where nothing was built."""
+    outcome: Outcome
+
+    @property
+    def started(self) -> datetime | None:
+        """When it began, UTC; None where its id does not say so."""
+        return began(self.run)
+
+
+class StandingStep(FrozenModel):
+    """From when on a release had a standing."""
+
+    at: AwareDatetime
+    """When the run began that brought it, UTC."""
+    standing: Standing
+    run: str
+    center: str
 
 
 class ReleaseLine(FrozenModel):
-    """One release in short."""
+    """One release, as lists show it."""
 
-    vendor: str
-    product: str
-    version: str
-    kind: Kind | None
+    vendor: ProductName
+    product: ProductName
+    version: ProductVersion
+    kind: Kind | None = None
+    """None where this center has no recipe of it."""
+    private: bool = False
     standing: Standing
-    artefacts: tuple[ArtefactLine, ...]
+    artefacts: tuple[ArtefactLine, ...] = ()
+    matched: tuple[str, ...] = ()
+    """The operators that match on every artefact."""
+    dissenting: tuple[str, ...] = ()
+    """The operators that dissent on any artefact."""
+    runs: tuple[CenterRun, ...] = ()
+    """By center."""
+    steps: tuple[StandingStep, ...] = ()
+    """How its standing changed, oldest first; the last one is the present one."""
 
     @property
     def release(self) -> ReleaseName:
-        """Its name."""
+        """The release."""
         return ReleaseName(vendor=self.vendor, product=self.product, version=self.version)
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it has its standing, UTC; None without any run."""
+        return self.steps[-1].at if self.steps else None
 
 
 def release_line(joined: JoinedRelease) -> ReleaseLine:
-    """Return a joined release in short."""
-    release, artefacts = joined.read.release, joined.consensus.artefacts
+    """Return the line of a release that was joined.
+
+    Of a private release only artefacts are named that a center has published a finding on.
+    """
+    recipe = joined.recipe.recipe if joined.recipe else None
+    private = is_private(joined)
+    found = shown_artefacts(joined)
+    standing = worst_standing(map(standing_of, found))
     return ReleaseLine(
-        vendor=release.vendor,
-        product=release.product,
-        version=release.version,
-        kind=joined.recipe.recipe.kind if joined.recipe else None,
-        standing=standing_of(artefacts),
+        **dict(zip(("vendor", "product", "version"), joined.read.release.parts, strict=True)),
+        kind=recipe.kind if recipe else None,
+        private=private,
+        standing=standing,
         artefacts=tuple(
-            ArtefactLine(name=one.subject.artefact, sha256=one.subject.published, result=one.result)
-            for one in artefacts
+            ArtefactLine(
+                name=one.subject.artefact,
+                sha256=one.subject.published,
+                result=one.result,
+                standing=standing_of(one),
+            )
+            for one in found
         ),
+        matched=tuple(o for o in found[0].matched if all(o in one.matched for one in found))
+        if found
+        else (),
+        dissenting=tuple(sorted({name for one in found for name in one.dissenting})),
+        runs=tuple(newest_runs(joined)),
+        steps=tuple(_steps(joined, found, standing)),
     )
+
+
+def is_private(joined: JoinedRelease) -> bool:
+    """Return whether the source of a release is closed: its recipe or its findings say so."""
+    if joined.recipe is not None and joined.recipe.recipe.visibility == "private":
+        return True
+    return any(f.claim.sha256 is None for f in joined.read.findings)
+
+
+def shown_artefacts(joined: JoinedRelease) -> list[Consensus]:
+    """Return the artefacts that pages name: of a private release those with a finding."""
+    artefacts = joined.consensus.artefacts
+    if not is_private(joined):
+        return list(artefacts)
+    published = {(f.artefact, f.published) for f in joined.read.findings}
+    return [one for one in artefacts if (one.subject.artefact, one.subject.published) in published]
+
+
+def newest_runs(joined: JoinedRelease) -> Iterator[CenterRun]:
+    """Yield the newest run of each center, by center."""
+    for newest in newest_findings(joined.read.findings):
+        of_run = [
+            f
+            for f in joined.read.findings
+            if (f.center.id, f.run) == (newest.center.id, newest.run)
+        ]
+        yield CenterRun(
+            center=newest.center.id,
+            operator=newest.center.operator,
+            region=newest.center.region,
+            run=newest.run,
+            verdict=worst_verdict(f.verdict for f in of_run),
+            outcome=newest.outcome,
+        )
+
+
+def _steps(joined: JoinedRelease, found: list[Consensus], now: Standing) -> Iterator[StandingStep]:
+    """Yield what each run changed: the findings are joined again, as they were up to that run.
+
+    What is known of the base of an update is that of now.
+    """
+    first = {f.run: f for f in sorted(joined.read.findings, key=lambda f: f.index, reverse=True)}
+    runs = sorted(first)[-MAX_STEPS:]
+    before: Standing | None = None
+    for run in runs:
+        at = now if run == runs[-1] else worst_standing(_until(run, joined, found))
+        if at is not before and (start := began(run)):
+            yield StandingStep(at=start, standing=at, run=run, center=first[run].center.id)
+            before = at
+
+
+def _until(run: str, joined: JoinedRelease, found: list[Consensus]) -> Iterator[Standing]:
+    for one in found:
+        about: list[CenterFinding] = [
+            f for f in joined.read.findings if f.artefact == one.subject.artefact and f.run <= run
+        ]
+        yield standing_of(join(one.subject, about, one.rules, base=one.base))

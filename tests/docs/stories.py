@@ -28,10 +28,12 @@ from tests.command import Ended
 from tests.docs.pages import ROOT
 from tests.lab import write_recipe
 from tests.policy.world import draft, signed_bytes
+from tests.portal.folder_portal import FolderPortal
 from tests.signer.scene import OURS
 
 EXAMPLE = ROOT / "infra" / "docs" / "example"
 NETBASE = "netbase_6.5_all.deb"
+PORTAL = "https://samebits.example/portal/"
 RELEASE, MADE = "debian/netbase@6.5", "acme/rules@1.10"
 RECIPE, LOCAL = "recipes/releases/debian/netbase/6.5.yaml", "engine/1.yaml"
 
@@ -244,6 +246,10 @@ STORIES: dict[str, Story] = {
                     "policy.dsse.json": "zurich.json",
                     "europe=s3://evidence/europe": "zurich=center/store",
                 }
+            ),
+            f"check {NETBASE} --policy policy.dsse.json --portal {PORTAL}": Run(
+                first=lambda stage: FolderPortal(stage.folder / "portal"),
+                replace={PORTAL: "portal"},
             ),
         },
     ),

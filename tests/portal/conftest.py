@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.consensus.conftest import centers
+from tests.consensus.conftest import centers, world
 from tests.consensus.two_centers import TwoCenters
 from tests.portal.built_portal import BuiltPortal
 
-__all__ = ["centers"]
+__all__ = ["centers", "world"]
 
 
 @pytest.fixture

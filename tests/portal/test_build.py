@@ -18,10 +18,10 @@ def test_a_confirmed_release_has_a_page_and_its_twin(portal: BuiltPortal) -> Non
     portal.publish()
     built = portal.build()
     assert (built.number, built.releases, built.made, built.faults) == (1, 1, 1, ())
-    assert portal.twin(RELEASE_PAGE)["line"]["standing"] == "confirmed"
+    assert portal.twin(RELEASE_PAGE)["standing"] == "confirmed"
     assert "confirmed" in portal.html(RELEASE_PAGE)
     assert "bestätigt" in portal.html(RELEASE_PAGE, "de")
-    assert portal.twin()["standings"]["confirmed"] == 1
+    assert portal.twin()["counts"]["confirmed"] == 1
 
 
 def test_each_twin_has_the_schema_that_it_names(portal: BuiltPortal) -> None:
@@ -67,11 +67,11 @@ def test_a_new_run_of_a_peer_makes_the_page_again(
     monkeypatch.setattr("pipelines.portal.dependencies.AGAIN", 0)
     portal.publish("europe")
     portal.build()
-    assert portal.twin(RELEASE_PAGE)["line"]["standing"] == "unchecked"
+    assert portal.twin(RELEASE_PAGE)["standing"] == "unchecked"
     assert portal.build().made == 0
     portal.publish("asia")
     assert portal.build().made == 1
-    assert portal.twin(RELEASE_PAGE)["line"]["standing"] == "confirmed"
+    assert portal.twin(RELEASE_PAGE)["standing"] == "confirmed"
 
 
 def test_what_is_gone_leaves_no_file(portal: BuiltPortal) -> None:
@@ -117,4 +117,4 @@ def test_private_evidence_is_not_read(portal: BuiltPortal) -> None:
     store = portal.centers.root / "europe/store/private"
     store.rename(store.with_name("elsewhere"))
     portal.build()
-    assert portal.twin(RELEASE_PAGE)["line"]["standing"] == "confirmed"
+    assert portal.twin(RELEASE_PAGE)["standing"] == "confirmed"

@@ -1,0 +1,91 @@
+"""`samebits check --portal`: what the bundles of a portal prove of a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from pipelines.cli.console import styled
+from pipelines.cli.layout import short_run, shortened, table
+from pipelines.cli.terminal import screen, show
+
+if TYPE_CHECKING:
+    from pipelines.portal.remote_check import CheckedBundle, PortalCheck
+
+_COLORS = {"matches": "green", "differs": "red", "refused": "red"}
+_NOTE = "a portal can leave bundles out: what other centers found is not known from it"
+
+
+def check_portal(file: Path, policy: bytes, address: str) -> NoReturn:
+    """Print what the bundles about a file at a portal prove under a signed policy, and exit."""
+    from builders.core.digest import digest_file
+    from pipelines.portal.remote_check import Portal, check_at_portal
+
+    with Portal(address) as portal, screen() as sink:
+        found = check_at_portal(
+            portal,
+            file,
+            policy=policy,
+            now=datetime.now(UTC),
+            count=lambda done, total: sink.step(file.name, f"bundle {done + 1} of {total}"),
+        )
+        sink.done(file.name, f"{len(found.bundles)} bundles checked")
+    digest = str(digest_file(file))
+    show(
+        {"file": file.name, "sha256": digest, **found.to_dict()},
+        *_lines(file.name, digest, found),
+    )
+    sys.exit(found.exit_code)
+
+
+def _lines(name: str, digest: str, found: PortalCheck) -> Iterator[str]:
+    yield f"{_answer(found)}: {name}"
+    yield shortened(f"  sha256 {digest}")
+    if not found.bundles:
+        yield f"  {found.portal} lists no bundle about it"
+        return
+    yield (
+        f"  {len(found.operators)} of {found.rules.k} operators match, "
+        f"in {found.regions} of {found.rules.regions} regions"
+    )
+    yield ""
+    header = ("ANSWER", "RELEASE", "CENTER", "RUN", "FOUND")
+    yield from table(header, [_row(one, found) for one in found.bundles])
+    if found.left_out:
+        yield f"  {found.left_out} more bundles were not fetched"
+    yield ""
+    yield _NOTE
+
+
+def _row(one: CheckedBundle, found: PortalCheck) -> tuple[str, ...]:
+    color = _COLORS.get(one.answer, "yellow")
+    result = one.result
+    return (
+        styled(one.answer, None if color == "green" and found.exit_code else color),
+        result.release or "",
+        result.center or "",
+        short_run(result.run) if result.run else "",
+        shortened(_found(one)),
+    )
+
+
+def _found(one: CheckedBundle) -> str:
+    """Return the step that decides, or the verdict on the file."""
+    for status in ("wrong", "unchecked"):
+        for step in one.result.steps:
+            if step.status == status:
+                return f"{step.name}: {step.message}"
+    return str(one.result.files[0].verdict)
+
+
+def _answer(found: PortalCheck) -> str:
+    match found.exit_code:
+        case 0:
+            return styled("REPRODUCED", "green")
+        case 1:
+            return styled("NOT REPRODUCED", "red")
+        case _:
+            return styled("NOT PROVEN" if found.bundles else "UNKNOWN", "yellow")

@@ -1,0 +1,46 @@
+"""All alarms: the open ones first, then those that an operator has acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from pipelines.alarms.alarm import ListedAlarm
+from pipelines.audit.center_finding import Excluded
+from pipelines.portal.portal_page import PortalPage
+from pipelines.portal.rows import AlarmRow, NotCountedRow
+
+
+class AlarmsPage(PortalPage):
+    """All alarms."""
+
+    TEMPLATE: ClassVar[str] = "alarms.html.j2"
+    schema_: Annotated[Literal["samebits/portal/alarms/v1"], Field(alias="schema")] = (
+        "samebits/portal/alarms/v1"
+    )
+    open: tuple[AlarmRow, ...]
+    """The gravest first."""
+    acknowledged: tuple[AlarmRow, ...]
+    not_counted: tuple[NotCountedRow, ...]
+    """Acknowledgements that do not count."""
+    faults: tuple[str, ...]
+    """Releases and centers that could not be looked at."""
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return "alarms/"
+
+
+def alarms_page(
+    alarms: Sequence[ListedAlarm], excluded: Iterable[Excluded], faults: tuple[str, ...]
+) -> AlarmsPage:
+    """Return the page of all alarms, which come gravest first."""
+    return AlarmsPage(
+        open=tuple(AlarmRow.of(one) for one in alarms if one.is_open),
+        acknowledged=tuple(AlarmRow.of(one) for one in alarms if not one.is_open),
+        not_counted=tuple(NotCountedRow.of(one) for one in excluded),
+        faults=faults,
+    )

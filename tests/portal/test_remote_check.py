@@ -1,0 +1,225 @@
+"""`samebits check --portal`: bundles are fetched and checked; the portal itself is not believed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from builders.core.digest import Digest
+from builders.core.enums import Verdict
+from builders.core.errors import InfrastructureError, UsageError
+from pipelines.bundle.check import CheckResult, CheckStatus
+from pipelines.bundle.check.result import FileAnswer, Step
+from pipelines.evidence.errors import MalformedError
+from pipelines.policy import ConsensusRules
+from pipelines.portal.remote_check import CheckedBundle, Portal, PortalCheck, check_at_portal
+from tests.command import Ended, samebits
+from tests.portal.folder_portal import BUNDLE, EXAMPLE, FILE, FolderPortal
+
+
+class AskedPortal(FolderPortal):
+    """The same, and how it is asked."""
+
+    def check(self, file: Path = FILE, address: str = "") -> PortalCheck:
+        with Portal(address or str(self.folder)) as portal:
+            policy = (EXAMPLE / "policy.dsse.json").read_bytes()
+            return check_at_portal(portal, file, policy=policy, now=datetime.now(UTC))
+
+    def command(self, file: Path, *words: str | Path) -> Ended:
+        return samebits("check", file, "--portal", self.folder, *words, home=self.folder / "home")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> AskedPortal:
+    return AskedPortal(tmp_path)
+
+
+@contextmanager
+def serving(folder: Path, handler: type[SimpleHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+class Elsewhere(Quiet):
+    """Sends its visitors to another path."""
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/to/"):
+            return super().do_GET()
+        self.send_response(302)
+        self.send_header("Location", f"/to{self.path}")
+        self.end_headers()
+        return None
+
+
+def answers(found: PortalCheck) -> list[str]:
+    return [str(one.answer) for one in found.bundles]
+
+
+def test_a_file_whose_bundle_is_good_is_reproduced(folder: AskedPortal) -> None:
+    found = folder.check()
+    assert (found.exit_code, found.operators, found.left_out) == (0, ("local",), 0)
+    assert answers(found) == ["matches"]
+
+
+def test_a_file_that_the_index_has_not_is_unknown(folder: AskedPortal, tmp_path: Path) -> None:
+    altered = tmp_path / "altered.deb"
+    altered.write_bytes(FILE.read_bytes() + b"\0")
+    folder.index(altered.read_bytes(), [], files={})
+    found = folder.check(altered)
+    assert (found.exit_code, found.bundles) == (2, ())
+
+
+def test_a_portal_that_lists_the_bundle_of_another_file_is_not_believed(
+    folder: AskedPortal, tmp_path: Path
+) -> None:
+    altered = tmp_path / "altered.deb"
+    altered.write_bytes(b"altered")
+    folder.index(b"altered", [BUNDLE])
+    found = folder.check(altered)
+    assert (found.exit_code, answers(found)) == (2, ["unproven"])
+
+
+def test_an_altered_bundle_is_refused(folder: AskedPortal) -> None:
+    data = bytearray((EXAMPLE / "netbase.bundle.tar").read_bytes())
+    place = data.index(b"IDENTICAL")
+    data[place : place + 9] = b"DIFFERENT"
+    folder.put(BUNDLE, bytes(data))
+    found = folder.check()
+    assert (found.exit_code, answers(found)) == (1, ["refused"])
+
+
+def test_more_bundles_than_are_fetched_confirm_nothing(
+    folder: AskedPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.portal.remote_check.MAX_BUNDLES", 1)
+    folder.index(FILE.read_bytes(), [BUNDLE, "bundles/never-fetched.tar"])
+    found = folder.check()
+    assert (found.exit_code, answers(found), found.left_out) == (2, ["matches"], 1)
+
+
+@pytest.mark.parametrize(
+    "path", ["../bundle.tar", "bundles/../../x", "/etc/passwd", "http://other/x", "bundles/a b"]
+)
+def test_an_index_leads_to_no_other_place(folder: AskedPortal, path: str) -> None:
+    folder.index(FILE.read_bytes(), [path])
+    with pytest.raises(MalformedError, match=r"bundles\.0\.path"):
+        folder.check()
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"schema": "other"}', b"\xff"])
+def test_what_is_no_index_is_refused(folder: AskedPortal, data: bytes) -> None:
+    folder.put(f"files/{Digest.of(FILE.read_bytes()).hex[:2]}.json", data)
+    with pytest.raises(MalformedError):
+        folder.check()
+
+
+def test_a_portal_answers_over_http(folder: AskedPortal) -> None:
+    with serving(folder.folder, Quiet) as address:
+        assert folder.check(address=address).exit_code == 0
+        assert folder.check(address=address.removesuffix("/")).exit_code == 0
+        (folder.folder / BUNDLE).unlink()
+        with pytest.raises(InfrastructureError, match=f"status 404 for {BUNDLE}"):
+            folder.check(address=address)
+
+
+def test_a_redirect_is_not_followed(folder: AskedPortal, tmp_path: Path) -> None:
+    (tmp_path / "to").symlink_to(folder.folder)
+    with serving(folder.folder, Elsewhere) as address:
+        with pytest.raises(InfrastructureError, match="status 302"):
+            folder.check(address=address)
+        assert folder.check(address=f"{address}to/").exit_code == 0
+
+
+def test_a_file_that_does_not_end_is_not_read_to_its_end(
+    folder: AskedPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.portal.remote_check.MAX_SHARD", 100)
+    tells = pytest.raises(InfrastructureError, match="more than 100 bytes")
+    with serving(folder.folder, Quiet) as address, tells:
+        folder.check(address=address)
+
+
+@pytest.mark.parametrize("address", ["ftp://example/", "no/such/folder"])
+def test_what_is_no_portal_is_wrong_usage(address: str) -> None:
+    with pytest.raises(UsageError, match="not a portal"):
+        Portal(address)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "http:///", "http://["])
+def test_a_portal_that_does_not_answer_is_one_message(folder: AskedPortal, address: str) -> None:
+    with pytest.raises(InfrastructureError, match="has no such file of a portal"):
+        folder.check(address=address)
+
+
+def test_the_command_says_what_is_proved(folder: AskedPortal) -> None:
+    policy = ("--policy", EXAMPLE / "policy.dsse.json")
+    ended = folder.command(FILE, *policy)
+    assert (ended.code, ended.out.splitlines()[0]) == (0, "REPRODUCED: netbase_6.5_all.deb")
+    assert "a portal can leave bundles out" in ended.out
+    told = folder.command(FILE, *policy, "--json").document()
+    assert (told["exit_code"], told["matched"], told["k"]) == (0, ["local"], 1)
+    assert told["bundles"][0]["release"] == "debian/netbase@6.5"
+    folder.index(FILE.read_bytes(), [], files={})
+    ended = folder.command(FILE, *policy)
+    assert (ended.code, ended.out.splitlines()[0]) == (2, "UNKNOWN: netbase_6.5_all.deb")
+    ended = folder.command(FILE, "--peer", "local=x")
+    assert (ended.code, "--portal reads no store" in ended.err) == (64, True)
+    ended = folder.command(FILE)
+    assert ended.code == 2
+    assert "nothing can be believed of any file without a policy" in ended.err
+
+
+def bundle(operator: str, verdict: Verdict | None, status: CheckStatus) -> CheckedBundle:
+    answer = FileAnswer(file="f", sha256=Digest.of(b""), artefact="f", verdict=verdict)
+    step = Step(name="files", status=status, message="")
+    result = CheckResult(steps=(step,), files=(answer,))
+    return CheckedBundle(path="bundles/x", result=result, operator=operator, region=operator)
+
+
+OK, UNCHECKED, WRONG = CheckStatus.OK, CheckStatus.UNCHECKED, CheckStatus.WRONG
+MATCH = bundle("ada", Verdict.IDENTICAL, OK)
+
+
+@pytest.mark.parametrize(
+    ("others", "left_out", "expected"),
+    [
+        ([], 0, 2),
+        ([MATCH], 0, 2),
+        ([bundle("bob", Verdict.IDENTICAL_SIGNED, OK)], 0, 0),
+        ([bundle("bob", Verdict.IDENTICAL, OK)], 1, 2),
+        ([bundle("bob", Verdict.IDENTICAL, UNCHECKED)], 0, 2),
+        ([bundle("bob", Verdict.NOT_CHECKED, OK)], 0, 2),
+        ([bundle("bob", None, OK)], 0, 2),
+        ([bundle("bob", Verdict.IDENTICAL, OK), bundle("cyd", Verdict.DIFFERENT, OK)], 0, 1),
+        ([bundle("bob", Verdict.IDENTICAL, OK), bundle("cyd", Verdict.EQUIVALENT, OK)], 0, 1),
+        ([bundle("bob", Verdict.IDENTICAL, OK), bundle("cyd", None, WRONG)], 0, 1),
+    ],
+)
+def test_enough_operators_have_to_match_and_none_may_say_otherwise(
+    others: list[CheckedBundle], left_out: int, expected: int
+) -> None:
+    rules = ConsensusRules(k=2, regions=2)
+    found = PortalCheck(portal="x", bundles=(MATCH, *others), left_out=left_out, rules=rules)
+    assert found.exit_code == expected
+
+
+def test_a_policy_that_asks_for_nobody_confirms_nothing() -> None:
+    found = PortalCheck(portal="x", bundles=(MATCH,), left_out=0, rules=ConsensusRules(k=0))
+    assert found.exit_code == 2
