@@ -6,13 +6,20 @@ Every lie, every broken file and part of all alterations are checked in both. On
 
 from __future__ import annotations
 
+import base64
+import json
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from builders.core.digest import canonical_json
 from pipelines.bundle.check import CheckResult, Trust, check_bundle
 from pipelines.evidence.privatekey import PrivateKey
+from pipelines.evidence.publickey import read_public_key
 from tests.bundle.browser_cases import better, checked_in_a_browser, differences, recorded
 from tests.bundle.bundles import Maker, made
 from tests.bundle.corpus import BROKEN, FOLDER, NOW, POLICY, SOUND
@@ -31,6 +38,8 @@ from tests.signer.conftest import SCENES
 from tests.signer.scene import OURS
 
 pytestmark = pytest.mark.browser
+SIGNED = "statements/attempt-1.dsse.json"
+CURVES = ((ec.SECP256R1(), SHA256()), (ec.SECP384R1(), SHA384()), (ec.SECP521R1(), SHA512()))
 PART = 61
 """Each how manieth alteration is checked."""
 
@@ -84,6 +93,25 @@ def check_updates(bundle: Maker, key: PrivateKey, folder: Path) -> CheckResult:
     return check(update(bundle, before), before)
 
 
+def check_other_key(folder: Path, curve: ec.EllipticCurve, algorithm: HashAlgorithm) -> None:
+    """Check a bundle whose statements are signed by ECDSA, and one with a bent signature."""
+    private = ec.derive_private_key(7, curve)
+    pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    key = PrivateKey(
+        public=read_public_key(pem), signer=lambda data: private.sign(data, ec.ECDSA(algorithm))
+    )
+    altered = made(folder, key)
+    altered.policy["centers"][0]["keys"][0]["key"] = key.public.to_json().decode()
+    del altered.members["policy.dsse.json"]
+    assert altered.check().exit_code == 0
+    document = json.loads(altered.members[SIGNED])
+    signature = bytearray(base64.b64decode(document["signatures"][0]["sig"]))
+    signature[-1] ^= 1
+    document["signatures"][0]["sig"] = base64.b64encode(signature).decode()
+    altered.members[SIGNED] = canonical_json(document)
+    altered.check()
+
+
 def test_the_verdicts_are_those_of_evidence_check(
     bundle: Maker, key: PrivateKey, other: PrivateKey, tmp_path: Path
 ) -> None:
@@ -93,6 +121,8 @@ def test_the_verdicts_are_those_of_evidence_check(
         check_honest(bundle, tmp_path)
         check_altered(bundle)
         assert check_updates(bundle, key, tmp_path).exit_code == 0
+        for curve, algorithm in CURVES:
+            check_other_key(tmp_path / curve.name, curve, algorithm)
     found = checked_in_a_browser(cases)
     assert better(cases, found) == []
     assert differences(cases, found) == []

@@ -57,7 +57,9 @@ export class OpenedBundle {
     return this.kept("keys", async () => {
       const found = new Map();
       for (const [name, data] of await this.folder("keys/")) {
-        found.set(name.slice("keys/".length, -".pub".length), await readPublicKey(data, name));
+        const key = await readPublicKey(data, name);
+        need(textOf(data) === key.pem, `${name} is written in another way`, null, "PEM, as keys are made");
+        found.set(name.slice("keys/".length, -".pub".length), key);
       }
       return found;
     });
@@ -101,7 +103,7 @@ export class OpenedBundle {
       const [policy, { id }] = [await this.policy(), await this.card()];
       if (policy !== null) return centerOf(policy, id).log.key;
       const key = (await this.keys()).get("log");
-      need(key !== undefined, "the bundle has no Ed25519 key of the log", null, "keys/log.pub");
+      need(Boolean(key?.raw), "the bundle has no Ed25519 key of the log", null, "keys/log.pub");
       return noteKey(`${ORIGINS}${id}`, LOG_KEY, key);
     });
   }
@@ -158,9 +160,8 @@ export class OpenedBundle {
   }
 
   async #placed(statement, envelope, member, signers) {
-    const leaves = [...(await this.leaves())];
-    const [index] = leaves.find(([, { leaf }]) => leaf.pae === envelope.digest) ?? [null];
-    if (index === null) return { excluded: "not-logged", detail: "" };
+    const index = (await this.statementLeaves()).get(envelope.digest);
+    if (index === undefined) return { excluded: "not-logged", detail: "" };
     if (index >= (await this.checkpoint()).size) return { excluded: "awaiting-witness", detail: `at index ${index}` };
     const signed = member.keys.filter(({ key }) => signers.some((one) => one.material === key.material));
     const valid = signed.filter(({ from, until }) => from <= index && (until === null || index < until));
@@ -265,6 +266,14 @@ export class OpenedBundle {
         found.set(index, { leaf, proof: readProof(members.get(`log/${index}.tlog-proof`)) });
       }
       return found;
+    });
+  }
+
+  /** Return the index of each statement's leaf, the first of equal ones, by the digest of its PAE. */
+  statementLeaves() {
+    return this.kept("statement leaves", async () => {
+      const placed = [...(await this.leaves())].filter(([, { leaf }]) => leaf.pae !== undefined);
+      return new Map(placed.reverse().map(([index, { leaf }]) => [leaf.pae, index]));
     });
   }
 

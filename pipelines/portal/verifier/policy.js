@@ -133,9 +133,11 @@ async function withKeys(entries, ...lines) {
   return Promise.all(entries.map(async (entry) => ({ ...entry, key: await policyKey(entry.key) })));
 }
 
-function policyKey(text) {
+async function policyKey(text) {
   need(typeof text === "string", "a key in the policy is no text");
-  return readPublicKey(utf8(text), "a key in the policy");
+  const key = await readPublicKey(utf8(text), "a key in the policy");
+  need(key.text === text, "a key in the policy is written in another way");
+  return key;
 }
 
 function needLine(text) {
