@@ -17,6 +17,7 @@ from pipelines.center.reload import CenterReader, load_running
 from pipelines.flows.flow_runs import living, restart_dead
 from pipelines.flows.redeploy import redeploying
 from pipelines.nightly.periodic import join_everything, reap_center, witness_round
+from pipelines.portal.refresh import requests_followed
 from pipelines.requests.serve import serve_for_a_while
 from pipelines.verify.lanes import in_lanes
 from pipelines.verify.session import Session
@@ -48,7 +49,7 @@ witness = _flow("witness", witness_round)
 def _serve(session: Session) -> object:
     """Serve requests, by the center's file as it is at each look, and deploy what it changes."""
     reader = CenterReader(session.center)
-    with redeploying(reader):
+    with redeploying(reader), requests_followed(session):
         return serve_for_a_while(session, reread=reader.current)
 
 

@@ -76,12 +76,17 @@ def build_portal(
     for that of the portal, `CenterPolicyError`.
     """
     now = now or datetime.now(UTC)
-    site = SiteFolder(place if isinstance(place, Path) else session.center.home / "portal")
+    site = SiteFolder(portal_folder(session, place))
     with site.locked():
         built = _build(session, site, None if anew else site.state(), now, count)
         if not isinstance(place, Path):
             SiteStore(open_store(place)).publish(site)
     return replace(built, place=place)
+
+
+def portal_folder(session: Session, place: StoreAddress) -> Path:
+    """Return where a portal is built that is served from `place`."""
+    return place if isinstance(place, Path) else session.center.home / "portal"
 
 
 def _build(

@@ -17,6 +17,7 @@ from pipelines.portal.pages.overview import OverviewPage, overview_page
 from pipelines.portal.pages.policy import PolicyPage, policy_page
 from pipelines.portal.pages.product import ProductPage
 from pipelines.portal.pages.release import ReleasePage, release_page
+from pipelines.portal.pages.requests import RequestPage, RequestsPage, request_pages
 from pipelines.portal.pages.vendors import VendorPage, VendorsPage
 from pipelines.portal.policy_chain import chain_files, chain_to
 from pipelines.portal.portal_page import PortalPage
@@ -33,6 +34,8 @@ PAGES: tuple[type[PortalPage], ...] = (
     ReleasePage,
     PolicyPage,
     AlarmsPage,
+    RequestsPage,
+    RequestPage,
 )
 """The models of all pages; `schema/` has the JSON Schema of each."""
 RELEASE_PARTS: tuple[Callable[[ReleaseFacts], Iterable[Part]], ...] = (
@@ -48,6 +51,14 @@ SITE_PARTS: tuple[Callable[[SiteFacts], Iterable[Part]], ...] = (
     feed_files,
     lambda facts: shards((one.rows, one.files) for one in facts.releases),
     lambda facts: chain_files(chain_to(facts.view.policy, facts.earlier)),
+    lambda facts: request_pages(
+        facts.view.store,
+        facts.view.center,
+        facts.view.former_keys,
+        facts.view.policy.policy,
+        facts.now,
+        releases={str(line.release) for line in facts.lines},
+    ),
     lambda _: asset_files(),
     lambda _: [page.schema_file() for page in PAGES],
 )

@@ -8,5 +8,6 @@ NAVIGATION: tuple[tuple[str, str], ...] = (
     ("", translatable("Overview")),
     ("alarms/", translatable("Alarms")),
     ("policy/", translatable("Policy")),
+    ("requests/", translatable("Requests")),
 )
 """Paths and names of the pages that each page links to, in order."""
