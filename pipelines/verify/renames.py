@@ -25,8 +25,9 @@ def with_renames(changes: Iterable[SourceChange]) -> list[SourceChange]:
     gone = {c.path: c.before for c in found if c.after is None and c.before}
     made = {c.path: c.after for c in found if c.before is None and c.after}
     pairs = _equal(gone, made)
+    taken = {*pairs.values()}
     pairs |= _alike(
-        {path: file for path, file in gone.items() if path not in pairs.values()},
+        {path: file for path, file in gone.items() if path not in taken},
         {path: file for path, file in made.items() if path not in pairs},
     )
     removed = {*pairs.values()}
@@ -70,9 +71,11 @@ def _alike(gone: dict[str, SourceFile], made: dict[str, SourceFile]) -> dict[str
         key=lambda row: (-row[0], row[1], row[2]),
     )
     pairs: dict[str, str] = {}
+    taken: set[str] = set()
     for _, new, old in rated:
-        if new not in pairs and old not in pairs.values():
+        if new not in pairs and old not in taken:
             pairs[new] = old
+            taken.add(old)
     return pairs
 
 

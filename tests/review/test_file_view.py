@@ -59,6 +59,11 @@ def test_removed_lines_stand_beside_the_added_ones_that_follow() -> None:
     assert [p.right and p.right.text for p in side_by_side(diff_rows(again))][1:] == ["b", None]
 
 
+def test_what_nobody_would_see_as_itself_is_shown_as_an_escape() -> None:
+    rows = diff_rows("\n\n@@ -0,0 +1 @@\n+\x1b[2J\u202e\ta\r".encode() + b"\xff\n")
+    assert rows[1].text == r"\x1b[2J\u202e   a\r\xff"
+
+
 def test_a_long_line_is_cut_and_says_so(tmp_path: Path) -> None:
     change = SourceChange(path="x.py", before=None, after=made(tmp_path, b"y" * (10 << 20)))
     view = file_view(change, ViewKind.UNIFIED, 1, OpenJail())

@@ -20,6 +20,7 @@ HOSTILE = {
     f'a{BIDI}b".py': f"# {BIDI}</td><script>alert(2)</script> {BELL}\n".encode(),
     "long.js": b"x" * (10 << 20),
     "deep/&lt;img src=x onerror=alert(3)&gt;.html": b"<img src=x onerror=alert(4)>\r\n",
+    "no-colours.c": (b"<script>alert(7)</script>" + b" " * 600 + b"\n") * 1000,
     "not-utf8.txt": b"\xff\xfe\x80 text\n",
     "new\nline": b"\n",
     "link": b"",
