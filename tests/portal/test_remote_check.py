@@ -17,9 +17,13 @@ from builders.core.enums import Verdict
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.bundle.check import CheckResult, CheckStatus
 from pipelines.bundle.check.result import FileAnswer, Step
+from pipelines.center.center import load_center
 from pipelines.evidence.errors import MalformedError
 from pipelines.policy import ConsensusRules
+from pipelines.portal.build import build_portal
 from pipelines.portal.remote_check import CheckedBundle, Portal, PortalCheck, check_at_portal
+from pipelines.verify.session import Session
+from tests.bundle.test_export import Filled
 from tests.command import Ended, samebits
 from tests.portal.folder_portal import BUNDLE, EXAMPLE, FILE, FolderPortal
 
@@ -223,3 +227,21 @@ def test_enough_operators_have_to_match_and_none_may_say_otherwise(
 def test_a_policy_that_asks_for_nobody_confirms_nothing() -> None:
     found = PortalCheck(portal="x", bundles=(MATCH,), left_out=0, rules=ConsensusRules(k=0))
     assert found.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("scene", "expected"), [("identical", (0, ["matches"])), ("different", (1, ["differs"]))]
+)
+def test_what_a_portal_publishes_is_enough(
+    tmp_path: Path, scene: str, expected: tuple[int, list[str]]
+) -> None:
+    """Also that of what was found to differ."""
+    filled = Filled(tmp_path, scene)
+    with Session(load_center(filled.file)) as session:
+        build_portal(session, tmp_path / "portal", now=datetime.now(UTC))
+    file = tmp_path / "rules.bin"
+    file.write_bytes(filled.stage.shipped["rules.bin"])
+    policy = filled.policy.read_bytes()
+    with Portal(str(tmp_path / "portal/current")) as built:
+        found = check_at_portal(built, file, policy=policy, now=datetime.now(UTC))
+    assert (found.exit_code, answers(found)) == expected
