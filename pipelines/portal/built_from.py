@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from builders.core.digest import Digest
-from builders.core.enums import Outcome
+from builders.core.enums import Kind, Outcome
 from builders.core.frozen_model import FrozenModel
 from pipelines.audit.center_audit import provenance_key
 from pipelines.audit.center_finding import CenterFinding, newest_findings
@@ -42,6 +42,7 @@ class BuiltFrom(FrozenModel):
     center: str
     """Whose provenance says so."""
     run: str
+    kind: Kind
     method: str
     image: str
     platform: str
@@ -85,12 +86,13 @@ def _provenance(found: VerifiedStatement, finding: CenterFinding) -> ProvenanceS
 def _read(made: ProvenanceStatement, finding: CenterFinding) -> BuiltFrom:
     definition = made.predicate.build_definition
     inputs = tuple(_rows(definition.resolved_dependencies))
+    said = definition.external_parameters.only("kind", "method", "image", "platform")
     return BuiltFrom(
         center=finding.center.id,
         run=finding.run,
         inputs=inputs[:MAX_INPUTS],
         all_inputs=len(inputs),
-        **definition.external_parameters.model_dump(include={"method", "image", "platform"}),
+        **said,
     )
 
 

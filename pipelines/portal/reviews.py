@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import AwareDatetime
 
 from builders.core.digest import Digest
 from builders.core.frozen_model import FrozenModel
-from pipelines.evidence.statements.statement import DigestSet
+from pipelines.evidence.statements.statement import DigestSet, value_of
+from pipelines.policy.reviews.comment_records import COMMENTS, stored_comments
+from pipelines.policy.reviews.comments import (
+    Question,
+    QuestionState,
+    ReadComment,
+    SaidComment,
+    read_discussion,
+)
 from pipelines.policy.reviews.count import ReviewTarget
 from pipelines.policy.reviews.review_records import (
     REVIEWS,
@@ -14,6 +25,7 @@ from pipelines.policy.reviews.review_records import (
     status_of,
     stored_reviews,
 )
+from pipelines.portal.built_from import BuiltFrom
 from pipelines.portal.facts import ReleaseFacts
 
 
@@ -34,6 +46,24 @@ class NotCountedReview(FrozenModel):
     why: str
 
 
+class SaidRow(FrozenModel):
+    """What a person of the policy has said about the source, and signed."""
+
+    author: str
+    on: AwareDatetime
+    place: str
+    """The file and line that it is about; empty for none, and where the source is closed."""
+    text: str | None
+    """None where the source is closed."""
+
+
+class QuestionRow(SaidRow):
+    """A question, and what became of it."""
+
+    state: QuestionState
+    answers: tuple[SaidRow, ...]
+
+
 class ReviewsOfRelease(FrozenModel):
     """The reviews of exactly the source, claim and scope of a release."""
 
@@ -42,6 +72,10 @@ class ReviewsOfRelease(FrozenModel):
     counted: tuple[ReviewerRow, ...]
     not_counted: tuple[NotCountedReview, ...]
     unreadable: int
+    questions: tuple[QuestionRow, ...]
+    """About the source, the oldest first."""
+    comments: int
+    """Remarks that ask nothing."""
 
     @property
     def enough(self) -> bool:
@@ -49,15 +83,15 @@ class ReviewsOfRelease(FrozenModel):
         return len(self.counted) >= self.demanded
 
 
-def reviews_of_release(facts: ReleaseFacts, sources: Iterable[Digest]) -> ReviewsOfRelease | None:
-    """Count the reviews of a release; None where it is not known what would be reviewed.
+def reviews_of_release(facts: ReleaseFacts, built: BuiltFrom | None) -> ReviewsOfRelease | None:
+    """Return who has reviewed what a release was `built` from.
 
-    `sources` are the source digests, keyed ones of a closed source. Raises `StoreError`.
+    None where that is not known. Raises `StoreError`.
     """
-    named = tuple(sorted(set(sources)))
+    named = tuple(sorted(set(built.sources))) if built else ()
     subject = next((one.subject for one in facts.joined.consensus.artefacts), None)
     recipe = facts.joined.recipe.recipe if facts.joined.recipe else None
-    if subject is None or subject.claim is None or recipe is None or not named:
+    if subject is None or subject.claim is None or built is None or not named:
         return None
     keyed, policy = subject.claim.sha256 is None, facts.view.policy.policy
     target = ReviewTarget(
@@ -67,9 +101,12 @@ def reviews_of_release(facts: ReleaseFacts, sources: Iterable[Digest]) -> Review
         claim=subject.claim,
         scope=subject.scope,
     )
-    demanded = policy.demand(recipe.kind, recipe.reviews.minimum if recipe.reviews else 0)
+    asks = recipe.reviews.minimum if recipe and recipe.reviews else 0
+    demanded = policy.demand(built.kind, asks)
     found = (review for one in named for review in _stored(facts, one))
     status = status_of(target, demanded, found, policy, facts.now)
+    asked = (one for source in target.sources for one in _comments(facts, source))
+    said = read_discussion(asked, policy, target.sources, facts.now)
     return ReviewsOfRelease(
         sources=named,
         demanded=demanded,
@@ -82,6 +119,8 @@ def reviews_of_release(facts: ReleaseFacts, sources: Iterable[Digest]) -> Review
             for one in status.count.excluded
         ),
         unreadable=len(status.unreadable),
+        questions=tuple(map(_question, said.questions)),
+        comments=len(said.comments),
     )
 
 
@@ -89,3 +128,24 @@ def _stored(facts: ReleaseFacts, source: Digest) -> Iterator[StoredReview]:
     """Yield the reviews of a source; the release is made again when there is another one."""
     if facts.names(f"{REVIEWS}{source}/"):
         yield from stored_reviews(facts.view.store, DigestSet(sha256=source))
+
+
+def _comments(facts: ReleaseFacts, source: DigestSet) -> Iterator[ReadComment]:
+    """Yield what was said about a source; likewise."""
+    if facts.names(f"{COMMENTS}{value_of(source)}/"):
+        yield from stored_comments(facts.view.store, source)
+
+
+def _question(one: Question) -> QuestionRow:
+    answers = tuple(SaidRow(**_said(answer)) for answer in one.answers)
+    return QuestionRow(**_said(one.asked), state=one.state, answers=answers)
+
+
+def _said(one: SaidComment) -> dict[str, Any]:
+    content = one.content
+    return {
+        "author": one.author,
+        "on": one.comment.said_on,
+        "place": content.place if content else "",
+        "text": content.text if content else None,
+    }

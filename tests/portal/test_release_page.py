@@ -36,6 +36,17 @@ def test_a_confirmed_file_is_told_with_all_who_found_it(portal: BuiltPortal) -> 
     assert (page["policy"]["k"], page["policy"]["regions"]) == (2, 2)
 
 
+def test_a_match_that_does_not_count_says_why(portal: BuiltPortal) -> None:
+    portal.centers.publish("europe")
+    portal.centers.publish("asia")
+    (artefact,) = built(portal)["artefacts"]
+    rows = [center for operator in artefact["operators"] for center in operator["centers"]]
+    assert [(row["verdict"], row["counts"], row["reason"]) for row in rows] == [
+        ("IDENTICAL", False, "work-absent")
+    ] * 2
+    assert "neither way: nobody else has confirmed yet" in portal.html(RELEASE_PAGE)
+
+
 def test_a_difference_is_as_public_as_a_match(portal: BuiltPortal) -> None:
     portal.publish("europe")
     portal.publish("asia", files=DIFFERENT)

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
 from builders.core.frozen_model import FrozenModel
-from pipelines.audit.center_finding import CenterFinding, Dissent
+from pipelines.audit.center_finding import CenterFinding, Dissent, ExclusionReason
 from pipelines.consensus.conclusion import Conclusion
 from pipelines.consensus.consensus_result import AlarmName, Consensus, OperatorFinding
 from pipelines.consensus.joined_result import Result
@@ -58,6 +58,8 @@ class FindingRow(FrozenModel):
     keyed: bool
     counts: bool
     """Whether it counts as a match."""
+    reason: ExclusionReason | None
+    """Why it does not count, where that is not its verdict."""
     work: Proof
     log_index: int
     statement: str
@@ -202,14 +204,15 @@ def release_page(facts: ReleaseFacts) -> ReleasePage:
         release=str(name),
         vendor_path=vendor_path(name.vendor),
         product_path=product_path(name.vendor, name.product),
-        **line.only("vendor", "product", "version", "kind", "private", "standing", "since"),
+        kind=line.kind or (built.kind if built else None),
+        **line.only("vendor", "product", "version", "private", "standing", "since"),
         claim=subject.claim if subject else None,
         scope=subject.scope if subject else None,
         policy=PolicyPart.of(facts.view.policy, facts.rules),
         alarms=tuple(AlarmRow.of(one) for one in facts.alarms),
         artefacts=tuple(_artefact(joined, one) for one in found),
         not_counted=tuple(NotCountedRow.of(one) for one in joined.consensus.excluded),
-        reviews=reviews_of_release(facts, built.sources) if built else None,
+        reviews=reviews_of_release(facts, built),
         built_from=built,
         runs=tuple(runs[:MAX_RUNS]),
         all_runs=len(runs),
@@ -250,12 +253,13 @@ def _operator(found: OperatorFinding) -> OperatorRow:
         conclusion=found.conclusion,
         matches=bool(found.matching),
         dissents=found.dissents,
-        centers=tuple(_center(f, counts=f in found.matching) for f in found.newest),
+        centers=tuple(_center(f, found) for f in found.newest),
     )
 
 
-def _center(found: CenterFinding, *, counts: bool) -> FindingRow:
-    built = found.built
+def _center(found: CenterFinding, operator: OperatorFinding) -> FindingRow:
+    built, record = found.built, found.comparison.name
+    excluded = (e.reason for e in operator.excluded if e.record == record)
     return FindingRow(
         center=found.center.id,
         path=center_path(found.center.id),
@@ -267,10 +271,11 @@ def _center(found: CenterFinding, *, counts: bool) -> FindingRow:
         standing=standing_of_verdict(found.verdict),
         built=value_of(built),
         keyed=built is not None and built.sha256 is None,
-        counts=counts,
+        counts=found in operator.matching,
+        reason=next(excluded, None),
         work=found.work,
         log_index=found.index,
-        statement=found.comparison.name,
+        statement=record,
     )
 
 
