@@ -17,6 +17,7 @@ from playwright.sync_api import Page
 from pipelines.bundle.check import CheckResult, checker
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.layout import BLOCK
+from pipelines.evidence.statements.statement import value_of
 from tests.portal.verifier.in_a_page import verifier_page
 
 Document = dict[str, Any]
@@ -44,6 +45,7 @@ _RUN = """async ({blocks, cases}) => {
 }"""
 """Runs in the page. Bundles differ in few blocks, so each block is handed over once."""
 _PARTS = ("exit_code", "ended", "artefacts", "files", "release", "center", "run", "outcome")
+_JOINED_BY = ("claim", "scope", "user_namespace")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +107,24 @@ def differences(cases: Sequence[Case], found: Sequence[Document]) -> list[str]:
         ours = case.result.to_dict()
         for document in (ours, theirs):
             document["ended"] = [(step["step"], step["status"]) for step in document["steps"]]
-        odd = [part for part in _PARTS if ours[part] != theirs[part]]
+        ours |= _joined_by(case)
+        odd = [part for part in (*_PARTS, *_JOINED_BY) if ours[part] != theirs[part]]
         if odd:
             told = ours["steps"][-1], theirs["steps"][-1]
             lines.append(f"{case.name}: {odd}: {told[0]} here, {told[1]} in the browser"[:1000])
     return lines
+
+
+def _joined_by(case: Case) -> Document:
+    """Return what runs are joined by, of a bundle with answers."""
+    if case.result.run is None:
+        return {"claim": None, "scope": None, "user_namespace": False}
+    opened, judged = case.opened, case.opened.judged
+    scopes = [value_of(one.predicate.scope) for one in opened.comparisons]
+    found = value_of(opened.about.claim), next(iter(scopes), None)
+    claim, scope = (str(one) if one else None for one in found)
+    hidden = judged is not None and judged.predicate.has_user_namespace
+    return {"claim": claim, "scope": scope, "user_namespace": hidden}
 
 
 def better(cases: Sequence[Case], found: Sequence[Document]) -> list[str]:

@@ -22,7 +22,7 @@ import {
 import { NotNeeded, shown, Unchecked, Wrong } from "./errors.js";
 import { missingRules } from "./model.js";
 import { OpenedBundle } from "./opened.js";
-import { verdictsExitCode } from "./verdict_rules.js";
+import { valueOf, verdictsExitCode } from "./verdict_rules.js";
 
 export const CHECKS = {
   form: checkForm,
@@ -81,7 +81,9 @@ export const CHECKS = {
  * one (the SHA-256 of its payload), or `keys` (PEM) and the `builder` that they sign for; `now`
  * (milliseconds or a Date), `maxAge` (seconds), `files` ({name, sha256, data}), and `bases`, the
  * bundles of runs that judged the bases of updates. Nothing is thrown: the result has `exit_code`
- * 0 (in order), 1 (wrong, or failed) or 2 (not proven).
+ * 0 (in order), 1 (wrong, or failed) or 2 (not proven). Beside the answers of the command it has
+ * what runs are joined by: `claim`, `scope`, and whether no user of the container was root of the
+ * machine (`user_namespace`).
  */
 export async function check(bundle, options = {}) {
   const trust = {
@@ -126,13 +128,17 @@ function statusOf(error) {
 
 async function resultOf(opened, steps) {
   const found = { release: null, center: null, run: null, outcome: null, artefacts: [], files: [] };
+  Object.assign(found, { claim: null, scope: null, user_namespace: false });
   if (opened !== null) {
     try {
-      const { release, run } = await opened.about();
+      const { release, run, claim } = await opened.about();
       const comparisons = await opened.comparisons();
       found.artefacts = comparisons.map(({ subject, predicate }) => ({ name: subject[0].name, verdict: predicate.verdict }));
       const [center, outcome, files] = [(await opened.card()).id, await opened.outcome(), await fileAnswers(opened)];
-      Object.assign(found, { release, run, center, outcome, files });
+      Object.assign(found, { release, run, center, outcome, files, claim: valueOf(claim) });
+      found.scope = valueOf(comparisons[0]?.predicate.scope);
+      const ids = (await opened.judged())?.predicate.uidMap ?? [];
+      found.user_namespace = ids.length > 0 && ids.every(({ outside }) => outside > 0);
     } catch (error) {
       if (!(error instanceof Unchecked)) steps.push({ step: "result", status: "unchecked", message: shown(error.message) });
     }
