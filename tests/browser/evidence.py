@@ -126,8 +126,8 @@ class Evidence:
         self.three.witness()
 
     def join(self, name: str) -> None:
-        """Let two centers say what comes of a release, and whether the peers have built it."""
-        for center in NAMES[:2]:
+        """Let each center say what comes of a release, and whether the peers have built it."""
+        for center in NAMES:
             session, now = self.three.session(center), datetime.now(UTC)
             view = session.consensus_view(now)
             publish_joined(session, view, join_release(view, ReleaseName.parse(name)), now)

@@ -60,7 +60,7 @@ def build(three: Three, out: Path) -> None:
 
 
 @contextmanager
-def served(*words: str | Path) -> Iterator[str]:
+def served(*words: str | Path, home: Path | None = None) -> Iterator[str]:
     """Run a command that serves pages; yields the address that it names first."""
     with subprocess.Popen(
         [*COMMAND, *map(str, words)],
@@ -68,14 +68,22 @@ def served(*words: str | Path) -> Iterator[str]:
         stderr=subprocess.STDOUT,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            **({"SAMEBITS_HOME": str(home)} if home else {}),
+        },
     ) as process:
         assert process.stdout is not None
+        said = []
         try:
-            line = process.stdout.readline()
-            found = _ADDRESS.search(line)
-            assert found, line + process.stdout.read()
-            yield found[0].rstrip("/")
+            for line in process.stdout:
+                if found := _ADDRESS.search(line):
+                    yield found[0].rstrip("/")
+                    break
+                said.append(line)
+            else:
+                raise AssertionError("".join(said))
         finally:
             process.terminate()
             process.communicate(timeout=20)

@@ -30,13 +30,14 @@ def agent(version: str) -> bytes:
     })  # fmt: skip
 
 
-def fill(evidence: Evidence) -> None:
-    """Let the centers find what the pages show."""
+def fill(evidence: Evidence, *, hostile: bool = True) -> None:
+    """Let the centers find what the pages show; `hostile`: also of a vendor whose texts are."""
     _history(evidence)
     _differences(evidence)
     _not_judged(evidence)
     _private(evidence)
-    _hostile(evidence)
+    if hostile:
+        _hostile(evidence)
     evidence.meet({
         "europe": Work(due=9, done=9, failed=0, night="2026-11-27"),
         "asia": Work(due=9, done=8, failed=1, night="2026-11-27"),

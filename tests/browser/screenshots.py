@@ -1,0 +1,67 @@
+"""Make the pictures of the documentation: `python -m tests.browser.screenshots`.
+
+They show made-up releases: those of the tests of pages, and a review of a small program.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from tests.browser.evidence import Evidence
+from tests.browser.served import ROOT, build, served
+from tests.browser.shown import fill
+from tests.browser.watched import Visitor, running_chromium
+from tests.desk import ONE, TWO, Desk, packed
+
+FOLDER = ROOT / "infra" / "docs" / "images"
+PAGES = {
+    "overview": "",
+    "release": "releases/acme/agent/6.5/",
+    "difference": "releases/acme/rules/2026.11/differences/rules.yar/",
+}
+_SIZE = {"width": 1120, "height": 800}
+
+
+def portal_pictures(visitor: Visitor, folder: Path, out: Path) -> None:
+    """Show pages of a portal that is built in `folder`."""
+    with Evidence(folder / "centers") as evidence:
+        fill(evidence, hostile=False)
+        build(evidence.three, folder / "portal")
+    with served("portal", "serve", folder / "portal", "--port", "0") as origin:
+        for name, path in PAGES.items():
+            _picture(visitor, f"{origin}/{path}", out / f"{name}.png")
+
+
+def review_picture(visitor: Visitor, folder: Path, out: Path) -> None:
+    """Show what a reviewer sees of a source that has changed since the last approval."""
+    folder.mkdir()
+    desk = Desk(folder)
+    desk.require("ada", "bob")
+    desk.release("1", packed(ONE))
+    desk.release("2", packed(TWO))
+    desk.approve(desk.recipes / "1.yaml", "ada")
+    words = ("review", "serve", "--reviewer", "ada", "--center", desk.center)
+    with served(*words, home=desk.home) as address:
+        page = visitor.open(address, **_SIZE)
+        page.get_by_role("link", name="lab/tool@2").first.click()
+        page.get_by_role("link", name="src/main.c").first.click()
+        page.screenshot(path=out / "review.png")
+
+
+def _picture(visitor: Visitor, url: str, path: Path) -> None:
+    visitor.open(url, color_scheme="light", **_SIZE).screenshot(path=path)
+
+
+def main() -> None:
+    """Write all pictures."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, running_chromium() as chromium:
+        visitor = Visitor(chromium)
+        portal_pictures(visitor, Path(folder), FOLDER)
+        review_picture(visitor, Path(folder, "desk"), FOLDER)
+        visitor.close()
+
+
+if __name__ == "__main__":
+    main()
