@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pipelines.cli.console import styled
+from pipelines.cli.findings import RESULT_COLORS, UNWITNESSED
 from pipelines.cli.layout import short_run, shortened, table
 from pipelines.cli.terminal import screen, show
 
@@ -47,13 +48,19 @@ def _lines(name: str, digest: str, found: PortalCheck) -> Iterator[str]:
     if not found.bundles:
         yield f"  {found.portal} lists no bundle about it"
         return
-    yield (
-        f"  {len(found.operators)} of {found.rules.k} operators match, "
-        f"in {found.regions} of {found.rules.regions} regions"
-    )
+    for release, one in found.consensus:
+        result = _colored(one.result, RESULT_COLORS.get(one.result, "red"), found)
+        yield (
+            f"  {result}  {release}: {len(one.matched)} of {one.rules.k} operators match, "
+            f"in {len(one.regions)} of {one.rules.regions} regions"
+        )
+    if any(one.unwitnessed for _, one in found.consensus):
+        yield f"  {UNWITNESSED}"
     yield ""
     header = ("ANSWER", "RELEASE", "CENTER", "RUN", "FOUND")
     yield from table(header, [_row(one, found) for one in found.bundles])
+    for _, one in found.consensus:
+        yield from (shortened(f"not counted: {excluded}") for excluded in one.excluded)
     if found.left_out:
         yield f"  {found.left_out} more bundles were not fetched"
     yield ""
@@ -61,10 +68,9 @@ def _lines(name: str, digest: str, found: PortalCheck) -> Iterator[str]:
 
 
 def _row(one: CheckedBundle, found: PortalCheck) -> tuple[str, ...]:
-    color = _COLORS.get(one.answer, "yellow")
     result = one.result
     return (
-        styled(one.answer, None if color == "green" and found.exit_code else color),
+        _colored(one.answer, _COLORS.get(one.answer, "yellow"), found),
         result.release or "",
         result.center or "",
         short_run(result.run) if result.run else "",
@@ -79,6 +85,11 @@ def _found(one: CheckedBundle) -> str:
             if step.status == status:
                 return f"{step.name}: {step.message}"
     return str(one.result.files[0].verdict)
+
+
+def _colored(text: str, color: str | None, found: PortalCheck) -> str:
+    """Return a text in its color; nothing is green unless the file is reproduced."""
+    return styled(text, None if color == "green" and found.exit_code else color)
 
 
 def _answer(found: PortalCheck) -> str:

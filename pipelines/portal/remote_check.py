@@ -1,16 +1,18 @@
 """A file looked up at a portal: the bundles about it are fetched, and checked here.
 
 Nothing that the portal says is believed: a bundle counts by its own signatures and proofs, under
-the policy of the reader. A portal can leave bundles out, so it can keep a mismatch from its reader:
-a file is reproduced only if bundles of as many operators and regions as the policy asks for are
-here, and none of those that are here says otherwise.
+the policy of the reader. The findings in those that prove all that they say are joined as a center
+joins them, by claim and scope. What bundles do not have is missing: cross-checks, so that a policy
+which asks for proofs of work confirms nothing here, and the base of an update, which is checked and
+not joined. A portal can leave bundles out, so it can keep a mismatch from its reader.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -22,18 +24,22 @@ import httpx
 from pydantic import Field, StringConstraints
 
 from builders.core.digest import Digest, digest_file, keyed_digest
-from builders.core.enums import Verdict
+from builders.core.enums import Kind, Verdict
 from builders.core.errors import EXIT_NOT_CHECKED, InfrastructureError, UsageError
 from builders.core.frozen_model import FrozenModel
 from builders.core.smallfile import read_small_file
-from pipelines.audit.center_finding import MATCHES
+from pipelines.audit.center_finding import MATCHES, CenterFinding
 from pipelines.bundle import MAX_BUNDLE
 from pipelines.bundle.check import CheckResult, CheckStatus, GivenFile, Trust, check_bundle
+from pipelines.bundle.check.opened import OpenedBundle
+from pipelines.consensus.consensus_result import Consensus, consensus_exit_code
 from pipelines.consensus.file_check import FileRole
+from pipelines.consensus.join import join
+from pipelines.consensus.subjects import subjects_of
+from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.strictjson import read_model
 from pipelines.judge.finding import EXIT_FAILED
-from pipelines.policy import ConsensusRules, PolicyCenter, open_policy
-from pipelines.policy.independence import independent_regions
+from pipelines.policy import Policy, open_policy
 
 MAX_SHARD = 64 << 20
 MAX_BUNDLES = 200
@@ -90,9 +96,10 @@ class CheckedBundle:
 
     path: str
     result: CheckResult
-    operator: str | None
-    """Who runs its center, by the policy; None for a bundle that proves nothing."""
-    region: str | None
+    findings: tuple[CenterFinding, ...] = ()
+    """Those about the file; none where the bundle does not prove all that it says."""
+    kind: Kind | None = None
+    """Of the release, as the provenance has it."""
 
     @property
     def answer(self) -> BundleAnswer:
@@ -109,12 +116,8 @@ class CheckedBundle:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
-        return {
-            "path": self.path,
-            "operator": self.operator,
-            "answer": str(self.answer),
-            **self.result.model_dump(mode="json", by_alias=True),
-        }
+        document = self.result.model_dump(mode="json", by_alias=True)
+        return {"path": self.path, "answer": str(self.answer), **document}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,32 +128,18 @@ class PortalCheck:
     bundles: tuple[CheckedBundle, ...]
     left_out: int
     """Bundles that were not fetched, since there are too many."""
-    rules: ConsensusRules
-    """The strictest that the policy has for any kind."""
-
-    @property
-    def operators(self) -> tuple[str, ...]:
-        """The operators that match."""
-        return tuple(sorted({operator for operator, _ in self._places()}))
-
-    @property
-    def regions(self) -> int:
-        """In how many regions, of which each operator counts for one."""
-        return independent_regions(self._places())
-
-    def _places(self) -> Iterator[tuple[str, str]]:
-        """Yield operator and region of each match."""
-        for one in self.bundles:
-            if one.answer is BundleAnswer.MATCHES and one.operator and one.region:
-                yield one.operator, one.region
+    consensus: tuple[tuple[str, Consensus], ...]
+    """Of each release that published the file."""
 
     @property
     def exit_code(self) -> int:
-        """1 if a bundle is wrong or says otherwise; 0 if enough operators match; else 2."""
-        if any(b.answer in {BundleAnswer.REFUSED, BundleAnswer.DIFFERS} for b in self.bundles):
+        """1 if a bundle is wrong or an operator dissents; 0 if all is confirmed; else 2."""
+        found = [one for _, one in self.consensus]
+        refused = any(one.answer is BundleAnswer.REFUSED for one in self.bundles)
+        code = consensus_exit_code(found)
+        if refused or code == EXIT_FAILED or any(one.dissenting for one in found):
             return EXIT_FAILED
-        enough = 1 <= self.rules.k <= len(self.operators) and self.regions >= self.rules.regions
-        return 0 if enough and not self.left_out else EXIT_NOT_CHECKED
+        return EXIT_NOT_CHECKED if self.left_out else code
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
@@ -158,10 +147,7 @@ class PortalCheck:
             "portal": self.portal,
             "bundles": [one.to_dict() for one in self.bundles],
             "left_out": self.left_out,
-            "matched": list(self.operators),
-            "regions": self.regions,
-            "k": self.rules.k,
-            "minimum_regions": self.rules.regions,
+            "consensus": [{"release": release, **one.to_dict()} for release, one in self.consensus],
             "exit_code": self.exit_code,
         }
 
@@ -246,7 +232,6 @@ def check_at_portal(
     digest = digest_file(file)
     given = GivenFile(name=file.name, sha256=digest, keyed=partial(keyed_digest, path=file))
     trust = Trust(policy=policy, now=now)
-    centers = {center.id: center for center in trusted.centers}
     listed = {one.path: one for row in listed_files(portal.get, digest) for one in row.bundles}
     taken = list(listed.values())[:MAX_BUNDLES]
     checked = []
@@ -255,12 +240,12 @@ def check_at_portal(
         bases = [portal.get(path, MAX_BUNDLE) for path in one.bases]
         data = portal.get(one.path, MAX_BUNDLE)
         result = check_bundle(data, trust=trust, files=[given], bases=bases)
-        checked.append(_checked(one, result, centers))
+        checked.append(_checked(one.path, data, trust, result, digest))
     return PortalCheck(
         portal=portal.address,
         bundles=tuple(checked),
         left_out=len(listed) - len(taken),
-        rules=trusted.rules(None),
+        consensus=tuple(join_bundles(checked, trusted)),
     )
 
 
@@ -272,12 +257,38 @@ def listed_files(get: Get, digest: Digest) -> tuple[IndexedFile, ...]:
 
 
 def _checked(
-    listed: IndexedBundle, result: CheckResult, centers: dict[str, PolicyCenter]
+    path: str, data: bytes, trust: Trust, result: CheckResult, digest: Digest
 ) -> CheckedBundle:
-    member = centers.get(result.center or "")
-    return CheckedBundle(
-        path=listed.path,
-        result=result,
-        operator=member.operator if member else None,
-        region=member.region if member else None,
+    """Return a bundle with the findings on a file that it proves."""
+    checked = CheckedBundle(path=path, result=result)
+    if checked.answer in {BundleAnswer.REFUSED, BundleAnswer.UNPROVEN}:
+        return checked
+    opened = OpenedBundle(data=data, trust=trust)
+    about = (one for one in opened.run_findings.findings if one.published == digest)
+    made = opened.provenance
+    return replace(
+        checked,
+        findings=tuple(replace(one, work=Proof.NONE) for one in about),
+        kind=made.predicate.build_definition.external_parameters.kind if made else None,
     )
+
+
+def join_bundles(
+    bundles: Iterable[CheckedBundle], policy: Policy
+) -> Iterator[tuple[str, Consensus]]:
+    """Yield the consensus of what the bundles prove, by release; of each file in it one.
+
+    Where they do not agree on the kind of the release, the strictest rules count.
+    """
+    by_release: dict[str, list[CheckedBundle]] = defaultdict(list)
+    for one in bundles:
+        if one.findings and one.result.release:
+            by_release[one.result.release].append(one)
+    for release, found in sorted(by_release.items()):
+        kinds = {one.kind for one in found}
+        rules = policy.rules(kinds.pop() if len(kinds) == 1 else None)
+        findings = [finding for one in found for finding in one.findings]
+        unwitnessed = not policy.requires_witnesses
+        for subject in subjects_of(findings):
+            of_file = [one for one in findings if one.artefact == subject.artefact]
+            yield release, join(subject, of_file, rules, unwitnessed=unwitnessed)

@@ -13,15 +13,11 @@ from pathlib import Path
 import pytest
 
 from builders.core.digest import Digest
-from builders.core.enums import Verdict
 from builders.core.errors import InfrastructureError, UsageError
-from pipelines.bundle.check import CheckResult, CheckStatus
-from pipelines.bundle.check.result import FileAnswer, Step
 from pipelines.center.center import load_center
 from pipelines.evidence.errors import MalformedError
-from pipelines.policy import ConsensusRules
 from pipelines.portal.build import build_portal
-from pipelines.portal.remote_check import CheckedBundle, Portal, PortalCheck, check_at_portal
+from pipelines.portal.remote_check import Portal, PortalCheck, check_at_portal
 from pipelines.verify.session import Session
 from tests.bundle.test_export import Filled
 from tests.command import Ended, samebits
@@ -78,7 +74,8 @@ def answers(found: PortalCheck) -> list[str]:
 
 def test_a_file_whose_bundle_is_good_is_reproduced(folder: AskedPortal) -> None:
     found = folder.check()
-    assert (found.exit_code, found.operators, found.left_out) == (0, ("local",), 0)
+    ((release, one),) = found.consensus
+    assert (found.exit_code, release, one.matched) == (0, "debian/netbase@6.5", ("local",))
     assert answers(found) == ["matches"]
 
 
@@ -178,7 +175,8 @@ def test_the_command_says_what_is_proved(folder: AskedPortal) -> None:
     assert (ended.code, ended.out.splitlines()[0]) == (0, "REPRODUCED: netbase_6.5_all.deb")
     assert "a portal can leave bundles out" in ended.out
     told = folder.command(FILE, *policy, "--json").document()
-    assert (told["exit_code"], told["matched"], told["k"]) == (0, ["local"], 1)
+    (one,) = told["consensus"]
+    assert (told["exit_code"], one["matched"], one["k"]) == (0, ["local"], 1)
     assert told["bundles"][0]["release"] == "debian/netbase@6.5"
     folder.index(FILE.read_bytes(), [], files={})
     ended = folder.command(FILE, *policy)
@@ -188,45 +186,6 @@ def test_the_command_says_what_is_proved(folder: AskedPortal) -> None:
     ended = folder.command(FILE)
     assert ended.code == 2
     assert "nothing can be believed of any file without a policy" in ended.err
-
-
-def bundle(operator: str, verdict: Verdict | None, status: CheckStatus) -> CheckedBundle:
-    answer = FileAnswer(file="f", sha256=Digest.of(b""), artefact="f", verdict=verdict)
-    step = Step(name="files", status=status, message="")
-    result = CheckResult(steps=(step,), files=(answer,))
-    return CheckedBundle(path="bundles/x", result=result, operator=operator, region=operator)
-
-
-OK, UNCHECKED, WRONG = CheckStatus.OK, CheckStatus.UNCHECKED, CheckStatus.WRONG
-MATCH = bundle("ada", Verdict.IDENTICAL, OK)
-
-
-@pytest.mark.parametrize(
-    ("others", "left_out", "expected"),
-    [
-        ([], 0, 2),
-        ([MATCH], 0, 2),
-        ([bundle("bob", Verdict.IDENTICAL_SIGNED, OK)], 0, 0),
-        ([bundle("bob", Verdict.IDENTICAL, OK)], 1, 2),
-        ([bundle("bob", Verdict.IDENTICAL, UNCHECKED)], 0, 2),
-        ([bundle("bob", Verdict.NOT_CHECKED, OK)], 0, 2),
-        ([bundle("bob", None, OK)], 0, 2),
-        ([bundle("bob", Verdict.IDENTICAL, OK), bundle("cyd", Verdict.DIFFERENT, OK)], 0, 1),
-        ([bundle("bob", Verdict.IDENTICAL, OK), bundle("cyd", Verdict.EQUIVALENT, OK)], 0, 1),
-        ([bundle("bob", Verdict.IDENTICAL, OK), bundle("cyd", None, WRONG)], 0, 1),
-    ],
-)
-def test_enough_operators_have_to_match_and_none_may_say_otherwise(
-    others: list[CheckedBundle], left_out: int, expected: int
-) -> None:
-    rules = ConsensusRules(k=2, regions=2)
-    found = PortalCheck(portal="x", bundles=(MATCH, *others), left_out=left_out, rules=rules)
-    assert found.exit_code == expected
-
-
-def test_a_policy_that_asks_for_nobody_confirms_nothing() -> None:
-    found = PortalCheck(portal="x", bundles=(MATCH,), left_out=0, rules=ConsensusRules(k=0))
-    assert found.exit_code == 2
 
 
 @pytest.mark.parametrize(
