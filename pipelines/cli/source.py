@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.cli import options
-from pipelines.cli.console import page, styled, write, write_raw
+from pipelines.cli.console import page as paged
+from pipelines.cli.console import styled, write, write_raw
+from pipelines.cli.open_page import open_page
 from pipelines.cli.terminal import counted, screen, show, tell, wants_json, warn
 
 if TYPE_CHECKING:
@@ -20,12 +22,16 @@ if TYPE_CHECKING:
 
     from builders.recipe.recipe import LoadedRecipe
     from pipelines.evidence.publickey import PublicKey
+    from pipelines.review.file_view import ViewKind
     from pipelines.verify.release_source import ReleaseSource
     from pipelines.verify.session import Session
     from pipelines.verify.source_diff import DiffTotals, SourceChange
 
 _SHOWN = 5
 """Links and reviews that are named; the rest is counted."""
+
+
+_open_option = click.option("--open", "opened", is_flag=True, help="Show it in the browser.")
 
 
 def _complete(
@@ -45,20 +51,23 @@ def command() -> None:
 @command.command()
 @click.argument("release", metavar="RELEASE|RECIPE", shell_complete=_complete)
 @options.file("--out", required=True, metavar="DIR", help="The new folder.")
+@_open_option
 @options.offline
 @options.common
-def get(session: Session, release: str, out: Path) -> None:
+def get(session: Session, release: str, out: Path, *, opened: bool) -> None:
     """Unpack exactly the source tree that a review of RELEASE names into a new folder.
 
     RELEASE is vendor/product@version, with a recipe in the center's recipes folder, or the path of
     a recipe. The source comes from the vault, or is fetched and compared with its pin. Nothing of
     it is run, and nothing is written outside of DIR. The files are read again from DIR, and give
     the source digest. A release with several sources has a folder for each: source-1, source-2.
+    --open shows the files in the browser, as the review pages do; without scripts or network.
 
     \b
     Examples:
       samebits source get debian/netbase@6.5 --out netbase
       samebits source get recipes/releases/debian/netbase/6.5.yaml --out netbase
+      samebits source get debian/netbase@6.5 --out netbase --open
     """
     from pipelines.verify.release_source import recipe_of, unpacked_sources, write_sources
 
@@ -69,6 +78,7 @@ def get(session: Session, release: str, out: Path) -> None:
         rows = [
             {**source.to_dict(), "reviews": _reviews(source, loaded, session)} for source in sources
         ]
+        page = _pages_of(session, loaded.recipe.release, sources) if opened else None
     recipe = loaded.recipe
     lines = [f"{recipe.release}: {out}"]
     for row in rows:
@@ -78,6 +88,33 @@ def get(session: Session, release: str, out: Path) -> None:
         names = ", ".join(led[:_SHOWN])
         more = f" and {len(led) - _SHOWN} more" if len(led) > _SHOWN else ""
         warn(f"{counted(len(led), 'link')} in it lead out of the tree: {names}{more}")
+    if page is not None:
+        open_page(page)
+
+
+def _pages_of(session: Session, title: str, sources: Sequence[ReleaseSource]) -> Path:
+    """Write the pages of the files of one release, and return their list."""
+    from pipelines.review.source_pages import FILES
+    from pipelines.verify.source_diff import SourceChange, release_tree
+
+    tree = release_tree(sources)
+    files = [SourceChange(path=p, before=tree[p], after=tree[p]) for p in sorted(tree)]
+    return _written(session, title, files, FILES)
+
+
+def _written(
+    session: Session, title: str, changes: Iterable[SourceChange], kinds: Sequence[ViewKind]
+) -> Path:
+    """Write pages below the center's home, where those of the same title are replaced."""
+    from builders.core.digest import Digest
+    from builders.jail.parser_jail import ParserJail
+    from pipelines.review.colors import COLORS
+    from pipelines.review.source_pages import SourcePages
+
+    name = f"source-{Digest.of(title.encode()).hex[:12]}"
+    folder = session.center.home / "reports" / name
+    with closing(ParserJail([COLORS])) as jail:
+        return SourcePages(folder, title, jail, kinds).write(changes)
 
 
 def _source_lines(row: dict[str, Any]) -> Iterator[str]:
@@ -125,21 +162,26 @@ def _reviews(source: ReleaseSource, loaded: LoadedRecipe, session: Session) -> l
 @click.argument("after", metavar="B", shell_complete=_complete)
 @click.option("--stat", is_flag=True, help="List the files with their numbers of lines alone.")
 @click.option("--text", is_flag=True, help="Compare binary files line by line too.")
+@_open_option
 @options.raw
 @options.offline
 @options.common
-def diff(session: Session, before: str, after: str, *, stat: bool, text: bool, raw: bool) -> None:
+def diff(
+    session: Session, before: str, after: str, *, stat: bool, text: bool, opened: bool, raw: bool
+) -> None:
     """Compare the source trees of A and B, each vendor/product@version or the path of a recipe.
 
     The output is a unified diff as git writes it, with files that were added, removed, are binary
     or have another mode. No attribute or configuration in the sources changes what is shown.
     Characters that are not printable are shown as escapes; with --raw the diff is as `patch` reads
-    it, byte for byte.
+    it, byte for byte. --open lists the files, and shows the diff in the browser, unified and side
+    by side, as the review pages do.
 
     \b
     Examples:
       samebits source diff debian/netbase@6.4 debian/netbase@6.5
       samebits source diff debian/netbase@6.4 netbase/6.5.yaml --stat
+      samebits source diff debian/netbase@6.4 debian/netbase@6.5 --open
       samebits source diff debian/netbase@6.4 debian/netbase@6.5 --json
       samebits source diff debian/netbase@6.4 debian/netbase@6.5 --raw > 6.5.patch
 
@@ -159,16 +201,31 @@ def diff(session: Session, before: str, after: str, *, stat: bool, text: bool, r
             if wants_json():
                 rows.append(change.to_dict())
             else:
-                write_changes([change], stat=stat, raw=raw)
+                write_changes([change], stat=stat or opened, raw=raw)
         sides = [
             {"release": side.recipe.release, "sources": [s.to_dict() for s in sources]}
             for side, sources in ((one, old), (other, new))
         ]
+        title = f"{one.recipe.release} → {other.recipe.release}"
+        page = _pages_of_diff(session, title, old, new) if opened else None
     document = {"before": sides[0], "after": sides[1], "changes": rows}
     show({**document, **totals.to_dict()})
     if not wants_json():
         tell(f"{one.recipe.release} -> {other.recipe.release}: {totals}")
+    if page is not None:
+        open_page(page)
     sys.exit(1 if any(totals.counts.values()) else 0)
+
+
+def _pages_of_diff(
+    session: Session, title: str, old: Sequence[ReleaseSource], new: Sequence[ReleaseSource]
+) -> Path:
+    """Write the pages of what differs between two releases, and return their list."""
+    from pipelines.review.source_pages import CHANGES
+    from pipelines.verify.renames import with_renames
+    from pipelines.verify.source_diff import changed_files
+
+    return _written(session, title, with_renames(changed_files(old, new)), CHANGES)
 
 
 def write_changes(
@@ -279,6 +336,6 @@ def _counted_in(totals: DiffTotals, changes: Iterable[SourceChange]) -> Iterator
 def _page(changes: Iterable[SourceChange]) -> None:
     """Show a diff in the pager of a terminal, else on stderr."""
     if sys.stdout.isatty() and not wants_json():
-        page(line for change in changes for line in drawn_lines(change.patch()))
+        paged(line for change in changes for line in drawn_lines(change.patch()))
     else:
         write_changes(changes, err=True)
