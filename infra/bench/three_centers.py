@@ -16,9 +16,18 @@ from pipelines.center.center import Center, load_center
 from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.center.logs import witness_peers
 from pipelines.consensus.release_consensus import read_logs
+from pipelines.consensus.work_proofs import crosscheck_key
+from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.privatekey import create_key
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.consensus_results import (
+    CheckedFile,
+    CheckedRun,
+    Crosscheck,
+    CrosscheckStatement,
+    Proof,
+)
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry
@@ -124,6 +133,25 @@ class ThreeCenters:
         with Session(center) as session:
             session.logbook().log.append(list(entries()))
 
+    def crosscheck(self, name: str, run: str, releases: Iterable[int]) -> None:
+        """Log what a center has found of the work of the others in their runs of releases."""
+        center = self.center(name)
+        key, store = center_key(center), DirectoryStore(center.home / "store")
+        others = [self.center(other) for other in CENTERS if other != name]
+
+        def entries() -> Iterator[Entry]:
+            for made in (_run(other, number, run) for number in releases for other in others):
+                release = ReleaseName.parse(made.release)
+                record = crosscheck_key(release, made.center, made.run, name)
+                statement = _crosscheck(name, made)
+                envelope = sign_envelope(statement.to_bytes(), key)
+                store.put_record(record, envelope.to_bytes())
+                kind = CrosscheckStatement.PREDICATE_TYPES[-1]
+                yield _entry(center, made.release, envelope.digest(), key.public.keyid, kind)
+
+        with Session(center) as session:
+            session.logbook().log.append(list(entries()))
+
     def witness(self) -> None:
         """Let each center cosign the logs of the others."""
         for name in CENTERS:
@@ -212,6 +240,22 @@ def _run(center: Center, number: int, run: str) -> MadeUpRun:
         files={"tool.deb": MadeUpFile.identical(_content(number))},
         by_products={"tool-dbgsym.deb": b"symbols %d" % number},
     )
+
+
+def _crosscheck(name: str, made: MadeUpRun) -> CrosscheckStatement:
+    """Return what a center says of the run of another one of the same release and time."""
+    predicate = Crosscheck(
+        release=made.release,
+        center=name,
+        run=made.run,
+        claim=made.claim,
+        checked=CheckedRun(center=made.center, run=made.run),
+        proof=Proof.PROVED,
+        seal=Proof.PROVED,
+        files=tuple(CheckedFile(name=one, proof=Proof.PROVED) for one in made.by_products),
+        checked_on=made.finished,
+    )
+    return CrosscheckStatement.of(predicate, seal=made.seal())
 
 
 def _entry(center: Center, release: str, pae: Digest, keyid: str, kind: str) -> StatementEntry:

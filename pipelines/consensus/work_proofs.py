@@ -304,7 +304,7 @@ class WorkProofs:
                 checked_on=now,
             )
             statement = CrosscheckStatement.of(predicate, seal=checked.offer.seal)
-            yield crosscheck_key(self._release, finding, predicate.center), statement
+            yield crosscheck_key(self._release, center, run, predicate.center), statement
 
     def _read_own_build(self, claim: DigestSet, scope: DigestSet | None) -> OwnBuild | None:
         """Return this center's newest build for claim and scope, if its bytes are still there."""
@@ -361,7 +361,7 @@ class WorkProofs:
         for center in self._sources:
             if operators.get(center) in {None, finding.center.operator}:
                 continue
-            verified = self._read(center, crosscheck_key(self._release, finding, center))
+            verified = self._read(center, crosscheck_key(self._release, checked, run, center))
             if verified is None or not isinstance(verified.statement, CrosscheckStatement):
                 continue
             check = verified.statement.predicate
@@ -381,9 +381,9 @@ class WorkProofs:
         return found if isinstance(found, VerifiedStatement) else None
 
 
-def crosscheck_key(release: ReleaseName, finding: CenterFinding, checker: str) -> str:
-    """Return the name of the record with the cross-check of a finding's run by `checker`."""
-    parts = (*release.parts, finding.center.id, finding.run, f"{checker}{SUFFIX}")
+def crosscheck_key(release: ReleaseName, center: str, run: str, checker: str) -> str:
+    """Return the name of the record with the cross-check of a center's run by `checker`."""
+    parts = (*release.parts, center, run, f"{checker}{SUFFIX}")
     return check_key("/".join(["public/crosschecks", *map(encode, parts)]))
 
 
