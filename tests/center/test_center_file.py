@@ -37,8 +37,9 @@ def test_everything_is_read_relative_to_the_file(tmp_path: Path) -> None:
         peers=[{"id": "asia", "store": "../asia"}, {"id": "south", "store": "s3://south/public"}],
         prefect={"port": 4801, "database_file": "db", "auth": "auth"},
         night={"cron": "30 23 * * 1-5", "timezone": "Asia/Tokyo", "robustness_share": 0.25},
-        limits={"concurrency": 2, "memory": "6GiB"},
+        limits={"concurrency": 2, "memory": "6GiB"}, portal="pages",
     )  # fmt: skip
+    assert mine.portal == tmp_path / "pages"
     assert mine.recipes == tmp_path / "recipes"
     assert mine.peers[0].store == tmp_path / "../asia"
     assert str(mine.peers[1].store) == "s3://south/public"
@@ -46,6 +47,11 @@ def test_everything_is_read_relative_to_the_file(tmp_path: Path) -> None:
     assert (mine.prefect.database_file, mine.prefect.auth) == (tmp_path / "db", tmp_path / "auth")
     assert (mine.limits.memory, mine.pool) == (6 << 30, "north")
     assert hash(mine) == hash(load_center(mine.file)), "the clients of a center are kept by it"
+
+
+def test_a_portal_has_a_place_of_its_own_or_none(tmp_path: Path) -> None:
+    assert center(tmp_path).portal is None
+    assert str(center(tmp_path, portal="s3://pages/of/ours").portal) == "s3://pages/of/ours"
 
 
 @pytest.mark.parametrize("path", sorted(CENTERS.glob("*.yaml")), ids=lambda p: p.stem)

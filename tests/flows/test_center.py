@@ -56,6 +56,8 @@ def test_a_night_on_the_workers_ends_with_its_summary(stand: Stand, night: Ended
     told = json.loads(record.read_text())
     assert told["alarms"] == summary["alarms"]
     assert {one["robustness"] for one in told["releases"]} == {"same"}
+    pages = stand.folder / "portal/current/releases/lab"
+    assert {path.parent.parent.name for path in pages.glob("*/1/index.html")} == {"good", "bad"}
 
 
 @pytest.mark.parametrize("flow", ["reap", "serve-requests"])

@@ -38,6 +38,7 @@ class Stand:
             "id": name,
             "home": "home",
             "recipes": "recipes",
+            "portal": "portal",
             "workers": 2,
             "prefect": {"port": free_port()},
             "limits": {"concurrency": 2},

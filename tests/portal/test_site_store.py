@@ -1,0 +1,80 @@
+"""A portal in a store of its own: files by digest, and one pointer that is replaced last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.core.errors import NotFoundError, StoreError
+from pipelines.portal.site_folder import SiteFolder
+from pipelines.portal.site_store import SiteStore
+from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.store import DamagedError
+from tests.fakes.store import MemoryStore
+from tests.portal.built_portal import RELEASE_PAGE, BuiltPortal
+
+
+def test_a_store_serves_what_the_folder_has(portal: BuiltPortal, tmp_path: Path) -> None:
+    portal.build()
+    store = SiteStore(DirectoryStore(tmp_path / "store"))
+    store.publish(SiteFolder(portal.out))
+    served = SiteStore(DirectoryStore(tmp_path / "store"))
+    assert {path: served.read(path) for path in portal.files()} == portal.files()
+    with pytest.raises(NotFoundError):
+        served.read("none")
+
+
+def test_what_a_store_has_is_not_sent_again(portal: BuiltPortal) -> None:
+    kept, sent = MemoryStore(), []
+
+    class Counted(MemoryStore):
+        def put_cas(self, *given: Any) -> Any:
+            sent.append(given[1].name)
+            return kept.put_cas(*given)
+
+        get, put_record, put_latest = kept.get, kept.put_record, kept.put_latest
+
+    portal.build()
+    SiteStore(Counted()).publish(SiteFolder(portal.out))
+    assert len(sent) > 3
+    sent.clear()
+    portal.publish("europe")
+    portal.build()
+    SiteStore(Counted()).publish(SiteFolder(portal.out))
+    assert 0 < len(sent) < 12
+    assert SiteStore(kept).read(f"{RELEASE_PAGE}index.html")
+
+
+def test_readers_see_the_old_generation_until_the_new_one_is_whole(portal: BuiltPortal) -> None:
+    store, site = MemoryStore(), SiteFolder(portal.out)
+    portal.build()
+    SiteStore(store).publish(site)
+    before, reader = portal.files(), SiteStore(store)
+    portal.publish("europe")
+    portal.build()
+
+    def fail(*_: object) -> None:
+        raise StoreError("the store does not answer")
+
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(MemoryStore, "put_latest", fail)
+        with pytest.raises(StoreError):
+            SiteStore(store).publish(site)
+    assert reader.read("index.html") == before["index.html"]
+    SiteStore(store).publish(site)
+    assert reader.read("index.html") == portal.files()["index.html"]
+
+
+def test_a_list_of_files_that_was_altered_is_refused(portal: BuiltPortal) -> None:
+    class Altered(MemoryStore):
+        def get(self, key: str, limit: int) -> bytes:
+            data = super().get(key, limit)
+            return data.replace(b"a", b"b", 1) if "/generations/" in key else data
+
+    store = Altered()
+    portal.build()
+    with pytest.raises(DamagedError):
+        SiteStore(store).publish(SiteFolder(portal.out))
+        SiteStore(store).read("index.html")

@@ -1,0 +1,40 @@
+"""Many releases are built by two processes, and the site is what one would have built."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pipelines.portal import release_workers
+from tests.consensus.two_centers import TEXT
+from tests.portal.built_portal import BuiltPortal
+
+VERSIONS = ("1.1", "1.2", "1.3")
+
+
+def test_two_processes_build_what_one_does(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = portal.centers.root / "recipes/releases/acme/tool"
+    for version in VERSIONS:
+        (folder / f"{version}.yaml").write_text(TEXT.replace('"1.0"', f'"{version}"'))
+        for name in ("europe", "asia"):
+            run = f"20260102T030405Z-0a1b2c{version[-1]}d"
+            portal.centers.publish(name, release=f"acme/tool@{version}", run=run)
+    portal.build()
+    alone = portal.files()
+    monkeypatch.setattr(release_workers, "MANY", 1)
+    monkeypatch.setattr(release_workers, "_BATCH", 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    written = []
+    monkeypatch.setattr(
+        "pipelines.portal.site_folder.SiteWriter.put",
+        lambda self, file, put=release_workers.SiteWriter.put: (
+            written.append(file.path) or put(self, file)
+        ),
+    )
+    assert portal.build(anew=True).made == 1 + len(VERSIONS)
+    assert portal.files() == alone
+    here = {path for path in written if path.startswith("releases/")}
+    assert here < {path for path in alone if path.startswith("releases/")}, "some are made there"
