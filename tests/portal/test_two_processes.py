@@ -7,6 +7,8 @@ import os
 import pytest
 
 from pipelines.portal import release_workers
+from pipelines.portal.site_file import KeptPath, SiteFile
+from pipelines.portal.site_folder import SiteWriter
 from tests.consensus.two_centers import TEXT
 from tests.portal.built_portal import BuiltPortal
 
@@ -27,13 +29,13 @@ def test_two_processes_build_what_one_does(
     monkeypatch.setattr(release_workers, "MANY", 1)
     monkeypatch.setattr(release_workers, "_BATCH", 1)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    written = []
-    monkeypatch.setattr(
-        "pipelines.portal.site_folder.SiteWriter.put",
-        lambda self, file, put=release_workers.SiteWriter.put: (
-            written.append(file.path) or put(self, file)
-        ),
-    )
+    written, put = [], SiteWriter.put
+
+    def noted(writer: SiteWriter, file: SiteFile | KeptPath) -> None:
+        written.append(file.path)
+        put(writer, file)
+
+    monkeypatch.setattr(SiteWriter, "put", noted)
     assert portal.build(anew=True).made == 1 + len(VERSIONS)
     assert portal.files() == alone
     here = {path for path in written if path.startswith("releases/")}
