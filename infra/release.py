@@ -19,7 +19,7 @@ import yaml
 from packaging.metadata import Metadata
 from packaging.version import Version
 
-from builders.core.digest import Digest, digest_file
+from builders.core.digest import Digest, canonical_json, digest_file
 from builders.core.enums import Verdict
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
 from builders.locators import GitLocator
@@ -27,11 +27,13 @@ from builders.locators.fetcher import FetchRequest
 from builders.locators.git import GitFetcher
 from builders.locators.package_index import IndexReader, ProjectReader
 from infra.closure import Pin, closure_sbom, read_pins
+from pipelines.center.keys import center_key
 from pipelines.cli import options
 from pipelines.cli.main import main
 from pipelines.cli.terminal import show
-from pipelines.evidence.dsse import MAX_ENVELOPE
+from pipelines.evidence.dsse import MAX_ENVELOPE, sign_envelope
 from pipelines.evidence.report import Report
+from pipelines.evidence.statements.statement import NAMESPACE
 from pipelines.evidence.stored_runs import RunName
 from pipelines.verify.session import Session
 from pipelines.verify.verify import verify_recipe
@@ -42,6 +44,8 @@ _PINS = "infra/requirements.txt"
 _BACKEND = "setuptools"
 _OPAQUE = "its tests hold archives that are damaged, or nested deeper than is searched"
 _UNKNOWN = Digest("0" * 64)
+VERIFIER = "samebits-verifier"
+"""The page that checks a file without a server, as one HTML file in each language."""
 
 
 @click.command()
@@ -132,7 +136,39 @@ def _make_files(
     )
     key = f"{run.prefix}provenance-1.dsse.json"
     provenance.write_bytes(session.store.get(key, MAX_ENVELOPE))
-    return report, [file.name for file in (wheel, recipe, sbom, provenance)]
+    verifiers = _make_verifiers(clone, into)
+    signed = into / f"{VERIFIER}.dsse.json"
+    signed.write_bytes(_sign_verifiers(session, verifiers, wheel, locator, report))
+    return report, [file.name for file in (wheel, recipe, sbom, provenance, *verifiers, signed)]
+
+
+def _make_verifiers(clone: Path, into: Path) -> list[Path]:
+    """Let the code of the commit make its offline verifier, in each language."""
+    files = {"en": into / f"{VERIFIER}.html", "de": into / f"{VERIFIER}.de.html"}
+    for language, file in files.items():
+        words = ("portal", "verifier", "--out", str(file.absolute()), "--language", language)
+        _output(clone, sys.executable, "-m", "pipelines.cli", *words)
+    return list(files.values())
+
+
+def _sign_verifiers(
+    session: Session, files: list[Path], wheel: Path, locator: GitLocator, report: Report
+) -> bytes:
+    """Return the envelope by which the center says that the files are of this release."""
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [
+            {"name": file.name, "digest": {"sha256": str(digest_file(file))}} for file in files
+        ],
+        "predicateType": f"{NAMESPACE}verifier-file/v1",
+        "predicate": {
+            "release": f"samebits@{report.version}",
+            "source": str(locator),
+            "wheel": {"sha256": str(digest_file(wheel))},
+            "run": report.run,
+        },
+    }
+    return sign_envelope(canonical_json(statement), center_key(session.center)).to_bytes()
 
 
 def _clone(repository: Path, commit: str, into: Path) -> str:

@@ -91,3 +91,36 @@ def serve(place: str, port: int) -> None:
         tell(f"the portal is at http://127.0.0.1:{listening.getsockname()[1]}/")
         settings = uvicorn.Config(served(site), log_config=None, access_log=False)
         uvicorn.Server(settings).run(sockets=[listening])
+
+
+@command.command()
+@options.file("--out", required=True, help="The new HTML file.")
+@click.option(
+    "--language",
+    type=click.Choice(["en", "de"]),
+    default="en",
+    show_default=True,
+    help="Of the page.",
+)
+@options.json
+def verifier(out: Path, language: str) -> None:
+    """Write the page that checks a file as one HTML file that needs no server.
+
+    It hashes a file in the browser and verifies its evidence, from a copied portal in the same
+    folder, or from bundles and a policy that are dropped on it. The same version of samebits writes
+    the same bytes; those of a release are signed with it.
+
+    \b
+    Examples:
+      samebits portal verifier --out samebits-verifier.html
+      samebits portal verifier --out pruefer.html --language de
+    """
+    from builders.core.digest import Digest
+    from pipelines.portal.verifier_file import verifier_file
+
+    options.require_new(out)
+    data = verifier_file(language)
+    with options.file_errors(out, "written"):
+        out.write_bytes(data)
+    digest = Digest.of(data)
+    show({"file": str(out), "sha256": str(digest), "size": len(data)}, f"{digest}  {out}")

@@ -14,7 +14,7 @@ from builders.core.digest import Digest
 from pipelines.portal.site_file import SiteFile
 
 _PACKAGE = Path(__file__).parent
-FOLDERS = ("assets", "check", "vendor", "verifier")
+FOLDERS = ("assets", "verifier")
 _KINDS = frozenset({".css", ".js", ".svg"})
 
 

@@ -13,6 +13,7 @@ from pipelines.portal.facts import ReleaseFacts, SiteFacts
 from pipelines.portal.feeds import feed_files
 from pipelines.portal.lists import list_parts
 from pipelines.portal.pages.alarms import AlarmsPage, alarms_page
+from pipelines.portal.pages.check import CheckPage, check_files
 from pipelines.portal.pages.overview import OverviewPage, overview_page
 from pipelines.portal.pages.policy import PolicyPage, policy_page
 from pipelines.portal.pages.product import ProductPage
@@ -36,6 +37,7 @@ PAGES: tuple[type[PortalPage], ...] = (
     AlarmsPage,
     RequestsPage,
     RequestPage,
+    CheckPage,
 )
 """The models of all pages; `schema/` has the JSON Schema of each."""
 RELEASE_PARTS: tuple[Callable[[ReleaseFacts], Iterable[Part]], ...] = (
@@ -59,6 +61,7 @@ SITE_PARTS: tuple[Callable[[SiteFacts], Iterable[Part]], ...] = (
         facts.now,
         releases={str(line.release) for line in facts.lines},
     ),
+    lambda _: check_files(),
     lambda _: asset_files(),
     lambda _: [page.schema_file() for page in PAGES],
 )

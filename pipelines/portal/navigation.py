@@ -6,6 +6,7 @@ from pipelines.portal.translation import translatable
 
 NAVIGATION: tuple[tuple[str, str], ...] = (
     ("", translatable("Overview")),
+    ("check/", translatable("Check a file")),
     ("alarms/", translatable("Alarms")),
     ("policy/", translatable("Policy")),
     ("requests/", translatable("Requests")),

@@ -18,7 +18,7 @@ LINE = 10_000_000
 AGENT, RULES = "agent.tar", "rules.yar"
 _DEBUG = {"agent.debug": b"symbols that nobody ships\n"}
 _RULE = 'rule dropper {{ strings: $a = "evil.example" $b = "{}" condition: {} of them }}\n'
-_CONFIRMED = {"6.1": "20260312", "6.2": "20260504", "6.3": "20260717", "6.4": "20261015"}
+_CONFIRMED = {"6.1": "20260312", "6.2": "20260504", "6.3": "20260717"}
 
 
 def agent(version: str) -> bytes:
@@ -42,7 +42,7 @@ def fill(evidence: Evidence, *, hostile: bool = True) -> None:
         "europe": Work(due=9, done=9, failed=0, night="2026-11-27"),
         "asia": Work(due=9, done=8, failed=1, night="2026-11-27"),
     })  # fmt: skip
-    for version in (*_CONFIRMED, "6.5"):
+    for version in (*_CONFIRMED, "6.4", "6.5"):
         evidence.join(f"acme/agent@{version}")
     evidence.join("globex/vault@3.1")
     evidence.meet({})
@@ -87,6 +87,9 @@ def _history(evidence: Evidence) -> None:
             run = f"{day}T0{number + 1}0405Z-0000000{number}"
             files = {AGENT: MadeUpFile.identical(agent(version))}
             evidence.tell(name, center, run, files, by_products=_DEBUG)
+    evidence.ship("acme/agent@6.4", {AGENT: agent("6.4")})
+    for center in NAMES:  # really, so that its bundles hold in every respect
+        evidence.build("acme/agent@6.4", center, {AGENT: agent("6.4"), **_DEBUG})
 
 
 def _differences(evidence: Evidence) -> None:

@@ -35,6 +35,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "log witness": ("tests/log/test_command.py", '("log", "witness", house.folder / "store"'),
     "consensus": ("infra/demo-centers.sh", '"$samebits" consensus "$release" --publish'),
     "portal build": ("tests/portal/test_command.py", '"build", "--out"'),
+    "portal verifier": ("tests/portal/test_verifier_file.py", '"portal", "verifier", "--out"'),
     "portal serve": ("tests/portal/test_command.py", '"portal", "serve"'),
     "alarm list": ("tests/alarms/two_operators.py", 'self.invoke("list", "--json"'),
     "alarm acknowledge": ("tests/alarms/two_operators.py", '"acknowledge", about, "--cause"'),

@@ -21,6 +21,7 @@ from infra.closure import read_pins
 from infra.release import REPOSITORY, ROOT, make_release
 from pipelines.center.keys import center_key
 from pipelines.evidence.dsse import Envelope, verify_envelope
+from pipelines.portal.verifier_file import verifier_file
 from pipelines.verify.session import Session
 
 PARTS = (
@@ -61,7 +62,8 @@ def test_samebits_rebuilds_its_own_wheel(
 ) -> None:
     clone, locator = cloned(tmp_path)
     out = tmp_path / "release"
-    report, (wheel, recipe, sbom, provenance) = make_release(session, clone, locator, out, index)
+    report, files = make_release(session, clone, locator, out, index)
+    wheel, recipe, sbom, provenance, *verifiers, signed = files
 
     assert [(a.name, a.verdict) for a in report.artefacts] == [(wheel.name, "IDENTICAL")]
     inputs = yaml.safe_load(recipe.read_text())["inputs"]
@@ -88,6 +90,16 @@ def test_samebits_rebuilds_its_own_wheel(
         assert reference["hashes"]
         assert component.get("licenses") or component.get("properties")
     assert document["metadata"]["component"]["hashes"][0]["content"] == str(digest_file(wheel))
+
+    envelope = Envelope.from_bytes(signed.read_bytes())
+    verify_envelope(envelope, [center_key(session.center).public])
+    statement = json.loads(envelope.payload)
+    assert statement["predicateType"] == "https://samebits.example/verifier-file/v1"
+    assert statement["predicate"]["wheel"] == {"sha256": str(digest_file(wheel))}
+    assert statement["subject"] == [
+        {"name": file.name, "digest": {"sha256": str(digest_file(file))}} for file in verifiers
+    ]
+    assert [file.read_bytes() for file in verifiers] == [verifier_file("en"), verifier_file("de")]
 
     different = report.model_copy(update={"verdict": Verdict.DIFFERENT})
     monkeypatch.setattr(release, "verify_recipe", lambda *_: different)
