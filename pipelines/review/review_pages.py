@@ -6,16 +6,16 @@ file for the terminal, and nothing else is ever changed.
 
 from __future__ import annotations
 
-import shlex
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from pydantic import ValidationError
+from jinja2 import Environment
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
@@ -23,20 +23,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 
-from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, SamebitsError, UsageError
 from builders.recipe.scope import scope_lines
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.comment import CommentKind
-from pipelines.evidence.statements.people import Decision
 from pipelines.explain.sentences import differences
 from pipelines.infer.trial import explanations, head_notes
 from pipelines.portal.rendering import environment
-from pipelines.portal.translation import ENGLISH
+from pipelines.portal.translation import ENGLISH, LANGUAGES
 from pipelines.review.colors import colored
 from pipelines.review.diff_rows import shown_line
 from pipelines.review.file_view import ViewKind, file_view
 from pipelines.review.prepared import MAX_PREPARED, Prepared
+from pipelines.review.prepared_files import PreparedFiles
 from pipelines.review.reading_room import MINE, NOTHING, POLICY, Before, OpenedSource, ReadingRoom
 from pipelines.review.release_facts import (
     LastRun,
@@ -49,8 +47,6 @@ from pipelines.review.source_search import search_source
 from pipelines.verify.source_diff import SourceChange
 
 _HERE = Path(__file__).parent
-_TEMPLATES = environment(ENGLISH, (_HERE / "templates",))
-_TEMPLATES.filters["query"] = lambda values: urlencode({k: v for k, v in values.items() if v})
 _PORTAL = _HERE.parent / "portal" / "assets"
 ASSETS = {
     "icon.svg": (_PORTAL, "image/svg+xml"),
@@ -71,7 +67,7 @@ MAX_LISTED = 500
 """Files, releases or pieces of a list on one page."""
 MAX_LOG_LINES = 2000
 _PREFIX = "/release/{vendor}/{product}/{version}"
-Page = Callable[[QueryParams, OpenedSource], Response]
+Page = Callable[[Request, OpenedSource], Response]
 
 
 class ReviewPages:
@@ -79,9 +75,9 @@ class ReviewPages:
 
     def __init__(self, room: ReadingRoom, *, folder: str, words: tuple[str, ...]) -> None:
         """Make pages below the path `folder`; `words` name the center on a command line."""
-        self._room, self._folder, self._words = room, folder, words
+        self._room, self._folder = room, folder
         self._lock = threading.Lock()
-        self._prepared = room.session.center.home / "prepared"
+        self._prepared = PreparedFiles(room, words)
 
     def application(self) -> Starlette:
         """Return the application."""
@@ -107,33 +103,37 @@ class ReviewPages:
     def _about(self, page: Page) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
             with self._lock:
-                return page(request.query_params, self._room.open(_release_of(request)))
+                return page(request, self._room.open(_release_of(request)))
 
         return answer
 
-    def _html(self, name: str, status: int = 200, **values: Any) -> Response:
-        text = _TEMPLATES.get_template(f"{name}.html.j2").render(
-            root=self._folder, reviewer=self._room.reviewer, **values
+    def _html(self, request: Request, name: str, status: int = 200, **values: Any) -> Response:
+        language = _language(request)
+        text = (
+            _templates(language)
+            .get_template(f"{name}.html.j2")
+            .render(root=self._folder, reviewer=self._room.reviewer, language=language, **values)
         )
         return Response(text.encode("utf-8", "backslashreplace"), status, media_type="text/html")
 
-    def _of(self, name: str, opened: OpenedSource, **values: Any) -> Response:
+    def _of(self, request: Request, name: str, opened: OpenedSource, **values: Any) -> Response:
         """Return a page about a release."""
-        vendor, product, version = ReleaseName.parse(opened.subject.release).parts
+        release = opened.subject.release
+        vendor, product, version = ReleaseName.parse(release).parts
         here = f"{self._folder}/release/{vendor}/{product}/{version}"
-        return self._html(name, release=opened.subject.release, here=here, opened=opened, **values)
+        return self._html(request, name, release=release, here=here, opened=opened, **values)
 
     def _fault(self, request: Request, error: Exception) -> Response:
         if not isinstance(error, SamebitsError):
             raise error
         asked = 400 if request.method == "POST" else 404
         status = asked if isinstance(error, UsageError | NotFoundError) else 502
-        return self._html("fault", status, fault=error)
+        return self._html(request, "fault", status, fault=error)
 
     def _index(self, request: Request) -> Response:
         asked = request.query_params.get("q", "")
         found = self._room.releases(asked)
-        return self._html("index", q=asked, releases=found[:MAX_LISTED], found=len(found))
+        return self._html(request, "index", q=asked, releases=found[:MAX_LISTED], found=len(found))
 
     def _asset(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -142,7 +142,8 @@ class ReviewPages:
         folder, kind = ASSETS[name]
         return Response((folder / name).read_bytes(), media_type=kind)
 
-    def _release(self, query: QueryParams, opened: OpenedSource) -> Response:
+    def _release(self, request: Request, opened: OpenedSource) -> Response:
+        query = request.query_params
         room, now = self._room, datetime.now(UTC)
         store, policy = room.session.store, room.policy()
         before = room.before(opened, query.get("base"))
@@ -151,6 +152,7 @@ class ReviewPages:
         start = _number(query, "start", 0)
         subject = opened.subject
         return self._of(
+            request,
             "release",
             opened,
             before=before,
@@ -181,7 +183,8 @@ class ReviewPages:
         bases.setdefault(before.which, before.which)
         return list(bases.items())
 
-    def _file(self, query: QueryParams, opened: OpenedSource) -> Response:
+    def _file(self, request: Request, opened: OpenedSource) -> Response:
+        query = request.query_params
         room, path = self._room, query.get("path", "")
         before = room.before(opened, query.get("base"))
         changes = room.changes(opened, before)
@@ -199,6 +202,7 @@ class ReviewPages:
             )
         view = file_view(change, kind, _number(query, "page", 1), room.session.jail)
         return self._of(
+            request,
             "file", opened, view=view, before=before, around=around,
             number=None if number is None else number + 1, of=len(changes),
         )  # fmt: skip
@@ -209,19 +213,21 @@ class ReviewPages:
             raise NotFoundError(f"no file of {opened.subject.release}", got=ascii(path)[:200])
         return SourceChange(path=path, before=file, after=file)
 
-    def _search(self, query: QueryParams, opened: OpenedSource) -> Response:
+    def _search(self, request: Request, opened: OpenedSource) -> Response:
+        query = request.query_params
         text, everywhere = query.get("q", ""), query.get("in") == "all"
         before = self._room.before(opened, query.get("base"))
         changes = self._room.changes(opened, before)
         files = opened.files.items() if everywhere else [(c.path, c.after) for c in changes]
         answer = search_source([(p, f) for p, f in files if f], text) if text else None
         return self._of(
-            "search", opened, q=text, everywhere=everywhere, before=before, answer=answer
+            request, "search", opened, q=text, everywhere=everywhere, before=before, answer=answer
         )
 
-    def _recipe(self, _query: QueryParams, opened: OpenedSource) -> Response:
+    def _recipe(self, request: Request, opened: OpenedSource) -> Response:
         lines = [shown_line(line) for line in opened.text.encode().split(b"\n")]
         return self._of(
+            request,
             "recipe",
             opened,
             lines=colored(lines, "recipe.yaml", self._room.session.jail),
@@ -236,7 +242,8 @@ class ReviewPages:
             raise NotFoundError(f"{opened.subject.release} has no run here that can be read")
         return run
 
-    def _log(self, query: QueryParams, opened: OpenedSource) -> Response:
+    def _log(self, request: Request, opened: OpenedSource) -> Response:
+        query = request.query_params
         run = self._run(opened)
         if run.log is None:
             raise NotFoundError("the run has no build log", got=run.report.run)
@@ -245,14 +252,17 @@ class ReviewPages:
         page = min(max(1, _number(query, "page", last)), last)
         first = (page - 1) * MAX_LOG_LINES
         shown = [shown_line(line[:8000]) for line in lines[first : first + MAX_LOG_LINES]]
-        return self._of("log", opened, run=run, lines=shown, first=first + 1, page=page, pages=last)
+        return self._of(
+            request, "log", opened, run=run, lines=shown, first=first + 1, page=page, pages=last
+        )
 
-    def _depth(self, _query: QueryParams, opened: OpenedSource) -> Response:
+    def _depth(self, request: Request, opened: OpenedSource) -> Response:
         run = self._run(opened)
         told = [(finding, run.told(finding)) for finding in run.report.artefacts]
-        return self._of("depth", opened, run=run, told=told, differences=differences)
+        return self._of(request, "depth", opened, run=run, told=told, differences=differences)
 
-    def _diffoscope(self, query: QueryParams, opened: OpenedSource) -> Response:
+    def _diffoscope(self, request: Request, opened: OpenedSource) -> Response:
+        query = request.query_params
         run, number = self._run(opened), _number(query, "artefact", 0)
         found = run.report.artefacts[number : number + 1]
         digest = run.told(found[0]).explanation.html_diff if found else None
@@ -272,45 +282,31 @@ class ReviewPages:
     def _write_prepared(self, release: str, body: bytes) -> Response:
         form = {k: v[0] for k, v in parse_qs(body.decode("utf-8", "replace")).items()}
         with self._lock:
-            subject = self._room.open(release).subject
-        content = {
-            "text": form.get("text", "").replace("\r\n", "\n").strip("\n "),
-            "path": form.get("path"),
-            "line": form.get("line"),
-        }
-        try:
-            prepared = Prepared.about(
-                subject,
-                reviewer=self._room.reviewer,
-                says=form.get("says"),
-                content={k: v for k, v in content.items() if v} or None,
-                question=form.get("question"),
-            )
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            got = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            raise UsageError("that cannot be said", got=ascii(got)[1:-1][:300]) from error
-        data = prepared.to_bytes()
-        name = f"{prepared.says}-{Digest.of(data).hex[:12]}.json"
-        self._prepared.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._prepared / name
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_bytes(data)
+            name = self._prepared.write(self._room.open(release).subject, form)
         return RedirectResponse(f"{self._folder}/prepared/{name}", 303)
 
     def _show_prepared(self, request: Request) -> Response:
-        path = self._prepared / Path(request.path_params["name"]).name
+        name = request.path_params["name"]
+        path = self._prepared.path(name)
         prepared = Prepared.read(path)
-        verb = str(prepared.says) if isinstance(prepared.says, Decision) else "comment"
-        name = self._room.reviewer
-        command = shlex.join([
-            "samebits", "review", verb, str(self._room.path(prepared.release)),
-            "--prepared", str(path), "--reviewer", name, "--key", f"{name}.key", *self._words,
-        ])  # fmt: skip
-        return self._html(
-            "prepared", prepared=prepared, command=command, path=path, kinds=CommentKind
-        )
+        command = self._prepared.command(name, prepared)
+        return self._html(request, "prepared", prepared=prepared, command=command, path=path)
+
+
+@cache
+def _templates(language: str) -> Environment:
+    made = environment(language, (_HERE / "templates",))
+    made.filters["query"] = lambda values: urlencode({k: v for k, v in values.items() if v})
+    return made
+
+
+def _language(request: Request) -> str:
+    """Return the first language that the browser asks for and the pages have."""
+    for wanted in request.headers.get("accept-language", "").split(","):
+        code = wanted.partition(";")[0].partition("-")[0].strip().lower()
+        if code in LANGUAGES:
+            return code
+    return ENGLISH
 
 
 def _release_of(request: Request) -> str:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
+from enum import StrEnum
 from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
 from pipelines.evidence.privatekey import create_key
+from pipelines.evidence.statements.comment import CommentKind
+from pipelines.evidence.statements.people import Decision
+from pipelines.policy.reviews.comments import QuestionState
+from pipelines.policy.reviews.count import ReviewExclusion
+from pipelines.review.words import WORDS
 from tests.desk import ONE, TWO, Desk, packed
 from tests.review.conftest import Browser, Terminal
 
+GERMAN = {"accept-language": "fr, de-AT;q=0.9, en;q=0.8"}
 BIDI, BELL = "\u202e", "\x07"
 HOSTILE = {
     "<script>alert(1)</script>.c": b"int x;\n",
@@ -58,6 +65,19 @@ def shown(text: str) -> str:
 def two(desk: Desk) -> None:
     desk.release("1", packed(ONE))
     desk.release("2", packed(TWO, runs="run.sh"))
+
+
+def test_pages_are_in_the_language_that_the_browser_asks_for(two: None, browser: Browser) -> None:
+    path = f"/{browser.secrets.folder}/release/lab/tool/2"
+    page = browser.client.get(path, headers=GERMAN).text
+    assert '<html lang="de">' in page
+    assert "Was sich geändert hat" in page
+    assert "What changed" in browser.client.get(path, headers={"accept-language": "fr"}).text
+
+
+@pytest.mark.parametrize("values", [ReviewExclusion, QuestionState, Decision, CommentKind])
+def test_the_words_of_values_are_translated(values: type[StrEnum]) -> None:
+    assert {str(value) for value in values} <= {*WORDS}
 
 
 def test_all_releases_are_listed_and_found(two: None, browser: Browser) -> None:
@@ -143,7 +163,7 @@ def test_nothing_hostile_runs_or_hides_on_any_page(
     start = f"/{browser.secrets.folder}/release/lab/tool/2"
     waiting, seen = deque([start]), {start}
     while waiting:
-        answer = browser.client.get(waiting.popleft())
+        answer = browser.client.get(waiting.popleft(), headers=GERMAN)
         assert answer.status_code in {200, 404}, answer.url
         assert len(answer.content) < 3 << 20
         found = Links(answer.text)
@@ -174,7 +194,7 @@ def test_a_recipe_that_was_changed_is_read_anew(two: None, desk: Desk, browser: 
     recipe = json.loads(path.read_text())
     recipe["build"]["steps"] = [["false"]]
     path.write_text(json.dumps(recipe))
-    claim = re.compile(r"<dt>claim</dt><dd><code>(\w+)")
+    claim = re.compile(r"<dt>Claim</dt><dd><code>(\w+)")
     assert claim.findall(before) != claim.findall(browser.get("/release/lab/tool/2"))
 
 

@@ -11,9 +11,10 @@ import httpx
 from pipelines.cli.review_serve import serve
 from tests.command import finish, interrupt, started
 from tests.desk import ONE, Desk, packed
+from tests.review.conftest import Terminal
 
 
-def test_the_pages_are_served_to_who_has_the_address(desk: Desk) -> None:
+def test_the_pages_are_served_to_who_has_the_address(desk: Desk, terminal: Terminal) -> None:
     desk.release("1", packed(ONE))
     words = ("review", "serve", "--reviewer", "ada", "--json", "--center", desk.center)
     with started(*words, home=desk.home) as process:
@@ -32,6 +33,10 @@ def test_the_pages_are_served_to_who_has_the_address(desk: Desk) -> None:
             assert "server" not in page.headers
             style = client.get(str(page.url.join("assets/review.css")))
             assert style.headers["content-type"].startswith("text/css")
+        port = str(address.port)
+        taken = terminal.run("serve", "--reviewer", "ada", "--port", port)
+        assert taken.code == 64
+        assert f"port {port} cannot be used" in taken.err
         interrupt(process, signal.SIGINT)
         ended = finish(process)
     assert ended.code == 130
@@ -42,18 +47,3 @@ def test_the_pages_are_served_to_who_has_the_address(desk: Desk) -> None:
 def test_no_other_address_than_loopback_can_be_asked_for() -> None:
     names = {name for parameter in serve.params for name in parameter.opts}
     assert not names & {"--host", "--address", "--bind"}
-
-
-def test_a_port_that_is_taken_is_one_message(desk: Desk) -> None:
-    desk.release("1", packed(ONE))
-    with started(
-        "review", "serve", "--reviewer", "ada", "--center", desk.center, home=desk.home
-    ) as process:
-        assert process.stdout is not None
-        port = str(urlsplit(process.stdout.readline().strip()).port)
-        ended = desk.run("review", "serve", "--reviewer", "ada", "--port", port)
-        interrupt(process, signal.SIGINT)
-        finish(process)
-    assert ended.code == 64
-    ended.assert_clear()
-    assert f"port {port} cannot be used" in ended.err
