@@ -163,7 +163,7 @@ def _node(schema: Node, *, exact: bool) -> Node:
         node["items"] = _node(items, exact=exact)
     if (choices := rest.pop("anyOf", None)) is not None:
         node |= _choice([_node(choice, exact=exact) for choice in choices])
-    if node.get("type") == "object":
+    if schema.get("type") == "object":
         node["keys"], node["values"] = _map(rest, exact=exact)
         node["most"] = rest.pop("maxProperties", None)
     if rest:

@@ -29,6 +29,15 @@ def test_every_rule_of_the_models_is_written_in_javascript() -> None:
     assert written == named
 
 
+def test_what_may_be_left_out_is_as_narrow_as_anything_else() -> None:
+    shapes = verifier_models()["shapes"]
+    annotations = shapes["Resource"]["properties"]["annotations"]
+    assert annotations["keys"] == {"maxLength": 64, "pattern": "^[a-z][a-z0-9-]*$"}
+    assert annotations["values"]["maxLength"] == 1024
+    free = {name: shape for name, shape in shapes.items() if shape == {}}
+    assert free == {"JsonValue": {}}, "what may hold anything is checked by hand"
+
+
 def test_every_type_of_statement_is_known() -> None:
     assert verifier_models()["statements"].keys() == STATEMENT_TYPES.keys()
 

@@ -87,6 +87,36 @@ def case(name: str, reader: str, data: bytes, read: Any, *args: Any) -> Case:
     return name, reader, [text(data), *args], accepted
 
 
+def larger(node: Any, name: str | int) -> None:
+    """Make a value larger than most limits; of text, by characters that take two units each."""
+    match node[name]:
+        case str() as value:
+            node[name] = value + "\U0001f600" * 1000
+        case bool():
+            node[name] = None
+        case int():
+            node[name] = 2**53 - 1
+        case list() as value:
+            node[name] = value * 70
+        case dict() as value:
+            node[name] = {**value, **{f"x{number}": "x" for number in range(600)}}
+
+
+def odder(node: Any, name: str | int) -> None:
+    """Put a value in the place of another that is of its type, or nearly so, and seldom allowed."""
+    match node[name]:
+        case str() as value:
+            node[name] = f"{value}\n"
+        case bool() as value:
+            node[name] = int(value)
+        case int():
+            node[name] = -1
+        case list():
+            node[name] = [None]
+        case dict() as value:
+            node[name] = {**value, "x\n": "x"}
+
+
 def statement_cases() -> Iterator[Case]:
     for name, statement in STATEMENTS.items():
         document = json.loads(statement.to_bytes())
@@ -94,7 +124,7 @@ def statement_cases() -> Iterator[Case]:
         made += [
             (f"{path} {change.__name__}", changed(document, path, change))
             for path in places(document)
-            for change in (other_value, removed)
+            for change in (other_value, removed, larger, odder)
         ]
         for what, altered in made:
             data = canonical_json(altered)
