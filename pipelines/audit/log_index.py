@@ -203,6 +203,13 @@ class LogIndex:
         """Return the part of the center's log that counts; raises as above."""
         return self._log(center).witnessed
 
+    def reader(self, center: str) -> LogReader | None:
+        """Return what reads the center's log under the checkpoint that was verified.
+
+        None for a center without a store; raises as above.
+        """
+        return self._log(center).reader
+
     @contextmanager
     def _whole(self, center: str) -> Iterator[_KnownLog]:
         """Give the log for a question, and require that all leaves that were read are still kept.

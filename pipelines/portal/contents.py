@@ -8,12 +8,17 @@ from typing import TypeAlias
 from pipelines.portal.assets_folder import asset_files
 from pipelines.portal.badges import badge_file
 from pipelines.portal.bundles import bundle_files
+from pipelines.portal.center_files import center_files
 from pipelines.portal.digest_index import shards
 from pipelines.portal.facts import ReleaseFacts, SiteFacts
 from pipelines.portal.feeds import feed_files
 from pipelines.portal.lists import list_parts
 from pipelines.portal.pages.alarms import AlarmsPage, alarms_page
+from pipelines.portal.pages.center import CenterPage, CentersPage
 from pipelines.portal.pages.check import CheckPage, check_files
+from pipelines.portal.pages.difference import DifferencePage, difference_files
+from pipelines.portal.pages.how_to_check import HowToCheckPage, general_page, release_instructions
+from pipelines.portal.pages.log import LogPage
 from pipelines.portal.pages.overview import OverviewPage, overview_page
 from pipelines.portal.pages.policy import PolicyPage, policy_page
 from pipelines.portal.pages.product import ProductPage
@@ -38,11 +43,18 @@ PAGES: tuple[type[PortalPage], ...] = (
     RequestsPage,
     RequestPage,
     CheckPage,
+    DifferencePage,
+    CentersPage,
+    CenterPage,
+    LogPage,
+    HowToCheckPage,
 )
 """The models of all pages; `schema/` has the JSON Schema of each."""
 RELEASE_PARTS: tuple[Callable[[ReleaseFacts], Iterable[Part]], ...] = (
     lambda facts: [release_page(facts), badge_file(facts.line)],
     lambda facts: bundle_files(facts.joined.read, facts.bundles),
+    lambda facts: [release_instructions(facts)],
+    difference_files,
 )
 """What is made of a release that was joined; below its own folders alone."""
 SITE_PARTS: tuple[Callable[[SiteFacts], Iterable[Part]], ...] = (
@@ -62,6 +74,8 @@ SITE_PARTS: tuple[Callable[[SiteFacts], Iterable[Part]], ...] = (
         releases={str(line.release) for line in facts.lines},
     ),
     lambda _: check_files(),
+    lambda facts: [general_page(facts)],
+    center_files,
     lambda _: asset_files(),
     lambda _: [page.schema_file() for page in PAGES],
 )

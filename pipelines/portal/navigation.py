@@ -8,6 +8,7 @@ NAVIGATION: tuple[tuple[str, str], ...] = (
     ("", translatable("Overview")),
     ("check/", translatable("Check a file")),
     ("alarms/", translatable("Alarms")),
+    ("centers/", translatable("Centers")),
     ("policy/", translatable("Policy")),
     ("requests/", translatable("Requests")),
 )

@@ -266,6 +266,8 @@ def explain_difference(
     for kept, digest in ((JSON, explanation.json_diff), (HTML, explanation.html_diff)):
         if digest is not None:
             session.store.put_cas(Visibility.PRIVATE, outputs / kept)
+    if explanation.html_diff is not None and job.recipe.visibility == "public":
+        session.store.put_cas(Visibility.PUBLIC, outputs / HTML)  # for the pages of a portal
     if first.note is None:
         return explanation
     note = "; ".join(filter(None, (first.note, explanation.note)))

@@ -24,6 +24,7 @@ from builders.inputs.source_files import SourceFiles
 from builders.recipe.recipe import Input
 from pipelines.evidence.report import Purpose, Report, SourceFact
 from pipelines.evidence.run_explanation import RunExplanation
+from pipelines.explain.frame import BACK, FRONT, attribute
 from pipelines.explain.page import difference_page, pages
 from pipelines.signer.byte_source import ByteSource
 from pipelines.storage.names import Visibility, cas
@@ -31,18 +32,6 @@ from pipelines.storage.store import DamagedError
 from pipelines.verify.session import Session
 
 INDEX = "index.html"
-FRONT = (
-    b'<!DOCTYPE html><html lang="en"><meta charset="utf-8">'
-    b'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-    b"style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">"
-    b"<title>samebits: what differs</title>"
-    b"<style>body { margin: 0 } "
-    b"iframe { border: 0; display: block; height: 100vh; width: 100% }</style>"
-    b'<iframe sandbox="" referrerpolicy="no-referrer" title="what differs" srcdoc="'
-)
-BACK = b'"></iframe></html>\n'
-"""Around foreign HTML, which becomes the text of an attribute: it is a document in a frame without
-any rights, under this policy, wherever the file is opened."""
 _TEMPLATES = pages(Path(__file__).parent / "templates")
 
 
@@ -193,7 +182,7 @@ class _Writer:
             for piece in chunks(stream):
                 hasher.update(piece)
                 size += len(piece)
-                out.write(_attribute(piece) if framed else piece)
+                out.write(attribute(piece) if framed else piece)
             out.write(BACK if framed else b"")
         if (found := hasher.hexdigest()) != digest.hex:
             raise DamagedError(f"{what} has other bytes", got=f"sha256 {found}", expected=digest)
@@ -229,8 +218,3 @@ class _Writer:
             what = "the source is not the one that was built"
             raise InputMismatchError(what, got=source.digest, expected=fact.source_digest)
         return source
-
-
-def _attribute(html: bytes) -> bytes:
-    """Return HTML as the value of an attribute between double quotes."""
-    return html.replace(b"&", b"&amp;").replace(b'"', b"&quot;")

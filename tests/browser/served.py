@@ -29,7 +29,7 @@ class Portal:
 
     def url(self, path: str) -> str:
         """Return the address of a page by its path in the site."""
-        return f"{self.origin}/{path.lstrip('/')}"
+        return f"{self.origin}/{path.lstrip('/').replace('%', '%25')}"
 
     @property
     def current(self) -> Path:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from builders.core.digest import Digest
 from pipelines.cli.evidence import command
-from pipelines.verify.report_folder import BACK, FRONT
+from pipelines.explain.frame import BACK, FRONT
 from tests.bundle.test_export import RELEASE, Filled
 from tests.command import Ended, in_terminal, samebits
 from tests.signer.scene import LOG
