@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from builders.core.errors import EXIT_NOT_CHECKED
+from builders.core.errors import EXIT_NOT_CHECKED, UsageError
 from pipelines.cli import options
 from pipelines.cli.console import styled
 from pipelines.cli.layout import short, shortened, table
@@ -28,8 +29,14 @@ _COLORS = {"repeated": "green", "other": "red", "not-compared": "yellow"}
 
 
 @click.command()
-@click.argument("run", metavar="RELEASE|BUNDLE|URL")
-@click.option("--run", "run_id", default="latest", show_default=True, help="Of a RELEASE: the run.")
+@click.argument("what", metavar="RELEASE|BUNDLE")
+@options.run
+@click.option(
+    "--portal",
+    metavar="ADDRESS",
+    help="Take a run of RELEASE from this portal: http(s), a folder.",
+)
+@click.option("--of", metavar="CENTER", help="At a portal: the center whose run it is.")
 @options.file("--policy", help="The signed policy that names the center, by default that here.")
 @options.file("--recipe", help="A recipe to repeat it with, which must have the claim of the run.")
 @options.file("--out", metavar="DIR", help="New folder for what was rebuilt.")
@@ -38,16 +45,18 @@ _COLORS = {"repeated": "green", "other": "red", "not-compared": "yellow"}
 @options.common_reading
 def replay(
     session: Session,
+    what: str,
     run: str,
-    run_id: str,
+    portal: str | None,
+    of: str | None,
     policy: Path | None,
     recipe: Path | None,
     out: Path | None,
 ) -> None:
     """Repeat the rebuild of a run here, and compare the bytes with those that its center found.
 
-    The run is that of a bundle, a file or its address, or one of RELEASE (vendor/product@version)
-    in the store here. Its records are checked first as by `samebits evidence check`. Then the
+    The run is that of a bundle, or one of RELEASE (vendor/product@version): of this center, or of
+    any that a portal shows. Its records are checked first as by `samebits evidence check`. Then the
     rebuild is repeated: with the recipe of the release in the center's recipes folder, or with one
     that is made of the records alone. Either must have the claim of the run, which is the digest of
     inputs, image, scripts and environment. No shipped file is read, and nothing is stored.
@@ -57,6 +66,8 @@ def replay(
       samebits replay netbase.bundle.tar --policy policy.dsse.json
       samebits replay debian/netbase@6.5
       samebits replay debian/hostname@3.25 --run 1f2e3d4c --out hostname
+      samebits replay debian/netbase@6.5 --policy policy.dsse.json --of europe \\
+          --portal https://samebits.example/portal/
 
     Exit codes: 0 every file has the bytes that the center found, or the build fails as it did
     there; 1 it does not; 2 not compared, or the records are not proven; 64 usage.
@@ -72,7 +83,9 @@ def replay(
         options.require_new(out, "folder")
     require_root()
     session.engine.info()
-    data = _records(session, run, run_id)
+    if of is not None and portal is None:
+        raise UsageError("--of names a center at a portal", expected="--portal ADDRESS --of CENTER")
+    data = _records(session, what, run) if portal is None else _fetched(portal, what, run, of)
     trust = _trust(session, data, policy)
     checked = check_bundle(data, trust=trust)
     _require_sound(checked)
@@ -90,8 +103,19 @@ def replay(
     sys.exit(_exit_code(result, checked))
 
 
-def _records(session: Session, run: str, run_id: str) -> bytes:
-    """Return the bundle of a run; raises `UsageError` for what is no bundle, address or release."""
+def _fetched(address: str, what: str, run: str, center: str | None) -> bytes:
+    """Return the bundle of a run from a portal."""
+    from pipelines.evidence.release_name import ReleaseName
+    from pipelines.portal.remote_check import Portal
+    from pipelines.portal.remote_runs import fetch_bundle
+
+    release = ReleaseName.parse(what)
+    with Portal(address) as portal:
+        return fetch_bundle(portal, release, run=run, center=center)
+
+
+def _records(session: Session, what: str, run: str) -> bytes:
+    """Return the bundle of a run here; raises `UsageError` for what is no bundle and no release."""
     from builders.core.smallfile import read_small_file
     from pipelines.bundle import MAX_BUNDLE
     from pipelines.bundle.export import export
@@ -99,10 +123,10 @@ def _records(session: Session, run: str, run_id: str) -> bytes:
     from pipelines.evidence.release_name import ReleaseName
     from pipelines.evidence.stored_runs import find_run
 
-    if Path(run).is_file() or "@" not in run:
-        return read_small_file(Path(run), limit=MAX_BUNDLE, file=run)
+    if Path(what).is_file() or "@" not in what:
+        return read_small_file(Path(what), limit=MAX_BUNDLE, file=what)
     center, now = session.center, datetime.now(UTC)
-    name = find_run(session.store, ReleaseName.parse(run), run_id, center.id)
+    name = find_run(session.store, ReleaseName.parse(what), run, center.id)
     book = session.logbook()
     book.settle()
     source = export_source(center, book.log)
@@ -112,19 +136,22 @@ def _records(session: Session, run: str, run_id: str) -> bytes:
 def _trust(session: Session, data: bytes, policy: Path | None) -> Trust:
     """Return what the records are checked with: the given policy, or that here if it names them."""
     from builders.core.smallfile import read_small_file
-    from pipelines.bundle import layout
     from pipelines.bundle.check import Trust
+    from pipelines.bundle.check.opened import OpenedBundle
+    from pipelines.bundle.layout import MAX_POLICY
     from pipelines.center.keys import is_unmade, policy_file
+    from pipelines.evidence.errors import EvidenceError
 
-    now = datetime.now(UTC)
+    card, now = None, datetime.now(UTC)
     if policy is None:
         if is_unmade(session.center):
             return Trust(now=now)
-        card = layout.CenterCard.from_bytes(layout.Bundle.from_bytes(data).members[layout.CARD])
-        if card.id not in {center.id for center in session.policy(now).centers}:
+        with suppress(EvidenceError):  # the check of the bundle says what is wrong with it
+            card = OpenedBundle(data=data, trust=Trust(now=now)).card
+        if card is None or card.id not in {center.id for center in session.policy(now).centers}:
             return Trust(now=now)
         policy = policy_file(session.center)
-    return Trust(policy=read_small_file(policy, limit=layout.MAX_POLICY, file=str(policy)), now=now)
+    return Trust(policy=read_small_file(policy, limit=MAX_POLICY, file=str(policy)), now=now)
 
 
 def _require_sound(checked: CheckResult) -> None:
