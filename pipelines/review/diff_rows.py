@@ -16,6 +16,8 @@ MAX_LINE = 2000
 """Characters of a line that are shown."""
 MAX_ROWS = 3000
 """Rows of one page."""
+MAX_READ = 100_000
+"""Lines that are read of a diff or a file: a row takes more memory than an empty line."""
 _HUNK = re.compile(rb"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 
 
@@ -44,10 +46,13 @@ class RowPair:
 
 
 def diff_rows(lines: bytes) -> list[DiffRow]:
-    """Return the rows of what `diff -u` has printed, without the two lines of names."""
+    """Return the rows of what `diff -u` has printed, without the two lines of names.
+
+    What follows after `MAX_READ` lines is left out.
+    """
     rows: list[DiffRow] = []
     old = new = 0
-    for line in lines.removesuffix(b"\n").split(b"\n")[2:]:
+    for line in _split(lines)[2:]:
         sign = chr(line[0]) if line else " "
         if found := _HUNK.match(line):
             old, new = int(found[1]), int(found[2])
@@ -63,8 +68,8 @@ def diff_rows(lines: bytes) -> list[DiffRow]:
 
 
 def file_rows(data: bytes) -> Iterator[DiffRow]:
-    """Yield the lines of a whole file."""
-    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n"), start=1):
+    """Yield the lines of a whole file, as many as are read."""
+    for number, line in enumerate(_split(data), start=1):
         yield _row(" ", line, None, number)
 
 
@@ -97,6 +102,15 @@ def _paired(removed: Sequence[DiffRow], added: Sequence[DiffRow]) -> Iterator[Ro
 def shown_line(line: bytes) -> str:
     """Return a line as pages show it: escaped, with tabs expanded."""
     return escaped(line.decode("utf-8", "backslashreplace").expandtabs())
+
+
+def is_cut(data: bytes) -> bool:
+    """Say whether there are more lines than are read."""
+    return data.count(b"\n") > MAX_READ
+
+
+def _split(data: bytes) -> list[bytes]:
+    return data.removesuffix(b"\n").split(b"\n", MAX_READ)[:MAX_READ]
 
 
 def _row(sign: str, line: bytes, old: int | None = None, new: int | None = None) -> DiffRow:

@@ -15,6 +15,7 @@ from pipelines.review.diff_rows import (
     RowPair,
     diff_rows,
     file_rows,
+    is_cut,
     side_by_side,
 )
 from pipelines.verify.source_diff import SourceChange, SourceFile, unshown, with_lines
@@ -42,6 +43,8 @@ class FileView:
     """In a whole view, the numbers of the lines that were added."""
     page: int = 1
     pages: int = 1
+    cut: bool = False
+    """Whether there are more lines than are read."""
     note: str | None = None
     """Why no lines are shown."""
     _old: tuple[Markup, ...] = ()
@@ -63,11 +66,12 @@ def file_view(change: SourceChange, kind: ViewKind, page: int, jail: Jail) -> Fi
     change = with_lines(change)
     rows = diff_rows(change.lines)
     fresh = frozenset(row.new for row in rows if row.sign == "+" and row.new)
-    note = change.note
+    note, read = change.note, change.lines
     if kind is ViewKind.WHOLE:
         shown = change.after or change.before
         note = unshown([shown]) if shown else None
-        rows = list(file_rows(shown.path.read_bytes())) if shown and note is None else []
+        read = shown.path.read_bytes() if shown and note is None else b""
+        rows = list(file_rows(read)) if read else []
     pairs = list(side_by_side(rows)) if kind is ViewKind.SPLIT else []
     pages = max(1, -(-len(pairs or rows) // MAX_ROWS))
     page = min(max(1, page), pages)
@@ -80,6 +84,7 @@ def file_view(change: SourceChange, kind: ViewKind, page: int, jail: Jail) -> Fi
         fresh=fresh,
         page=page,
         pages=pages,
+        cut=is_cut(read),
         note=note,
         _old=_lines(change.before, change.was or change.path, jail) if rows else (),
         _new=_lines(change.after, change.path, jail) if rows else (),

@@ -65,7 +65,8 @@ FRAMED = {
 """Of foreign HTML: no scripts, no forms, no origin."""
 MAX_LISTED = 500
 """Files, releases or pieces of a list on one page."""
-MAX_LOG_LINES = 2000
+LOG_PIECE = 64 << 10
+"""Bytes of a build log on one page, which may begin and end within a line."""
 _PREFIX = "/release/{vendor}/{product}/{version}"
 Page = Callable[[Request, OpenedSource], Response]
 
@@ -247,11 +248,12 @@ class ReviewPages:
         run = self._run(opened)
         if run.log is None:
             raise NotFoundError("the run has no build log", got=run.report.run)
-        lines = private_object(self._room.session.store, run.log).split(b"\n")
-        last = max(1, -(-len(lines) // MAX_LOG_LINES))
+        log = private_object(self._room.session.store, run.log)
+        last = max(1, -(-len(log) // LOG_PIECE))
         page = min(max(1, _number(query, "page", last)), last)
-        first = (page - 1) * MAX_LOG_LINES
-        shown = [shown_line(line[:8000]) for line in lines[first : first + MAX_LOG_LINES]]
+        start = (page - 1) * LOG_PIECE
+        first = log.count(b"\n", 0, start)
+        shown = [shown_line(line) for line in log[start : start + LOG_PIECE].split(b"\n")]
         return self._of(
             request, "log", opened, run=run, lines=shown, first=first + 1, page=page, pages=last
         )

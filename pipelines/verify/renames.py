@@ -13,9 +13,9 @@ from pipelines.verify.source_diff import SourceChange, SourceFile, is_binary
 
 _ALIKE = 0.6
 """Share of all lines that two versions of a renamed file have in common."""
-_MAX_SIZE = 256 << 10
+_MAX_SIZE = 64 << 10
 """Bytes of a file whose lines are compared."""
-_MAX_FILES = 300
+_MAX_FILES = 100
 """Files on either side whose lines are compared; with more of them only equal ones are paired."""
 
 

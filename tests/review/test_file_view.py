@@ -80,6 +80,15 @@ def test_many_lines_are_pages(tmp_path: Path) -> None:
         assert len(view.rows or view.pairs) in {5, 6}
 
 
+def test_more_lines_than_are_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.review.diff_rows.MAX_READ", 50)
+    change = SourceChange(path="x", before=None, after=made(tmp_path, b"\n" * 60))
+    for kind in ViewKind:
+        view = file_view(change, kind, 1, OpenJail())
+        assert view.cut
+        assert len(view.rows or view.pairs) in {48, 50}
+
+
 def test_colours_are_those_of_the_whole_file(tmp_path: Path) -> None:
     old, new = (made(tmp_path, b'"""text\n%s\n"""\n' % word) for word in (b"if", b"else"))
     change = SourceChange(path="x.py", before=old, after=new)
