@@ -67,7 +67,8 @@ def checked(*bundles: CheckedBundle, left_out: int = 0, **rules: Any) -> PortalC
         ((ADA, BOB, bundle(differs("cyd"))), 1),
         ((ADA, bundle(differs("bob"))), 1),
         ((bundle(differs("ada")),), 1),
-        ((ADA, bundle(match("bob"), kind=Kind.RULESET)), 2),
+        ((bundle(match("ada"), kind=Kind.RULESET), bundle(match("bob"), kind=Kind.RULESET)), 2),
+        ((ADA, bundle(match("bob"), kind=Kind.UPDATE)), 2),
     ],
 )
 def test_bundles_are_joined_as_a_center_joins_findings(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pipelines.alarms.alarm import ListedAlarm
 from pipelines.portal.pages.overview import FAILURES, SHOWN, VENDORS, overview_page
 from pipelines.portal.rendering import html
 from pipelines.portal.standing import Standing
@@ -21,6 +22,12 @@ def test_alarms_come_before_all_other_figures() -> None:
     page = html(overview_page([line()], [alarm("looked at first")], NOW), "en").decode()
     assert page.index("looked at first") < page.index("By vendor")
     assert page.index('id="alarms"') < page.index('id="releases"')
+
+
+def test_an_acknowledged_alarm_is_not_on_the_first_page() -> None:
+    known = ListedAlarm(alarm=alarm("known to all").alarm, is_open=False)
+    page = overview_page([line()], [known], NOW)
+    assert (page.alarms, page.open_alarms) == ((), 0)
 
 
 @pytest.mark.parametrize("vendors", [1, 10_000])

@@ -30,6 +30,7 @@ def test_what_debian_cannot_compare_comes_first() -> None:
         (("confirmed", "different"), [("1", "2")]),
         (("confirmed", "unchecked", "suspect"), [("1", "3")]),
         (("different", "confirmed"), []),
+        (("different", "suspect"), []),
         (("confirmed", "unchecked"), []),
         (("unchecked", "different"), []),
         (("confirmed", "different", "confirmed", "suspect"), [("3", "4"), ("1", "2")]),

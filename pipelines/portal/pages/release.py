@@ -23,6 +23,7 @@ from pipelines.judge.finding import worst_verdict
 from pipelines.policy import ConsensusRules, SignedPolicy
 from pipelines.portal.built_from import BuiltFrom, built_from
 from pipelines.portal.facts import ReleaseFacts
+from pipelines.portal.pages.difference import has_difference
 from pipelines.portal.paths import (
     center_path,
     difference_path,
@@ -221,8 +222,6 @@ def release_page(facts: ReleaseFacts) -> ReleasePage:
 
 def _artefact(joined: JoinedRelease, one: Consensus) -> ArtefactPart:
     subject = one.subject
-    of_operators = (f for operator in one.operators for f in operator.newest)
-    differs = any(f.verdict is Verdict.DIFFERENT for f in of_operators)
     where = difference_path(joined.read.release, subject.artefact)
     return ArtefactPart(
         name=subject.artefact,
@@ -243,7 +242,7 @@ def _artefact(joined: JoinedRelease, one: Consensus) -> ArtefactPart:
             if f.served is not None
         ),
         base=str(one.base) if one.base else None,
-        difference=where if differs else None,
+        difference=where if has_difference(one) else None,
     )
 
 
