@@ -108,7 +108,10 @@ export function byCodePoints(one, two) {
 /** Return WebCrypto; throws `Unchecked` where the browser does not offer it to this page. */
 export function webCrypto() {
   const subtle = globalThis.crypto?.subtle;
-  if (!subtle) throw new Unchecked("this browser offers no cryptography to this page; open it by https or from a file");
+  if (!subtle)
+    throw new Unchecked(
+      "this browser offers no cryptography to this page; open it by https or from a file",
+    );
   return subtle;
 }
 
@@ -125,7 +128,9 @@ export async function sha256(bytes) {
 /** Return the HMAC-SHA256 (RFC 2104) of bytes, as hexadecimal digits. */
 export async function hmacSha256(key, bytes) {
   const subtle = webCrypto();
-  const made = await subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  const made = await subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, [
+    "sign",
+  ]);
   return hexOf(new Uint8Array(await subtle.sign("HMAC", made, bytes)));
 }
 

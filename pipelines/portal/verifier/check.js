@@ -3,21 +3,62 @@
 // A check relies on those before it, so the first that finds something wrong is the last that is made.
 // What cannot be checked does not stop the others, and is never a pass.
 import {
-  checkByProducts, checkCard, checkDigests, checkEnvelopes, checkEvidence, checkFiles, checkForm,
-  checkKeys, checkKinds, checkKnownMembers, checkSchema, checkSealed, fileAnswers,
+  checkByProducts,
+  checkCard,
+  checkDigests,
+  checkEnvelopes,
+  checkEvidence,
+  checkFiles,
+  checkForm,
+  checkKeys,
+  checkKinds,
+  checkKnownMembers,
+  checkSchema,
+  checkSealed,
+  fileAnswers,
 } from "./check_members.js";
-import { checkChain, checkCommitment, checkInclusion, checkLeaves, checkLogged } from "./check_log.js";
 import {
-  checkAttempts, checkClaim, checkExplained, checkLog, checkMoved, checkReport, checkRun, checkScope,
-  checkSeal, checkSignedReport, checkTested, checkTimes,
+  checkChain,
+  checkCommitment,
+  checkInclusion,
+  checkLeaves,
+  checkLogged,
+} from "./check_log.js";
+import {
+  checkAttempts,
+  checkClaim,
+  checkExplained,
+  checkLog,
+  checkMoved,
+  checkReport,
+  checkRun,
+  checkScope,
+  checkSeal,
+  checkSignedReport,
+  checkTested,
+  checkTimes,
 } from "./check_run.js";
 import {
-  checkBuilder, checkFresh, checkGivenPolicy, checkKeyTime, checkKeyUse, checkPolicy, checkSignatures,
-  checkVersion, checkWitnesses,
+  checkBuilder,
+  checkFresh,
+  checkGivenPolicy,
+  checkKeyTime,
+  checkKeyUse,
+  checkPolicy,
+  checkSignatures,
+  checkVersion,
+  checkWitnesses,
 } from "./check_trust.js";
 import {
-  checkBases, checkBuilt, checkComplete, checkDeltas, checkGrafted, checkLedgers, checkNotCopied,
-  checkProvenance, checkVerdicts,
+  checkBases,
+  checkBuilt,
+  checkComplete,
+  checkDeltas,
+  checkGrafted,
+  checkLedgers,
+  checkNotCopied,
+  checkProvenance,
+  checkVerdicts,
 } from "./check_verdicts.js";
 import { NotNeeded, shown, Unchecked, Wrong } from "./errors.js";
 import { missingRules } from "./model.js";
@@ -106,7 +147,13 @@ async function checked(opened) {
   const steps = [];
   const missing = missingRules();
   if (missing.length > 0) {
-    return resultOf(null, [{ step: "form", status: "unchecked", message: `this verifier lacks the rules ${missing.join(", ")}` }]);
+    return resultOf(null, [
+      {
+        step: "form",
+        status: "unchecked",
+        message: `this verifier lacks the rules ${missing.join(", ")}`,
+      },
+    ]);
   }
   for (const [step, run] of Object.entries(CHECKS)) {
     try {
@@ -133,14 +180,22 @@ async function resultOf(opened, steps) {
     try {
       const { release, run, claim } = await opened.about();
       const comparisons = await opened.comparisons();
-      found.artefacts = comparisons.map(({ subject, predicate }) => ({ name: subject[0].name, verdict: predicate.verdict }));
-      const [center, outcome, files] = [(await opened.card()).id, await opened.outcome(), await fileAnswers(opened)];
+      found.artefacts = comparisons.map(({ subject, predicate }) => ({
+        name: subject[0].name,
+        verdict: predicate.verdict,
+      }));
+      const [center, outcome, files] = [
+        (await opened.card()).id,
+        await opened.outcome(),
+        await fileAnswers(opened),
+      ];
       Object.assign(found, { release, run, center, outcome, files, claim: valueOf(claim) });
       found.scope = valueOf(comparisons[0]?.predicate.scope);
       const ids = (await opened.judged())?.predicate.uidMap ?? [];
       found.user_namespace = ids.length > 0 && ids.every(({ outside }) => outside > 0);
     } catch (error) {
-      if (!(error instanceof Unchecked)) steps.push({ step: "result", status: "unchecked", message: shown(error.message) });
+      if (!(error instanceof Unchecked))
+        steps.push({ step: "result", status: "unchecked", message: shown(error.message) });
     }
   }
   return { ...found, steps, exit_code: exitCodeOf(steps, found.artefacts) };

@@ -10,7 +10,12 @@ const OMITTED = "It was left out: ask the center for it, and why";
 
 export async function checkLeaves(opened) {
   const names = new Set((await opened.folder("log/")).map(([name]) => name));
-  need(names.size > 0, "the bundle has nothing of the center's log", "no leaves", "a leaf and a proof for every statement");
+  need(
+    names.size > 0,
+    "the bundle has nothing of the center's log",
+    "no leaves",
+    "a leaf and a proof for every statement",
+  );
   for (const name of names) {
     const stem = name.split(".")[0];
     const whole = names.has(`${stem}.leaf`) && names.has(`${stem}.tlog-proof`);
@@ -38,7 +43,13 @@ export async function checkInclusion(opened) {
   await opened.checkpoint(); // with the cosignatures of witnesses
   const shown = `in the log ${key.name} of ${size} leaves`;
   if ((await opened.policy()) === null) {
-    throw new Unchecked(sentence(`${shown}, signed by a key that is not trusted`, key.vkey, "a policy that names the log's key"));
+    throw new Unchecked(
+      sentence(
+        `${shown}, signed by a key that is not trusted`,
+        key.vkey,
+        "a policy that names the log's key",
+      ),
+    );
   }
   return shown;
 }
@@ -58,7 +69,14 @@ export async function checkLogged(opened) {
     if (leaf.pae === undefined) continue;
     const name = names.get(leaf.pae);
     if (name === undefined) {
-      throw new Wrong(sentence("the log has a statement that the bundle has not", `leaf ${index}: ${leaf.predicateType}`, null, OMITTED));
+      throw new Wrong(
+        sentence(
+          "the log has a statement that the bundle has not",
+          `leaf ${index}: ${leaf.predicateType}`,
+          null,
+          OMITTED,
+        ),
+      );
     }
     need(!seen.has(name), `${name} is in the log twice`, `again at ${index}`, "one leaf");
     await needLeafOf(opened, name, index, leaf);
@@ -78,7 +96,8 @@ async function needLeafOf(opened, name, index, leaf) {
   // Of an unknown type, or refused by a later check, its leaf is not compared further.
   const type = record.statement?.type ?? (await opened.unknown()).get(name) ?? leaf.predicateType;
   needEqual(`leaf ${index} names another type than ${name}`, leaf.predicateType, type);
-  if (name.startsWith("log/")) needEqual(`${name} is of another leaf`, name, `log/${index}.dsse.json`);
+  if (name.startsWith("log/"))
+    needEqual(`${name} is of another leaf`, name, `log/${index}.dsse.json`);
 }
 
 export async function checkCommitment(opened) {
@@ -89,6 +108,10 @@ export async function checkCommitment(opened) {
     need(commitments.length === 0 || once, "a commitment to a build that never was");
     return "nothing was found, whatever was built or committed to";
   }
-  need(uncommitted === null, "the run did not commit to claim and seal before the shipped files were opened", uncommitted);
+  need(
+    uncommitted === null,
+    "the run did not commit to claim and seal before the shipped files were opened",
+    uncommitted,
+  );
   return `committed at ${commitments[0].index}, before the shipped files were opened`;
 }

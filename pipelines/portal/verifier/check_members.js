@@ -1,9 +1,18 @@
 // Checks of bytes: form, members, evidence, and files that a reader has
 // (pipelines/bundle/check/members.py).
 import { byCodePoints, hmacSha256, sameBytes, sha256, textOf, utf8 } from "./bytes.js";
-import { need, needEqual, needFields, needList, NotNeeded, sentence, Unchecked, Wrong } from "./errors.js";
+import {
+  need,
+  needEqual,
+  needFields,
+  needList,
+  NotNeeded,
+  sentence,
+  Unchecked,
+  Wrong,
+} from "./errors.js";
 import { canonical } from "./json.js";
-import { refuse } from "./opened.js";
+import { refuse } from "./records.js";
 import { annotation, comparedFile } from "./statements.js";
 import { MEDIA_TYPE, needMembers, sumsOf } from "./tar.js";
 import { valueOf, worstVerdict } from "./verdict_rules.js";
@@ -44,7 +53,12 @@ export async function checkEnvelopes(opened) {
   const digests = new Set();
   for (const [name, envelope] of await opened.envelopes()) {
     await needCanonical(opened, name, envelope);
-    need(!digests.has(envelope.digest), `${name} is in the bundle twice`, null, "every statement once");
+    need(
+      !digests.has(envelope.digest),
+      `${name} is in the bundle twice`,
+      null,
+      "every statement once",
+    );
     digests.add(envelope.digest);
   }
   return `${digests.size} envelopes`;
@@ -70,14 +84,23 @@ export async function checkKinds(opened) {
     const { kind } = statement;
     need(counts.has(kind), `${name} is not about a run`, kind, KINDS.join(", "));
     counts.set(kind, counts.get(kind) + 1);
-    needEqual("a statement has the name of another", name, `statements/${kind}-${counts.get(kind)}.dsse.json`);
+    needEqual(
+      "a statement has the name of another",
+      name,
+      `statements/${kind}-${counts.get(kind)}.dsse.json`,
+    );
   }
   for (const kind of ["robustness", "explanation"]) {
     need(counts.get(kind) <= 1, `the run has more than one ${kind} statement`, counts.get(kind), 1);
   }
-  const made = (await opened.of("provenance")).map(({ predicate }) => predicate.buildDefinition.buildType);
+  const made = (await opened.of("provenance")).map(
+    ({ predicate }) => predicate.buildDefinition.buildType,
+  );
   need(new Set(made).size === made.length, "the run has more than one provenance of a build type");
-  return [...counts].filter(([, count]) => count > 0).map(([kind, count]) => `${count} ${kind}`).join(", ");
+  return [...counts]
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${count} ${kind}`)
+    .join(", ");
 }
 
 export async function checkEvidence(opened) {
@@ -99,11 +122,18 @@ async function namedEvidence(opened) {
   }
   for (const { predicate } of await opened.comparisons()) {
     const { explanation, maskLedger, rebuilt, shipped } = predicate;
-    found.push(explanation?.json, explanation?.html, maskLedger, rebuilt?.digest, comparedFile(shipped)?.digest);
+    found.push(
+      explanation?.json,
+      explanation?.html,
+      maskLedger,
+      rebuilt?.digest,
+      comparedFile(shipped)?.digest,
+    );
   }
   for (const { predicate } of await opened.of("explanation")) {
     found.push(predicate.document, predicate.confirming?.log);
-    for (const one of predicate.artefacts) found.push(one.explanation.json, one.explanation.html, one.rebuilt);
+    for (const one of predicate.artefacts)
+      found.push(one.explanation.json, one.explanation.html, one.rebuilt);
   }
   const listed = (await opened.provenance())?.predicate.runDetails.byproducts ?? [];
   found.push(...listed.filter((one) => one.name !== "seal").map((one) => one.digest));
@@ -112,19 +142,30 @@ async function namedEvidence(opened) {
 
 export async function checkByProducts(opened) {
   const provenance = await opened.provenance();
-  if ((await opened.built()) && provenance === null) throw new NotNeeded("there is no provenance, which would name them");
+  if ((await opened.built()) && provenance === null)
+    throw new NotNeeded("there is no provenance, which would name them");
   return `${provenance === null ? 0 : byProductLines(provenance).length} by-products`;
 }
 
 /** Return the lines of the seal for the by-products of a build. */
 function byProductLines(provenance) {
   const listed = provenance.predicate.runDetails.byproducts;
-  return listed.filter((one) => annotation(one, "role") === "by-product").map(({ name, digest, annotations }) => {
-    const size = annotations.size ?? "";
-    const keyed = digest.hmac_sha256 !== undefined && digest.sha256 === undefined && /^[0-9]{1,15}$/.test(size);
-    need(keyed, `the by-product ${name} makes no line of the seal`, null, "a keyed digest alone, and a size");
-    return { name, size: Number(size), hmac: digest.hmac_sha256 };
-  });
+  return listed
+    .filter((one) => annotation(one, "role") === "by-product")
+    .map(({ name, digest, annotations }) => {
+      const size = annotations.size ?? "";
+      const keyed =
+        digest.hmac_sha256 !== undefined &&
+        digest.sha256 === undefined &&
+        /^[0-9]{1,15}$/.test(size);
+      need(
+        keyed,
+        `the by-product ${name} makes no line of the seal`,
+        null,
+        "a keyed digest alone, and a size",
+      );
+      return { name, size: Number(size), hmac: digest.hmac_sha256 };
+    });
 }
 
 export async function checkFiles(opened) {
@@ -152,24 +193,38 @@ async function refuseFile(opened, file) {
   const comparisons = await opened.comparisons();
   for (const { subject, predicate } of comparisons) {
     const { shipped, rebuilt } = predicate;
-    for (const [what, seen] of [["served", comparedFile(shipped)], ["rebuilt", rebuilt]]) {
+    for (const [what, seen] of [
+      ["served", comparedFile(shipped)],
+      ["rebuilt", rebuilt],
+    ]) {
       if (seen?.digest.sha256 !== file.sha256) continue;
       const told = `${file.name} is what was ${what} as ${subject[0].name}, and is not the published file`;
       throw new Wrong(sentence(told, file.sha256, shipped?.published.sha256));
     }
   }
-  const altered = comparisons.find(({ subject, predicate }) => subject[0].name === file.name && predicate.shipped);
+  const altered = comparisons.find(
+    ({ subject, predicate }) => subject[0].name === file.name && predicate.shipped,
+  );
   if (altered) {
     const expected = `sha256 ${valueOf(altered.predicate.shipped.published)}`;
-    throw new Unchecked(sentence(`${file.name} has other bytes than the artefact of that name`, `sha256 ${file.sha256}`, expected));
+    throw new Unchecked(
+      sentence(
+        `${file.name} has other bytes than the artefact of that name`,
+        `sha256 ${file.sha256}`,
+        expected,
+      ),
+    );
   }
-  throw new Unchecked(sentence(`${file.name} is no artefact of this bundle`, `sha256 ${file.sha256}`));
+  throw new Unchecked(
+    sentence(`${file.name} is no artefact of this bundle`, `sha256 ${file.sha256}`),
+  );
 }
 
 export async function checkSealed(opened) {
   const [seal, provenance] = [await opened.seal(), await opened.provenance()];
   if (seal === null) throw new NotNeeded("there is no seal");
-  if (await opened.closed()) throw new NotNeeded("the source is closed: of what else was sealed only the center knows");
+  if (await opened.closed())
+    throw new NotNeeded("the source is closed: of what else was sealed only the center knows");
   if (provenance === null) throw new NotNeeded("no provenance names what else was sealed");
   const key = utf8(canonical([(await opened.card()).id, (await opened.about()).run]));
   const lines = byProductLines(provenance);
@@ -178,7 +233,8 @@ export async function checkSealed(opened) {
     const { rebuilt } = predicate;
     if (!rebuilt) continue;
     const data = atHand.get(rebuilt.digest.sha256);
-    if (data === undefined) throw new NotNeeded("to make the seal again needs the bytes of every output");
+    if (data === undefined)
+      throw new NotNeeded("to make the seal again needs the bytes of every output");
     lines.push({ name: subject[0].name, size: rebuilt.size, hmac: await hmacSha256(key, data) });
   }
   lines.sort((one, two) => byCodePoints(one.name, two.name));
@@ -189,7 +245,12 @@ export async function checkSealed(opened) {
 
 /** Return the bytes of files that are given, or are in the bundle as evidence, by their digest. */
 async function filesAtHand(opened) {
-  const found = new Map((await opened.folder("evidence/")).map(([name, data]) => [name.slice("evidence/".length), data]));
+  const found = new Map(
+    (await opened.folder("evidence/")).map(([name, data]) => [
+      name.slice("evidence/".length),
+      data,
+    ]),
+  );
   for (const { sha256: digest, data } of opened.files) if (data) found.set(digest, data);
   return found;
 }
@@ -197,5 +258,9 @@ async function filesAtHand(opened) {
 /** Require the signatures of `signers` alone, each under its own id, which is not signed. */
 export function needKeyIds(name, envelope, signers) {
   const ids = envelope.signatures.map((signature) => signature.keyid);
-  needList(`${name} names other keys than those that signed it:`, ids, signers.map((key) => key.keyid));
+  needList(
+    `${name} names other keys than those that signed it:`,
+    ids,
+    signers.map((key) => key.keyid),
+  );
 }

@@ -7,7 +7,7 @@ import { needCanonical, needKeyIds } from "./check_members.js";
 import { readEnvelope } from "./dsse.js";
 import { need, needEqual, NotNeeded, sentence, Unchecked } from "./errors.js";
 import { signersOf, verifies } from "./keys.js";
-import { refuse } from "./opened.js";
+import { refuse } from "./records.js";
 import { centerOf, needOperators, readSigned, signedBy, witnessesOf } from "./policy.js";
 import { isWitnessed } from "./quorum.js";
 import { readStatement } from "./statements.js";
@@ -37,7 +37,9 @@ export async function checkGivenPolicy(opened) {
   const trusted = await opened.signedPolicy();
   if (trusted === null) throw new NotNeeded("the bundle contains a policy, which is not trusted");
   const theirs = await readSigned(data);
-  const written = [theirs.envelope.canonical, `${theirs.envelope.canonical}\n`].includes(textOf(data));
+  const written = [theirs.envelope.canonical, `${theirs.envelope.canonical}\n`].includes(
+    textOf(data),
+  );
   need(written, `${POLICY} is not canonical`, null, "canonical JSON (RFC 8785)");
   await needOperators(theirs, theirs.policy, "the policy is not signed by enough of its operators");
   await needEverySignature(theirs, trusted);
@@ -45,20 +47,33 @@ export async function checkGivenPolicy(opened) {
   const { version } = trusted.policy;
   if ((await signedBy(theirs, trusted.policy)).length >= trusted.policy.threshold) {
     const what = "the operators of your policy have signed another one of its version";
-    need(theirs.policy.version !== version, what, `version ${version}`, `one policy of version ${version}`);
+    need(
+      theirs.policy.version !== version,
+      what,
+      `version ${version}`,
+      `one policy of version ${version}`,
+    );
   }
   throw new NotNeeded(`the center has version ${theirs.policy.version}; yours counts`);
 }
 
 /** Require every signature of an operator that is known to be good, and under its key id. */
 async function needEverySignature(theirs, mine) {
-  const keys = [...theirs.policy.operators, ...mine.policy.operators].map((operator) => operator.key);
+  const keys = [...theirs.policy.operators, ...mine.policy.operators].map(
+    (operator) => operator.key,
+  );
   for (const { keyid, sig } of theirs.envelope.signatures) {
     const named = new Set(keys.filter((key) => key.keyid === keyid).map((key) => key.material));
     const good = new Set();
-    for (const key of keys) if (await verifies(key, sig, theirs.envelope.pae)) good.add(key.material);
+    for (const key of keys)
+      if (await verifies(key, sig, theirs.envelope.pae)) good.add(key.material);
     const equal = named.size === good.size && [...named].every((material) => good.has(material));
-    need(equal, "the policy in the bundle has a wrong signature", keyid, "those that its operators made");
+    need(
+      equal,
+      "the policy in the bundle has a wrong signature",
+      keyid,
+      "those that its operators made",
+    );
   }
 }
 
@@ -80,7 +95,12 @@ export async function checkKeyUse(opened) {
     const { signatures, pae } = envelopes.get(name);
     const alone = signatures.length === 1 && signatures[0].keyid === signer.keyid;
     const good = alone && (await verifies(signer, signatures[0].sig, pae));
-    need(good, `${name} is not signed by the center's key for statements alone`, signatures[0].keyid, signer.keyid);
+    need(
+      good,
+      `${name} is not signed by the center's key for statements alone`,
+      signatures[0].keyid,
+      signer.keyid,
+    );
   }
   const trusted = (await opened.trusted()).some((known) => known.material === key.material);
   return `the key for statements on the card is ${trusted ? "trusted and the center's" : "the center's own"}`;
@@ -90,7 +110,12 @@ export async function checkVersion(opened) {
   const about = [...(await opened.comparisons()), ...(await opened.attempts())];
   const found = about.length ? Math.min(...about.map(({ version }) => version)) : 1;
   const oldest = (await opened.policy())?.min_evidence ?? 1;
-  need(found >= oldest, "the evidence is older than the policy lets count", `format version ${found}`, `${oldest} or later`);
+  need(
+    found >= oldest,
+    "the evidence is older than the policy lets count",
+    `format version ${found}`,
+    `${oldest} or later`,
+  );
   return `format version ${found}`;
 }
 
@@ -101,14 +126,20 @@ export async function checkBuilder(opened) {
   const { builder } = opened.trust;
   needEqual("the key is trusted for another builder", expected, builder ?? expected);
   const keys = new Set((await opened.trusted()).map((key) => key.material));
-  if (builder === null && keys.size > 1) throw new Unchecked("several keys are trusted, and it is not said for which builder");
+  if (builder === null && keys.size > 1)
+    throw new Unchecked("several keys are trusted, and it is not said for which builder");
   return `all of builder ${expected}`;
 }
 
 export async function checkKeyTime(opened) {
-  await refuse(opened, "was logged before the start of its key: it does not count yet", "key-not-yet");
+  await refuse(
+    opened,
+    "was logged before the start of its key: it does not count yet",
+    "key-not-yet",
+  );
   await refuse(opened, "was logged after its key has ended", "key-ended");
-  if ((await opened.policy()) === null) throw new NotNeeded("no policy says for how long a key is valid");
+  if ((await opened.policy()) === null)
+    throw new NotNeeded("no policy says for how long a key is valid");
   return "every statement is in the log where its key is valid";
 }
 
@@ -119,12 +150,21 @@ export async function checkWitnesses(opened) {
   const resolution = policy.resolutions.find((one) => one.log === checkpoint.origin);
   const tree = { size: checkpoint.size, root: hexOf(checkpoint.root) };
   const accepted = resolution === undefined || same(tree, resolution.accepted);
-  need(accepted, "the log has forked, and the proofs are not of the history that its operators accept");
+  need(
+    accepted,
+    "the log has forked, and the proofs are not of the history that its operators accept",
+  );
   const found = await witnessesIn(opened, checkpoint.cosignatures);
   const listed = [...found].sort().join(", ");
   const enough = isWitnessed(policy.quorum, found);
-  need(enough, "the checkpoint has too few witnesses", listed || "none", `the quorum ${policy.quorum.name} of the policy`);
-  if (found.size === 0) throw new NotNeeded("the policy requires no witness, and none has cosigned");
+  need(
+    enough,
+    "the checkpoint has too few witnesses",
+    listed || "none",
+    `the quorum ${policy.quorum.name} of the policy`,
+  );
+  if (found.size === 0)
+    throw new NotNeeded("the policy requires no witness, and none has cosigned");
   return `witnessed by ${listed}`;
 }
 
@@ -138,7 +178,10 @@ export async function checkFresh(opened) {
   const beat = statement.predicate;
   await needCanonical(opened, HEARTBEAT, envelope);
   const member = await opened.member();
-  const signers = await signersOf(envelope, member.keys.map(({ key }) => key));
+  const signers = await signersOf(
+    envelope,
+    member.keys.map(({ key }) => key),
+  );
   need(signers.length > 0, "the heartbeat is not signed by the known keys");
   needKeyIds(HEARTBEAT, envelope, signers);
   const { id } = await opened.card();
@@ -151,9 +194,17 @@ export async function checkFresh(opened) {
 
 /** Require the key to be of a center, and to count at an index of its log. */
 function needKeyAt(policy, signer, index) {
-  const known = policy.centers.flatMap((center) => center.keys).findLast(({ key }) => key.keyid === signer.keyid);
-  const counts = known !== undefined && known.from <= index && (known.until === null || index < known.until);
-  need(counts, "the key of the heartbeat does not count there", signer.keyid, `a key that counts at log size ${index}`);
+  const known = policy.centers
+    .flatMap((center) => center.keys)
+    .findLast(({ key }) => key.keyid === signer.keyid);
+  const counts =
+    known !== undefined && known.from <= index && (known.until === null || index < known.until);
+  need(
+    counts,
+    "the key of the heartbeat does not count there",
+    signer.keyid,
+    `a key that counts at log size ${index}`,
+  );
 }
 
 /** Require that a quorum has cosigned the checkpoint within the time that the reader allows. */
@@ -164,31 +215,59 @@ async function checkAge(opened) {
   const policy = await opened.policy();
   const { cosignatures } = await opened.checkpoint();
   const recent = cosignatures.filter(({ time }) => time >= oldest && time <= latest);
-  const fresh = policy !== null && recent.length > 0 && isWitnessed(policy.quorum, await witnessesIn(opened, recent));
-  need(fresh, "the checkpoint is stale", `${recent.length} of ${cosignatures.length} cosignatures are of that time`);
+  const fresh =
+    policy !== null &&
+    recent.length > 0 &&
+    isWitnessed(policy.quorum, await witnessesIn(opened, recent));
+  need(
+    fresh,
+    "the checkpoint is stale",
+    `${recent.length} of ${cosignatures.length} cosignatures are of that time`,
+  );
 }
 
 function needTree(checkpoint, beat) {
   const { size, root } = beat.log;
-  need(size <= checkpoint.size, "the checkpoint is stale", `${checkpoint.size} leaves`, `${size} or more, as the heartbeat has it`);
+  need(
+    size <= checkpoint.size,
+    "the checkpoint is stale",
+    `${checkpoint.size} leaves`,
+    `${size} or more, as the heartbeat has it`,
+  );
   if (size !== checkpoint.size) return;
   const todo = "The center shows different logs to different people: keep the bundle as a proof";
-  needEqual("heartbeat and checkpoint have two roots for one size", hexOf(checkpoint.root), root, todo);
+  needEqual(
+    "heartbeat and checkpoint have two roots for one size",
+    hexOf(checkpoint.root),
+    root,
+    todo,
+  );
 }
 
 /** Require that the release's head in the heartbeat is a leaf here, where it is that old. */
 async function needHead(opened, beat) {
-  const leaves = new Map([...(await opened.leaves()).values()].map(({ leaf }) => [leaf.sequence, leaf]));
+  const leaves = new Map(
+    [...(await opened.leaves()).values()].map(({ leaf }) => [leaf.sequence, leaf]),
+  );
   const last = Math.max(...leaves.keys());
   const { release } = await opened.about();
   const head = beat.heads.find((one) => one.release === release);
   if (head !== undefined && head.sequence > last) {
     const later = head.sequence - last;
-    throw notNewest(opened, `the center has ${later} later leaves about this release by ${beat.beatOn}`);
+    throw notNewest(
+      opened,
+      `the center has ${later} later leaves about this release by ${beat.beatOn}`,
+    );
   }
   const logged = head && leaves.get(head.sequence);
-  if (logged) needEqual("the heartbeat names another leaf of this release", logged.hash, valueOf(head.newest));
-  if (head === undefined || head.sequence < last) throw notNewest(opened, `the heartbeat of ${beat.beatOn} is older than the run`);
+  if (logged)
+    needEqual(
+      "the heartbeat names another leaf of this release",
+      logged.hash,
+      valueOf(head.newest),
+    );
+  if (head === undefined || head.sequence < last)
+    throw notNewest(opened, `the heartbeat of ${beat.beatOn} is older than the run`);
   return `nothing newer in the heartbeat of ${beat.beatOn}`;
 }
 
@@ -201,5 +280,7 @@ function notNewest(opened, what) {
 async function witnessesIn(opened, cosignatures) {
   const policy = await opened.policy();
   const names = policy === null ? new Map() : witnessesOf(policy, (await opened.card()).id);
-  return new Set(cosignatures.map(({ key }) => names.get(key.vkey)).filter((name) => name !== undefined));
+  return new Set(
+    cosignatures.map(({ key }) => names.get(key.vkey)).filter((name) => name !== undefined),
+  );
 }

@@ -2,10 +2,28 @@
 import { fromHex, hexOf, joined, sameBytes, webCrypto } from "./bytes.js";
 
 const CURVES = [
-  ["ecdsa-sha2-nistp256", "P-256", "SHA-256", 32, "3059301306072a8648ce3d020106082a8648ce3d030107034200"],
+  [
+    "ecdsa-sha2-nistp256",
+    "P-256",
+    "SHA-256",
+    32,
+    "3059301306072a8648ce3d020106082a8648ce3d030107034200",
+  ],
   ["ecdsa-sha2-nistp384", "P-384", "SHA-384", 48, "3076301006072a8648ce3d020106052b81040022036200"],
-  ["ecdsa-sha2-nistp521", "P-521", "SHA-512", 66, "30819b301006072a8648ce3d020106052b8104002303818600"],
-].map(([scheme, namedCurve, hash, size, start]) => ({ scheme, namedCurve, hash, size, start: fromHex(start) }));
+  [
+    "ecdsa-sha2-nistp521",
+    "P-521",
+    "SHA-512",
+    66,
+    "30819b301006072a8648ce3d020106052b8104002303818600",
+  ],
+].map(([scheme, namedCurve, hash, size, start]) => ({
+  scheme,
+  namedCurve,
+  hash,
+  size,
+  start: fromHex(start),
+}));
 
 /**
  * Return the key in a SubjectPublicKeyInfo, as {scheme, verifies}; null for one of another type.
@@ -18,7 +36,9 @@ export async function ecdsaKey(der) {
   const { scheme, namedCurve, hash, size } = found;
   let key;
   try {
-    key = await webCrypto().importKey("spki", der, { name: "ECDSA", namedCurve }, false, ["verify"]);
+    key = await webCrypto().importKey("spki", der, { name: "ECDSA", namedCurve }, false, [
+      "verify",
+    ]);
   } catch {
     return null;
   }
@@ -33,14 +53,15 @@ export async function ecdsaKey(der) {
 function rawSignature(der, size) {
   const long = der[1] === 0x81;
   const head = long ? 3 : 2;
-  if (der[0] !== 0x30 || der.length - head !== der[head - 1] || (long && der[2] < 0x80)) return null;
+  if (der[0] !== 0x30 || der.length - head !== der[head - 1] || (long && der[2] < 0x80))
+    return null;
   const first = wholeNumber(der.subarray(head), size);
   const second = first && wholeNumber(der.subarray(head + first.length), size);
   if (!second || head + first.length + second.length !== der.length) return null;
   return joined(first.value, second.value);
 }
 
-/** Read a positive whole number in DER: its value in `size` bytes, and the length of all; or null. */
+/** Read a positive whole number in DER: its value in `size` bytes, and its whole length; or null. */
 function wholeNumber(der, size) {
   const [type, count, high, next] = der;
   const bytes = der.subarray(2, 2 + count);

@@ -31,7 +31,12 @@ export function needEqual(what, got, expected, todo) {
 export function needFields(what, got, expected) {
   for (const name of new Set([...expected.keys(), ...got.keys()])) {
     const same = got.has(name) && expected.has(name) && got.get(name) === expected.get(name);
-    need(same, `${what} ${shown(name)}`, got.get(name) ?? "nothing", expected.get(name) ?? "nothing");
+    need(
+      same,
+      `${what} ${shown(name)}`,
+      got.get(name) ?? "nothing",
+      expected.get(name) ?? "nothing",
+    );
   }
 }
 
@@ -44,6 +49,9 @@ export function needList(what, got, expected) {
 /** Return foreign text as one line of ASCII, cut. */
 export function shown(value) {
   const text = String(value).slice(0, 600);
-  const line = text.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const line = text.replace(
+    /[^ -~]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
   return line.length > 400 ? `${line.slice(0, 400)}...` : line;
 }

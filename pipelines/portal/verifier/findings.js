@@ -23,7 +23,11 @@ async function findingsOf(opened) {
   const comparisons = records.filter(({ statement }) => statement.kind === "comparison");
   const attempts = records.filter(({ statement }) => statement.kind === "attempt");
   const last = finalAttempt(attempts.map(({ statement }) => statement));
-  const unfit = (list, why) => ({ incomplete: list.map(({ name }) => [name, why]), commitments: [], uncommitted: null });
+  const unfit = (list, why) => ({
+    incomplete: list.map(({ name }) => [name, why]),
+    commitments: [],
+    uncommitted: null,
+  });
   if (last === null) return unfit(comparisons, "no attempt");
   const compared = comparisons.map(({ statement }) => statement);
   for (const { statement } of attempts) {
@@ -40,27 +44,38 @@ async function findingsOf(opened) {
   return { incomplete, commitments, uncommitted };
 }
 
-/** Return why a comparison does not fit its run; null where it does, or is refused for other reasons. */
+/** Return why a comparison does not fit its run; null where it does, or is refused elsewhere. */
 function unfitFor(statement, last, compared, scattered) {
   const { predicate, subject } = statement;
   const { shipped, claim } = predicate;
   if (!shipped || !claim) return null;
   const { published } = shipped;
-  if (!published.sha256 || !same(claim, last.predicate.claim) || subject.length !== 1) return "another claim or subject than its attempt";
+  if (!published.sha256 || !same(claim, last.predicate.claim) || subject.length !== 1)
+    return "another claim or subject than its attempt";
   if (!same(subject[0].digest, published)) return "about other bytes than its published digest";
-  const refuted = contradictionInFavour(statement, last) !== null || deltaContradiction(statement, compared) !== null;
-  return scattered && !refuted && MATCHES.includes(predicate.verdict) ? "not stated by one commit" : null;
+  const refuted =
+    contradictionInFavour(statement, last) !== null ||
+    deltaContradiction(statement, compared) !== null;
+  return scattered && !refuted && MATCHES.includes(predicate.verdict)
+    ? "not stated by one commit"
+    : null;
 }
 
 function contradictionInFavour(statement, last) {
   const { predicate, version } = statement;
-  if (version === 1 || !IN_FAVOUR.includes(predicate.verdict) || last.predicate.outcome !== words.built) return null;
+  if (
+    version === 1 ||
+    !IN_FAVOUR.includes(predicate.verdict) ||
+    last.predicate.outcome !== words.built
+  )
+    return null;
   return contradiction(statement, true);
 }
 
 /** Return the name of an artefact that only the attempt or only a comparison has; else null. */
 function unmatchedArtefact(attempt, comparisons) {
-  const keyOf = ({ name, digest }) => JSON.stringify([name, digest.sha256, digest.hmac_sha256, digest.gitCommit]);
+  const keyOf = ({ name, digest }) =>
+    JSON.stringify([name, digest.sha256, digest.hmac_sha256, digest.gitCommit]);
   const attempted = new Set(attempt.subject.map(keyOf));
   const shipped = comparisons.filter(({ predicate }) => predicate.shipped);
   const compared = new Set(shipped.map(({ subject }) => keyOf(subject[0])));
@@ -86,7 +101,8 @@ async function expectedCommitment(last, attempts) {
 function uncommittedFor(commitments, expected, before) {
   const [one] = commitments;
   if (one === undefined) return "no commitment in the log";
-  if (commitments.length > 1) return `it committed more than once, at ${one.index} and ${commitments[1].index}`;
+  if (commitments.length > 1)
+    return `it committed more than once, at ${one.index} and ${commitments[1].index}`;
   if (one.digest !== expected) return `the commitment at ${one.index} is to another claim or seal`;
   return one.index < before ? null : `the commitment at ${one.index} is after its statements`;
 }
@@ -103,7 +119,7 @@ function isScattered(comparisons, attempts) {
   return span > new Set(indexes).size + made + grafted;
 }
 
-/** Return what a comparison would have to say in place of its verdict and ground; null where both follow. */
+/** Return what it would have to say in place of verdict and ground; null where both follow. */
 export function contradiction({ predicate, subject }, built) {
   const { verdict, ground, shipped, rebuilt, signature, maskFault } = predicate;
   if (!built) {
@@ -111,7 +127,17 @@ export function contradiction({ predicate, subject }, built) {
     return expected ? null : "NOT_CHECKED, as nothing was built";
   }
   const compared = comparedFile(shipped);
-  if (!shipped && !(rebuilt && same(subject.map((one) => one.digest), [rebuilt.digest]))) return "a verdict on the output itself";
+  if (
+    !shipped &&
+    !(
+      rebuilt &&
+      same(
+        subject.map((one) => one.digest),
+        [rebuilt.digest],
+      )
+    )
+  )
+    return "a verdict on the output itself";
   const supported = verdictFollows(verdict, {
     published: shipped?.published.sha256 ?? null,
     served: compared?.digest.sha256 ?? null,
@@ -121,18 +147,24 @@ export function contradiction({ predicate, subject }, built) {
     update: updateOf(predicate),
   });
   if (!supported) return "the verdict of the judge on these digests";
-  if (!signatureFits(predicate)) return "a signature that was grafted or refused, where its verdict has one";
+  if (!signatureFits(predicate))
+    return "a signature that was grafted or refused, where its verdict has one";
   if (maskFault && verdict !== "DIFFERENT") return "a fault of normalizers with DIFFERENT alone";
   const grounds = groundsOf(predicate);
   return grounds.includes(ground) ? null : `one for ${grounds.join(" or ")}`;
 }
 
-/** Return what a delta in favour would have to lead to, by the other comparisons of its run; or null. */
+/** Return what a delta in favour would have to lead to, by other comparisons of its run; or null. */
 export function deltaContradiction(statement, compared) {
   const { delta, verdict } = statement.predicate;
   if (!delta || !IN_FAVOUR.includes(verdict)) return null;
   const targets = compared
-    .filter((one) => one !== statement && one.predicate.shipped && same(one.predicate.shipped.published, delta.target))
+    .filter(
+      (one) =>
+        one !== statement &&
+        one.predicate.shipped &&
+        same(one.predicate.shipped.published, delta.target),
+    )
     .map((one) => one.predicate);
   const files = targets.flatMap((one) => [one.rebuilt, one.signature?.grafted]).filter(Boolean);
   const leads = delta.members ? files.length > 0 : files.some((file) => same(file, delta.expected));
@@ -153,7 +185,8 @@ function groundsOf(predicate) {
   const update = updateOf(predicate);
   if (verdict === "DIFFERENT" && update === "refused") return ["update-refused"];
   if (verdict === "NOT_CHECKED" && update === "unjudged") return ["update-unjudged"];
-  if (verdict === "EQUIVALENT" && update === "stands-in") return [delta ? "delta-applied" : "manifest-recomputed"];
+  if (verdict === "EQUIVALENT" && update === "stands-in")
+    return [delta ? "delta-applied" : "manifest-recomputed"];
   if (verdict !== "NOT_CHECKED") return [words.grounds[verdict]];
   const unreachable = shipped && comparedFile(shipped) === null;
   return [...words.unjudged, ...(unreachable ? ["shipped-unreachable"] : [])];

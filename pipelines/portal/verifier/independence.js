@@ -5,12 +5,13 @@ import { same } from "./verdict_rules.js";
 import { isWitnessed } from "./quorum.js";
 
 const LATIN = new Map(
-  [..."авекмнорстухіјѕһԁԛԝ" + "αβεζηικμνορτυχϲϳ"].map((letter, index) => [
+  [...("авекмнорстухіјѕһԁԛԝ" + "αβεζηικμνορτυχϲϳ")].map((letter, index) => [
     letter,
     ("abekmhopctyxijshdqw" + "abezhikmnoptyxcj")[index],
   ]),
 );
-const UNSEEN = /[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\ufe00-\ufe0f\u{e0100}-\u{e01ef}\p{Z}\p{P}\p{C}]/gu;
+const UNSEEN =
+  /[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\ufe00-\ufe0f\u{e0100}-\u{e01ef}\p{Z}\p{P}\p{C}]/gu;
 
 /** Require a policy that does not contradict itself; throws `Wrong`. */
 export function needSense(policy) {
@@ -19,12 +20,23 @@ export function needSense(policy) {
   needOneVoteAnOperator(policy);
   const operators = new Set(policy.operators.map((operator) => operator.name));
   for (const center of policy.centers) {
-    need(operators.has(center.operator), `center ${center.id} has an unknown operator`, center.operator);
-    need(center.log.key.name === center.log.origin, "the key of a log has another name than the log", center.log.key.name);
+    need(
+      operators.has(center.operator),
+      `center ${center.id} has an unknown operator`,
+      center.operator,
+    );
+    need(
+      center.log.key.name === center.log.origin,
+      "the key of a log has another name than the log",
+      center.log.key.name,
+    );
     needSeparateRanges(center);
   }
   const reviewers = new Set(policy.reviewers.map((reviewer) => reviewer.key.keyid));
-  need(policy.revoked.every((keyid) => reviewers.has(keyid)), "no key of a reviewer to revoke");
+  need(
+    policy.revoked.every((keyid) => reviewers.has(keyid)),
+    "no key of a reviewer to revoke",
+  );
   needReachable(policy);
   policy.resolutions.forEach((resolution) => needResolution(policy, resolution));
   const alone = policy.operators.length === 1 || !isWitnessed(policy.quorum, new Set());
@@ -62,7 +74,11 @@ export function independentRegions(centers) {
 function needUsedOnce(policy) {
   const names = [
     ...policy.operators.map((operator) => `operator ${operator.name}`),
-    ...policy.centers.flatMap((c) => [`center ${c.id}`, `log ${c.log.origin}`, `builder ${c.builder}`]),
+    ...policy.centers.flatMap((c) => [
+      `center ${c.id}`,
+      `log ${c.log.origin}`,
+      `builder ${c.builder}`,
+    ]),
   ];
   need(new Set(names).size === names.length, "a name is used twice in the policy");
   const ofCenters = policy.centers.map((center) => center.witness).filter(Boolean);
@@ -70,14 +86,23 @@ function needUsedOnce(policy) {
   const known = new Set(ofCenters.map((witness) => witness.key.material));
   const keys = [
     ...policy.operators.map((operator) => operator.key),
-    ...policy.centers.flatMap((c) => [...c.keys.map((key) => key.key), c.log.key.key, ...(c.witness ? [c.witness.key] : [])]),
+    ...policy.centers.flatMap((c) => [
+      ...c.keys.map((key) => key.key),
+      c.log.key.key,
+      ...(c.witness ? [c.witness.key] : []),
+    ]),
     ...policy.reviewers.map((reviewer) => reviewer.key),
     ...witnesses.filter((key) => !known.has(key.material)),
   ];
   const once = [keys.map((key) => key.material), keys.map((key) => key.keyid)].every(
     (values) => new Set(values).size === values.length,
   );
-  need(once, "one key is used twice in the policy", null, "a key of its own for every person, center and use");
+  need(
+    once,
+    "one key is used twice in the policy",
+    null,
+    "a key of its own for every person, center and use",
+  );
 }
 
 function needOtherBodies(policy) {
@@ -90,7 +115,9 @@ function needOneVoteAnOperator({ centers, quorum }) {
   for (const operator of new Set(centers.map((center) => center.operator))) {
     const witnessed = centers.filter((center) => center.operator === operator && center.witness);
     const own = new Set(witnessed.map((center) => center.witness.key.material));
-    const names = new Set(quorum.witnesses.filter((w) => own.has(w.key.key.material)).map((w) => w.name));
+    const names = new Set(
+      quorum.witnesses.filter((w) => own.has(w.key.key.material)).map((w) => w.name),
+    );
     for (const group of quorum.groups) {
       const members = group.members.filter((member) => names.has(member)).length;
       const once = group.threshold === 1 || members <= 1;
@@ -103,7 +130,11 @@ function needOneVoteAnOperator({ centers, quorum }) {
 function needSeparateRanges(center) {
   let end = 0;
   for (const { from, until } of [...center.keys].sort((one, two) => one.from - two.from)) {
-    need(until === null || until > from, "an empty range of log sizes", `from ${from} until ${until}`);
+    need(
+      until === null || until > from,
+      "an empty range of log sizes",
+      `from ${from} until ${until}`,
+    );
     need(end !== null && from >= end, "two keys for one part of a log", `from ${from}`);
     end = until;
   }
@@ -116,7 +147,11 @@ function needReachable(policy) {
   const regions = independentRegions(policy.centers);
   const limits = [
     ["operators", policy.threshold, policy.operators.length],
-    ...[policy.reviews.minimum, ...Object.values(policy.reviews.kinds)].map((n) => ["reviewers", n, reviewers]),
+    ...[policy.reviews.minimum, ...Object.values(policy.reviews.kinds)].map((n) => [
+      "reviewers",
+      n,
+      reviewers,
+    ]),
   ];
   for (const rules of [policy.consensus, ...Object.values(policy.consensus.kinds)]) {
     limits.push(["operators with a center", rules.k, operators]);
@@ -135,6 +170,8 @@ function needResolution(policy, resolution) {
   need(first === resolution, "two resolutions for one log", resolution.log, "one");
   const both = resolution.rejected.some((tree) => same(tree, resolution.accepted));
   need(!both, "a tree is accepted and rejected");
-  const ended = center.keys.every((key) => key.until !== null && key.until <= resolution.accepted.size);
+  const ended = center.keys.every(
+    (key) => key.until !== null && key.until <= resolution.accepted.size,
+  );
   need(ended, "a key goes on in a log that ended with a fork");
 }

@@ -36,7 +36,12 @@ export function readJson(bytes, what, limit, { nodes = MAX_NODES, floats = false
 
 /** Say whether a value of a document is an object. */
 export function isObject(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Fraction);
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof Fraction)
+  );
 }
 
 /** Return the canonical JSON (RFC 8785) of a document without fractions, as text. */
@@ -94,7 +99,11 @@ class JsonReader {
     if (next === "{") return this.object(depth + 1);
     if (next === "[") return this.list(depth + 1);
     if (next === '"') return this.string();
-    for (const [word, value] of [["true", true], ["false", false], ["null", null]]) {
+    for (const [word, value] of [
+      ["true", true],
+      ["false", false],
+      ["null", null],
+    ]) {
       if (this.text.startsWith(word, this.at)) {
         this.at += word.length;
         return value;
@@ -159,7 +168,8 @@ class JsonReader {
       this.at += 4;
       return String.fromCharCode(Number.parseInt(digits, 16));
     }
-    if (letter === undefined || !Object.hasOwn(ESCAPES, letter)) this.refuse("an escape that is none");
+    if (letter === undefined || !Object.hasOwn(ESCAPES, letter))
+      this.refuse("an escape that is none");
     return ESCAPES[letter];
   }
 

@@ -2,7 +2,17 @@
 //
 // Keys of another type cannot be used here: whatever needs one is `Unchecked`.
 import {
-  fromBase64, fromHex, hexOf, isPrintable, joined, sameBytes, sha256, textOf, toBase64, utf8, webCrypto,
+  fromBase64,
+  fromHex,
+  hexOf,
+  isPrintable,
+  joined,
+  sameBytes,
+  sha256,
+  textOf,
+  toBase64,
+  utf8,
+  webCrypto,
 } from "./bytes.js";
 import { ecdsaKey } from "./ecdsa.js";
 import { need, sentence, Unchecked, Wrong } from "./errors.js";
@@ -15,7 +25,8 @@ const TAIL = "\n-----END PUBLIC KEY-----\n";
 const FIELD = 2n ** 255n - 19n;
 const EIGHT = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n;
 const SMALL_ORDER = [0n, 1n, EIGHT, FIELD - EIGHT, FIELD - 1n];
-const OTHER_KEYS = /^(?:ecdsa ecdsa-sha2-nistp(?:256|384|521)|rsa rsa[a-z0-9-]+|ml-dsa ml-dsa-[0-9/]+)$/;
+const OTHER_KEYS =
+  /^(?:ecdsa ecdsa-sha2-nistp(?:256|384|521)|rsa rsa[a-z0-9-]+|ml-dsa ml-dsa-[0-9/]+)$/;
 const IMPORTED = new Map();
 
 /** Return an Ed25519 key of 32 bytes, under securesystemslib's default key id; throws `Wrong`. */
@@ -37,9 +48,19 @@ export async function readPublicKey(bytes, what = "the public key") {
   need(bytes.length <= MAX_KEY_FILE, `${what} is too large`);
   const text = textOf(bytes) ?? "";
   if (text.trimStart().startsWith("{")) return keyOfJson(bytes, what);
-  need(text.startsWith(HEAD) && text.endsWith(TAIL), `${what} is malformed`, "something else", "one public key in PEM");
+  need(
+    text.startsWith(HEAD) && text.endsWith(TAIL),
+    `${what} is malformed`,
+    "something else",
+    "one public key in PEM",
+  );
   const der = fromBase64(text.slice(HEAD.length, -TAIL.length).replaceAll("\n", ""));
-  need(der !== null && pemOf(der) === text, `${what} is written in another way`, null, "PEM, as keys are made");
+  need(
+    der !== null && pemOf(der) === text,
+    `${what} is written in another way`,
+    null,
+    "PEM, as keys are made",
+  );
   const ed25519 = der.length === SPKI.length + 32 && sameBytes(der.subarray(0, SPKI.length), SPKI);
   return ed25519 ? ed25519Key(der.subarray(SPKI.length), what) : otherKey(der, text, what);
 }
@@ -49,10 +70,27 @@ async function keyOfJson(bytes, what) {
   const plain = readJson(bytes, what, MAX_KEY_FILE);
   const { keyid, keytype, scheme, keyval } = plain;
   const fields = Object.keys(plain).sort().join();
-  const named = [keyid, keytype, scheme].every((one) => typeof one === "string" && one !== "" && isPrintable(one));
-  need(fields === "keyid,keytype,keyval,scheme" && named && keyid.length <= 256, `${what} is malformed`, fields, "key JSON");
-  need(isObject(keyval) && Object.keys(keyval).join() === "public", `${what} is malformed`, "another value", "PEM");
-  need(OTHER_KEYS.test(`${keytype} ${scheme}`), `${what} is malformed`, keytype, "PEM for Ed25519, or a known type");
+  const named = [keyid, keytype, scheme].every(
+    (one) => typeof one === "string" && one !== "" && isPrintable(one),
+  );
+  need(
+    fields === "keyid,keytype,keyval,scheme" && named && keyid.length <= 256,
+    `${what} is malformed`,
+    fields,
+    "key JSON",
+  );
+  need(
+    isObject(keyval) && Object.keys(keyval).join() === "public",
+    `${what} is malformed`,
+    "another value",
+    "PEM",
+  );
+  need(
+    OTHER_KEYS.test(`${keytype} ${scheme}`),
+    `${what} is malformed`,
+    keytype,
+    "PEM for Ed25519, or a known type",
+  );
   need(typeof keyval.public === "string", `${what} is malformed`, "another value", "PEM");
   const found = await readPublicKey(utf8(`${keyval.public.trim()}\n`), what);
   need(found.keytype === keytype, `${what} is of another type than it says`, null, keytype);
@@ -71,7 +109,15 @@ async function otherKey(der, pem, what) {
   const keyid = await sha256(utf8(named));
   const plain = { keyid, keytype: "ecdsa", keyval: { public: pem }, scheme: ecdsa.scheme };
   const material = `spki ${await sha256(der)}`;
-  return { ...ecdsa, keyid, keytype: "ecdsa", raw: null, material, pem, text: `${canonical(plain)}\n` };
+  return {
+    ...ecdsa,
+    keyid,
+    keytype: "ecdsa",
+    raw: null,
+    material,
+    pem,
+    text: `${canonical(plain)}\n`,
+  };
 }
 
 /** Say whether `signature` over `message` is of this key. */
@@ -80,14 +126,19 @@ export async function verifies(key, signature, message) {
   const subtle = webCrypto();
   if (!IMPORTED.has(key.material)) {
     const made = subtle.importKey("raw", key.raw, { name: "Ed25519" }, false, ["verify"]);
-    IMPORTED.set(key.material, made.catch((error) => error));
+    IMPORTED.set(
+      key.material,
+      made.catch((error) => error),
+    );
   }
   const imported = await IMPORTED.get(key.material);
   if (imported instanceof Error) {
     if (imported.name !== "NotSupportedError") return false; // no point of the curve
     throw new Unchecked("this browser cannot verify Ed25519 signatures; take a newer one");
   }
-  return signature.length === 64 && subtle.verify({ name: "Ed25519" }, imported, signature, message);
+  return (
+    signature.length === 64 && subtle.verify({ name: "Ed25519" }, imported, signature, message)
+  );
 }
 
 /** Return the distinct keys that signed an envelope; `named` keys by their id, else any of them. */
@@ -112,7 +163,9 @@ function isHonestPoint(raw) {
 
 /** Return a SubjectPublicKeyInfo in PEM, in lines of 64 characters. */
 function pemOf(der) {
-  return `${HEAD}${toBase64(der).match(/.{1,64}/g).join("\n")}${TAIL}`;
+  return `${HEAD}${toBase64(der)
+    .match(/.{1,64}/g)
+    .join("\n")}${TAIL}`;
 }
 
 function isRsa(der) {
@@ -120,7 +173,9 @@ function isRsa(der) {
 }
 
 function otherType(what, got) {
-  return new Unchecked(sentence(`${what} is of a type that cannot be verified in a browser`, got, "Ed25519"));
+  return new Unchecked(
+    sentence(`${what} is of a type that cannot be verified in a browser`, got, "Ed25519"),
+  );
 }
 
 /** Throw `Wrong` unless there is a key to verify anything with: no key would verify everything. */

@@ -25,8 +25,17 @@ const COMMITMENT = new RegExp(
 export async function readLeaf(bytes) {
   const text = textOf(bytes) ?? "";
   const found = STATEMENT.exec(text) ?? COMMITMENT.exec(text);
-  need(found !== null && bytes.length <= 4096, "a leaf of the log is malformed", text.slice(0, 120), "canonical JSON, version 1");
-  const fields = { ...found.groups, sequence: Number(found.groups.sequence), hash: hexOf(await leafHash(bytes)) };
+  need(
+    found !== null && bytes.length <= 4096,
+    "a leaf of the log is malformed",
+    text.slice(0, 120),
+    "canonical JSON, version 1",
+  );
+  const fields = {
+    ...found.groups,
+    sequence: Number(found.groups.sequence),
+    hash: hexOf(await leafHash(bytes)),
+  };
   if (fields.run === undefined) return fields;
   return { ...fields, committed: await commitmentDigest(fields.run, fields.claim, fields.seal) };
 }
@@ -36,7 +45,7 @@ export function commitmentDigest(run, claim, seal) {
   return sha256(utf8(`${run} ${claim} ${seal}`));
 }
 
-/** Read a proof, verifying nothing: {index, hashes, checkpoint as bytes, note as text, extra}; throws `Wrong`. */
+/** Read a proof, verifying nothing: {index, hashes, checkpoint: bytes, note: text, extra}. */
 export function readProof(bytes) {
   const whole = needLines(bytes, "the proof", MAX_NOTE + 2 * MAX_EXTRA);
   const blank = whole.indexOf("\n\n");
@@ -46,13 +55,19 @@ export function readProof(bytes) {
   let extra = null;
   if (lines[0]?.startsWith("extra ")) {
     extra = needBase64(lines.shift().slice("extra ".length), "the extra data of the proof");
-    need(extra.length > 0 && extra.length <= MAX_EXTRA, "the proof has too much or empty extra data");
+    need(
+      extra.length > 0 && extra.length <= MAX_EXTRA,
+      "the proof has too much or empty extra data",
+    );
   }
   need(lines[0]?.startsWith("index ") === true, "the proof does not say which leaf it is of");
   const index = needNumber(lines.shift().slice("index ".length), "the index of the proof");
   need(lines.length <= MAX_HASHES, "the proof has too many hashes", lines.length);
   const hashes = lines.map((line) => needBase64(line, "a hash of the proof"));
-  need(hashes.every((hash) => hash.length === 32), "the proof has a hash of another length");
+  need(
+    hashes.every((hash) => hash.length === 32),
+    "the proof has a hash of another length",
+  );
   const note = whole.slice(blank + 2);
   const checkpoint = utf8(note);
   readNote(checkpoint);
@@ -70,9 +85,20 @@ export function needChain(leaves, center) {
   let expected = { sequence: first.sequence, previous: first.previous ?? "" };
   for (const [index, leaf] of listed) {
     const about = leaf.release === first.release && leaf.center === center;
-    need(about, `leaf ${index} is about something else`, `${leaf.release} of ${leaf.center}`, `${first.release} of ${center}`);
+    need(
+      about,
+      `leaf ${index} is about something else`,
+      `${leaf.release} of ${leaf.center}`,
+      `${first.release} of ${center}`,
+    );
     const what = `a leaf is missing before ${index}`;
-    need(leaf.sequence === expected.sequence, what, leaf.sequence, expected.sequence, "It was left out: ask the center for it, and why");
+    need(
+      leaf.sequence === expected.sequence,
+      what,
+      leaf.sequence,
+      expected.sequence,
+      "It was left out: ask the center for it, and why",
+    );
     const named = leaf.previous === undefined || leaf.previous === expected.previous;
     if (!named) throw new Wrong(`leaf ${index} names another one before it`);
     expected = { sequence: leaf.sequence + 1, previous: leaf.hash };

@@ -21,8 +21,16 @@ export function nodeHash(left, right) {
  */
 export async function verifyInclusion({ leaf, index, size, proof, root }) {
   const whole = [index, size].every(Number.isSafeInteger);
-  need(whole && index >= 0 && index < size, "the tree has no such leaf", `leaf ${index}`, `less than ${size}`);
-  need([leaf, root, ...proof].every((hash) => hash.length === HASH_SIZE), "an inclusion proof has a hash of another length");
+  need(
+    whole && index >= 0 && index < size,
+    "the tree has no such leaf",
+    `leaf ${index}`,
+    `less than ${size}`,
+  );
+  need(
+    [leaf, root, ...proof].every((hash) => hash.length === HASH_SIZE),
+    "an inclusion proof has a hash of another length",
+  );
   let position = BigInt(index);
   let last = BigInt(size) - 1n;
   let found = leaf;
@@ -41,5 +49,6 @@ export async function verifyInclusion({ leaf, index, size, proof, root }) {
     last >>= 1n;
   }
   need(last === 0n, "an inclusion proof has another length", proof.length, "more hashes");
-  if (!sameBytes(found, root)) throw new Wrong(`leaf ${index} is not in the tree of ${size} leaves with root ${hexOf(root)}`);
+  if (!sameBytes(found, root))
+    throw new Wrong(`leaf ${index} is not in the tree of ${size} leaves with root ${hexOf(root)}`);
 }

@@ -19,7 +19,9 @@ export async function needModel(name, value, what) {
     const holds = await RULES[rule](part);
     if (holds !== true) {
       const broken = shown(rule.replaceAll("_", " "));
-      throw new Wrong(sentence(`${what} is malformed: its fields contradict each other (${broken})`));
+      throw new Wrong(
+        sentence(`${what} is malformed: its fields contradict each other (${broken})`),
+      );
     }
   }
 }

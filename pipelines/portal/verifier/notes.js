@@ -1,7 +1,16 @@
 // Signed notes, checkpoints and cosignatures (C2SP signed-note, tlog-checkpoint, tlog-cosignature).
 //
 // Reading is strict, as pipelines/log has it; only `openCheckpoint` verifies signatures.
-import { fromBase64, hexOf, isPrintable, joined, needText, sha256Bytes, toBase64, utf8 } from "./bytes.js";
+import {
+  fromBase64,
+  hexOf,
+  isPrintable,
+  joined,
+  needText,
+  sha256Bytes,
+  toBase64,
+  utf8,
+} from "./bytes.js";
 import { need, shown, Wrong } from "./errors.js";
 import { ed25519Key, verifies } from "./keys.js";
 
@@ -19,7 +28,12 @@ const DASH = "\u2014";
 export async function noteKey(name, algorithm, key) {
   needName(name);
   const nameable = isPrintable(name) && utf8(name).length <= MAX_NAME;
-  need(nameable, "the name of a verifier key cannot be shown", name, `1 to ${MAX_NAME} printable bytes`);
+  need(
+    nameable,
+    "the name of a verifier key cannot be shown",
+    name,
+    `1 to ${MAX_NAME} printable bytes`,
+  );
   const material = joined(Uint8Array.of(algorithm), key.raw);
   const id = hexOf((await sha256Bytes(joined(`${name}\n`, material))).subarray(0, 4));
   return { name, algorithm, key, id, vkey: `${name}+${id}+${toBase64(material)}` };
@@ -30,7 +44,12 @@ export async function readNoteKey(vkey, algorithm) {
   const parts = /^([^+]*)\+([^+]*)\+([^]*)$/.exec(typeof vkey === "string" ? vkey : "");
   need(parts !== null, "a verifier key has not three parts", vkey, "name+id+key");
   const data = fromBase64(parts[3]);
-  need(data !== null && data.length === 33, "the key of a verifier key is malformed", vkey, "base64 of 33 bytes");
+  need(
+    data !== null && data.length === 33,
+    "the key of a verifier key is malformed",
+    vkey,
+    "base64 of 33 bytes",
+  );
   need(data[0] === algorithm, "a key is for another use", `type ${data[0]}`, `type ${algorithm}`);
   const key = await ed25519Key(data.subarray(1), "a verifier key");
   const found = await noteKey(parts[1], algorithm, key);
@@ -46,7 +65,12 @@ export function readNote(bytes) {
   const below = whole.slice(blank + 2);
   need(below.endsWith("\n"), "the note ends within a line");
   const lines = below.slice(0, -1).split("\n");
-  need(lines.length <= MAX_SIGNATURES, "the note has too many signatures", lines.length, `at most ${MAX_SIGNATURES}`);
+  need(
+    lines.length <= MAX_SIGNATURES,
+    "the note has too many signatures",
+    lines.length,
+    `at most ${MAX_SIGNATURES}`,
+  );
   return { text: whole.slice(0, blank + 1), signatures: lines.map(readSignatureLine) };
 }
 
@@ -66,8 +90,15 @@ export async function openCheckpoint(bytes, { origin, keys, witnesses = [] }) {
     const time = await checkSignature(key, note.text, data);
     if (!found.has(key)) found.set(key, time);
   }
-  need(found.size > 0, "the note is not signed by a known key", note.signatures.map((s) => s.name).join(", "));
-  need(keys.some((key) => found.has(key)), "the checkpoint is cosigned, but not signed by its log");
+  need(
+    found.size > 0,
+    "the note is not signed by a known key",
+    note.signatures.map((s) => s.name).join(", "),
+  );
+  need(
+    keys.some((key) => found.has(key)),
+    "the checkpoint is cosigned, but not signed by its log",
+  );
   const checkpoint = readCheckpoint(note.text);
   need(checkpoint.origin === origin, "the checkpoint is of another log", checkpoint.origin, origin);
   const cosigned = witnesses.filter((key) => found.has(key));
@@ -77,7 +108,12 @@ export async function openCheckpoint(bytes, { origin, keys, witnesses = [] }) {
 /** Return a decimal number, written without sign or leading zeros; throws `Wrong`. */
 export function needNumber(text, what) {
   const found = /^(?:0|[1-9][0-9]{0,18})$/.test(text) ? Number(text) : NaN;
-  need(Number.isSafeInteger(found), `${what} is no number in its canonical form`, text, "0 to 2^53 - 1 in decimal");
+  need(
+    Number.isSafeInteger(found),
+    `${what} is no number in its canonical form`,
+    text,
+    "0 to 2^53 - 1 in decimal",
+  );
   return found;
 }
 
@@ -98,13 +134,20 @@ export function needLines(bytes, what, limit) {
 
 function readCheckpoint(text) {
   const lines = text.slice(0, -1).split("\n");
-  need(text.endsWith("\n") && lines.length >= 3, "the checkpoint is incomplete", `${lines.length} lines`);
+  need(
+    text.endsWith("\n") && lines.length >= 3,
+    "the checkpoint is incomplete",
+    `${lines.length} lines`,
+  );
   const [origin, count, encoded, ...extensions] = lines;
   need(origin !== "" && !extensions.includes(""), "the checkpoint has an empty line");
   const size = needNumber(count, "the size of the checkpoint");
   const root = needBase64(encoded, "the root of the checkpoint");
   need(root.length === 32, "the root of the checkpoint has another length", root.length, 32);
-  need(size !== 0 || encoded === EMPTY_ROOT, "the root of the checkpoint is not that of an empty log");
+  need(
+    size !== 0 || encoded === EMPTY_ROOT,
+    "the root of the checkpoint is not that of an empty log",
+  );
   return { origin, size, root, extensions };
 }
 
@@ -136,7 +179,11 @@ function needDistinct(keys) {
   const known = new Map();
   for (const key of keys) {
     const name = `${key.name} ${key.id}`;
-    need((known.get(name)?.vkey ?? key.vkey) === key.vkey, "two keys share a name and an id", key.vkey);
+    need(
+      (known.get(name)?.vkey ?? key.vkey) === key.vkey,
+      "two keys share a name and an id",
+      key.vkey,
+    );
     known.set(name, key);
   }
   need(known.size > 0, "there is no key to open the note with");
@@ -145,5 +192,10 @@ function needDistinct(keys) {
 
 function needName(name) {
   const usable = name !== "" && !name.includes("+") && !BLANK.test(name) && !CONTROL.test(name);
-  need(usable, "the name of a key cannot be used in a note", name, "text without spaces and plus signs");
+  need(
+    usable,
+    "the name of a key cannot be used in a note",
+    name,
+    "text without spaces and plus signs",
+  );
 }

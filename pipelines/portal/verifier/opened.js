@@ -1,14 +1,15 @@
 // A bundle as its checks read it: each part is parsed once, when a check first needs it.
 import { textOf, utf8 } from "./bytes.js";
 import { readEnvelope } from "./dsse.js";
-import { need, Wrong } from "./errors.js";
+import { need } from "./errors.js";
 import { canonical, readJson } from "./json.js";
-import { needKeys, readPublicKey, signersOf } from "./keys.js";
+import { readPublicKey } from "./keys.js";
 import { readLeaf, readProof } from "./leaves.js";
 import { needModel } from "./model.js";
 import { LOG_KEY, noteKey, openCheckpoint } from "./notes.js";
 import { centerOf, readPolicies } from "./policy.js";
-import { authorOf, finalAttempt, readStatement, unknownType } from "./statements.js";
+import { readRecord } from "./records.js";
+import { finalAttempt, unknownType } from "./statements.js";
 import { MAX_CARD, MAX_REPORT, readBundle } from "./tar.js";
 import { valueOf } from "./verdict_rules.js";
 
@@ -47,7 +48,11 @@ export class OpenedBundle {
       const data = (await this.members()).get("center.json");
       const card = readJson(data, "the center's card", MAX_CARD);
       await needModel("CenterCard", card, "the center's card");
-      need(textOf(data) === canonical(card), "the center's card is malformed", "JSON that is not canonical");
+      need(
+        textOf(data) === canonical(card),
+        "the center's card is malformed",
+        "JSON that is not canonical",
+      );
       return card;
     });
   }
@@ -58,7 +63,12 @@ export class OpenedBundle {
       const found = new Map();
       for (const [name, data] of await this.folder("keys/")) {
         const key = await readPublicKey(data, name);
-        need(textOf(data) === key.pem, `${name} is written in another way`, null, "PEM, as keys are made");
+        need(
+          textOf(data) === key.pem,
+          `${name} is written in another way`,
+          null,
+          "PEM, as keys are made",
+        );
         found.set(name.slice("keys/".length, -".pub".length), key);
       }
       return found;
@@ -92,8 +102,11 @@ export class OpenedBundle {
   trusted() {
     return this.kept("trusted", async () => {
       const policy = await this.policy();
-      if (policy !== null) return centerOf(policy, (await this.card()).id).keys.map((key) => key.key);
-      return Promise.all(this.trust.keys.map((text) => readPublicKey(utf8(text), "the trusted key")));
+      if (policy !== null)
+        return centerOf(policy, (await this.card()).id).keys.map((key) => key.key);
+      return Promise.all(
+        this.trust.keys.map((text) => readPublicKey(utf8(text), "the trusted key")),
+      );
     });
   }
 
@@ -115,7 +128,11 @@ export class OpenedBundle {
       if (policy !== null) return centerOf(policy, card.id);
       const trusted = await this.trusted();
       const keys = trusted.length ? trusted : [(await this.keys()).get("statements")];
-      return { id: card.id, builder: card.builder_id, keys: keys.map((key) => ({ key, from: 0, until: null })) };
+      return {
+        id: card.id,
+        builder: card.builder_id,
+        keys: keys.map((key) => ({ key, from: 0, until: null })),
+      };
     });
   }
 
@@ -126,7 +143,8 @@ export class OpenedBundle {
     return this.kept("envelopes", async () => {
       const found = new Map();
       for (const [name, data] of await this.members()) {
-        if (name.endsWith(SUFFIX) && /^(?:statements|log)\//.test(name)) found.set(name, await readEnvelope(data, name));
+        if (name.endsWith(SUFFIX) && /^(?:statements|log)\//.test(name))
+          found.set(name, await readEnvelope(data, name));
       }
       return found;
     });
@@ -136,45 +154,10 @@ export class OpenedBundle {
   records() {
     return this.kept("records", async () => {
       const found = new Map();
-      for (const [name, envelope] of await this.envelopes()) found.set(name, await this.#record(name, envelope));
+      for (const [name, envelope] of await this.envelopes())
+        found.set(name, await readRecord(this, name, envelope));
       return found;
     });
-  }
-
-  async #record(name, envelope) {
-    const member = await this.member();
-    const named = envelope.signatures.map((signature) => signature.keyid);
-    const known = member.keys.filter(({ key }) => named.includes(key.keyid));
-    if (known.length === 0) return { excluded: "unknown-key", detail: named.join(", ") };
-    needKeys(known, name);
-    const signers = await signersOf(envelope, known.map(({ key }) => key));
-    if (signers.length === 0) return { excluded: "bad-signature", detail: named.join(", ") };
-    let statement;
-    try {
-      statement = await readStatement(envelope.payload, name);
-    } catch (error) {
-      if (error instanceof Wrong) return { excluded: "unreadable", detail: error.message };
-      throw error;
-    }
-    return this.#placed(statement, envelope, member, signers);
-  }
-
-  async #placed(statement, envelope, member, signers) {
-    const index = (await this.statementLeaves()).get(envelope.digest);
-    if (index === undefined) return { excluded: "not-logged", detail: "" };
-    if (index >= (await this.checkpoint()).size) return { excluded: "awaiting-witness", detail: `at index ${index}` };
-    const signed = member.keys.filter(({ key }) => signers.some((one) => one.material === key.material));
-    const valid = signed.filter(({ from, until }) => from <= index && (until === null || index < until));
-    if (valid.length === 0) {
-      const early = index < Math.min(...signed.map(({ from }) => from));
-      return { excluded: early ? "key-not-yet" : "key-ended", detail: `at index ${index} of its log` };
-    }
-    const author = authorOf(statement);
-    if (author === undefined) return { excluded: "misplaced", detail: "of another kind" };
-    if ((author ?? member.id) !== member.id) return { excluded: "misplaced", detail: "of another center" };
-    const builder = statement.about?.builder ?? member.builder;
-    if (builder !== member.builder) return { excluded: "other-builder", detail: builder };
-    return { statement, key: valid[0].key, index };
   }
 
   /** Return predicate types that are not known here, by the name of their member. */
@@ -192,7 +175,9 @@ export class OpenedBundle {
   /** Return the verified statements of the run by the name of their member, in order of numbers. */
   verified() {
     return this.kept("verified", async () => {
-      const own = [...(await this.records())].filter(([name, one]) => name.startsWith("statements/") && one.statement);
+      const own = [...(await this.records())].filter(
+        ([name, one]) => name.startsWith("statements/") && one.statement,
+      );
       return new Map(own.sort(([one], [two]) => numberOf(one) - numberOf(two)));
     });
   }
@@ -285,15 +270,6 @@ export class OpenedBundle {
       const [{ proof }] = (await this.leaves()).values();
       return openCheckpoint(proof.checkpoint, { origin: key.name, keys: [key], witnesses });
     });
-  }
-}
-
-/** Throw `Wrong` for the first envelope that does not count for one of `reasons`. */
-export async function refuse(opened, what, ...reasons) {
-  for (const [name, { excluded, detail }] of await opened.records()) {
-    if (!reasons.includes(excluded)) continue;
-    const later = excluded === "unreadable" && (await opened.unknown()).has(name); // left to `schema`
-    need(later, `${name} ${what}`, detail || null);
   }
 }
 

@@ -31,14 +31,23 @@ export async function readPolicies(policies, fingerprint, now) {
   for (const [index, bytes] of policies.entries()) {
     const next = await readSigned(bytes, { check: index === policies.length - 1 });
     if (found === null && fingerprint) {
-      needEqual("the first policy is not the one with the fingerprint that you trust", next.digest, fingerprint);
+      needEqual(
+        "the first policy is not the one with the fingerprint that you trust",
+        next.digest,
+        fingerprint,
+      );
     }
     await needOperators(next, next.policy, "the policy is not signed by enough of its operators");
     if (found !== null) await needStep(found, next);
     found = { ...next, first: found?.first ?? next.digest };
   }
   const expires = Date.parse(found.policy.expires);
-  need(now < expires, "the policy has expired", found.policy.expires, `one after ${new Date(now).toISOString()}`);
+  need(
+    now < expires,
+    "the policy has expired",
+    found.policy.expires,
+    `one after ${new Date(now).toISOString()}`,
+  );
   return found;
 }
 
@@ -55,16 +64,29 @@ export async function readSigned(bytes, { check = true } = {}) {
 
 /** Return the names of the operators of `policy` whose signatures are good. */
 export async function signedBy(signed, policy) {
-  const good = await signersOf(signed.envelope, policy.operators.map((operator) => operator.key));
+  const good = await signersOf(
+    signed.envelope,
+    policy.operators.map((operator) => operator.key),
+  );
   const found = new Set(good.map((key) => key.material));
-  return policy.operators.filter((operator) => found.has(operator.key.material)).map((operator) => operator.name);
+  return policy.operators
+    .filter((operator) => found.has(operator.key.material))
+    .map((operator) => operator.name);
 }
 
 /** Throw `Wrong` unless a threshold of the operators of `policy` has signed. */
 export async function needOperators(signed, policy, what) {
-  const good = await signersOf(signed.envelope, policy.operators.map((operator) => operator.key));
+  const good = await signersOf(
+    signed.envelope,
+    policy.operators.map((operator) => operator.key),
+  );
   const names = policy.operators.map((operator) => operator.name).join(", ");
-  need(good.length >= policy.threshold, what, `${good.length} good signatures`, `${policy.threshold} of ${names}`);
+  need(
+    good.length >= policy.threshold,
+    what,
+    `${good.length} good signatures`,
+    `${policy.threshold} of ${names}`,
+  );
 }
 
 /** Return a center by its id; throws `Wrong`. */
@@ -76,32 +98,51 @@ export function centerOf(policy, id) {
 
 /** Return the names of the witnesses that count for the log of a center, by their vkeys. */
 export function witnessesOf(policy, id) {
-  const operators = policy.centers.filter((center) => center.id === id).map((center) => center.operator);
+  const operators = policy.centers
+    .filter((center) => center.id === id)
+    .map((center) => center.operator);
   const own = policy.centers
     .filter((center) => operators.includes(center.operator) && center.witness)
     .map((center) => center.witness.key.material);
-  const others = policy.quorum.witnesses.filter((witness) => !own.includes(witness.key.key.material));
+  const others = policy.quorum.witnesses.filter(
+    (witness) => !own.includes(witness.key.key.material),
+  );
   return new Map(others.map((witness) => [witness.key.vkey, witness.name]));
 }
 
 async function needStep(old, next) {
   const version = next.policy.version;
-  need(version >= old.policy.version, "the policy is older than the one before it", `version ${version}`, `version ${old.policy.version} or later`);
+  need(
+    version >= old.policy.version,
+    "the policy is older than the one before it",
+    `version ${version}`,
+    `version ${old.policy.version} or later`,
+  );
   if (next.digest === old.digest) return;
   need(version !== old.policy.version, "two policies have one version", `version ${version}`);
-  await needOperators(next, old.policy, "the policy is not signed by enough of the operators of the policy before it");
+  await needOperators(
+    next,
+    old.policy,
+    "the policy is not signed by enough of the operators of the policy before it",
+  );
 }
 
 /** Read a payload; any bytes but the canonical ones are refused. */
 async function policyOf(payload) {
   const plain = readJson(payload, "a policy", MAX_POLICY, { nodes: MAX_VALUES });
   for (const part of ["operators", "centers"]) {
-    need(!Array.isArray(plain[part]) || plain[part].length > 0, "the policy is empty", `no ${part}`);
+    need(
+      !Array.isArray(plain[part]) || plain[part].length > 0,
+      "the policy is empty",
+      `no ${part}`,
+    );
   }
   await needModel("Policy", plain, "the policy");
   need(textOf(payload) === canonical(plain), "a policy is not in canonical form");
   needSorted(plain.revoked);
-  [plain.consensus, ...Object.values(plain.consensus.kinds)].forEach((rules) => needSorted(rules.normalizers));
+  [plain.consensus, ...Object.values(plain.consensus.kinds)].forEach((rules) =>
+    needSorted(rules.normalizers),
+  );
   if (plain.max_open !== undefined) needDuration(plain.max_open);
   return {
     ...plain,
@@ -141,11 +182,20 @@ async function policyKey(text) {
 }
 
 function needLine(text) {
-  need(isPrintable(text) && text.trim() === text, "a line of the policy cannot be shown", text, "one line of printable text");
+  need(
+    isPrintable(text) && text.trim() === text,
+    "a line of the policy cannot be shown",
+    text,
+    "one line of printable text",
+  );
 }
 
 function needSorted(texts) {
-  need(texts.join() === [...texts].sort().join(), "a policy is not in canonical form", "a set in another order");
+  need(
+    texts.join() === [...texts].sort().join(),
+    "a policy is not in canonical form",
+    "a set in another order",
+  );
 }
 
 /** Require a time of 1 h to 8760 h in the largest unit that keeps it whole. */
@@ -153,5 +203,9 @@ function needDuration(text) {
   const [, count, unit] = /^([1-9][0-9]*)(s|min|h)$/.exec(text) ?? [];
   const seconds = Number(count) * (UNITS[unit] ?? NaN);
   const largest = Object.keys(UNITS).findLast((one) => seconds % UNITS[one] === 0);
-  need(largest === unit && seconds >= HOUR && seconds <= 8760 * HOUR, "a policy has another longest time", text);
+  need(
+    largest === unit && seconds >= HOUR && seconds <= 8760 * HOUR,
+    "a policy has another longest time",
+    text,
+  );
 }

@@ -9,7 +9,10 @@ const NONE = "none";
 
 /** Read the lines of a policy: {witnesses: [{name, key, url}], groups, name}; throws `Wrong`. */
 export async function readQuorum(text) {
-  need(typeof text === "string" && text.length <= MAX_TEXT, "the witnesses of the policy are no text, or too long");
+  need(
+    typeof text === "string" && text.length <= MAX_TEXT,
+    "the witnesses of the policy are no text, or too long",
+  );
   const quorum = { witnesses: [], groups: [], name: null };
   const lines = (text.endsWith("\n") ? text.slice(0, -1) : text).split("\n");
   for (const line of lines) {
@@ -25,7 +28,9 @@ export async function readQuorum(text) {
 /** Say whether the witnesses `names` are enough; a name of no witness counts for nothing. */
 export function isWitnessed(quorum, names) {
   if (quorum.name === NONE) return true;
-  const witnessed = new Set(quorum.witnesses.map((one) => one.name).filter((name) => names.has(name)));
+  const witnessed = new Set(
+    quorum.witnesses.map((one) => one.name).filter((name) => names.has(name)),
+  );
   for (const group of quorum.groups) {
     const members = group.members.filter((member) => witnessed.has(member));
     if (members.length >= group.threshold) witnessed.add(group.name);
@@ -35,7 +40,12 @@ export function isWitnessed(quorum, names) {
 
 function quorumText({ witnesses, groups, name }) {
   const lines = [
-    ...witnesses.map((one) => ["witness", one.name, one.key.vkey, ...(one.url === undefined ? [] : [one.url])]),
+    ...witnesses.map((one) => [
+      "witness",
+      one.name,
+      one.key.vkey,
+      ...(one.url === undefined ? [] : [one.url]),
+    ]),
     ...groups.map((group) => ["group", group.name, String(group.threshold), ...group.members]),
     ["quorum", name],
   ];
@@ -45,7 +55,11 @@ function quorumText({ witnesses, groups, name }) {
 async function readLine(quorum, word, items) {
   const counts = { witness: [2, 3], group: [3, Infinity], quorum: [1, 1] }[word];
   need(counts !== undefined, "an unknown word about witnesses", word, "witness, group or quorum");
-  need(items.length >= counts[0] && items.length <= counts[1], `a line is no ${word}`, `${items.length} items`);
+  need(
+    items.length >= counts[0] && items.length <= counts[1],
+    `a line is no ${word}`,
+    `${items.length} items`,
+  );
   if (word === "witness") await addWitness(quorum, ...items);
   else if (word === "group") addGroup(quorum, ...items);
   else setQuorum(quorum, items[0]);
@@ -63,13 +77,22 @@ function addGroup(quorum, name, count, ...members) {
   const taken = new Set(quorum.groups.flatMap((group) => group.members));
   for (const member of members) {
     needKnown(quorum, member);
-    need(!taken.has(member), "a member of a group is named twice", member, "every name in one group, once");
+    need(
+      !taken.has(member),
+      "a member of a group is named twice",
+      member,
+      "every name in one group, once",
+    );
     taken.add(member);
   }
   needNew(quorum, name);
   const counted = /^[1-9][0-9]{0,3}$/.test(count) ? Number(count) : 0;
   const threshold = { any: 1, all: members.length }[count] ?? counted;
-  need(threshold >= 1 && threshold <= members.length, "a group of witnesses cannot be satisfied", count);
+  need(
+    threshold >= 1 && threshold <= members.length,
+    "a group of witnesses cannot be satisfied",
+    count,
+  );
   quorum.groups.push({ name, threshold, members });
 }
 
@@ -86,9 +109,19 @@ function namesOf(quorum) {
 function needNew(quorum, name) {
   const names = namesOf(quorum);
   need(name !== NONE && !names.includes(name), "the name of a witness or group is taken", name);
-  need(names.length < MAX_NAMES, "the policy has too many witnesses and groups", null, `at most ${MAX_NAMES}`);
+  need(
+    names.length < MAX_NAMES,
+    "the policy has too many witnesses and groups",
+    null,
+    `at most ${MAX_NAMES}`,
+  );
 }
 
 function needKnown(quorum, name) {
-  need(namesOf(quorum).includes(name), "an unknown name among the witnesses", name, "a witness or group from a line above");
+  need(
+    namesOf(quorum).includes(name),
+    "an unknown name among the witnesses",
+    name,
+    "a witness or group from a line above",
+  );
 }

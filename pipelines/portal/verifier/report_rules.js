@@ -64,7 +64,8 @@ export const REPORT_RULES = {
     return at <= ledger.size && masked <= words.maxMasked;
   },
   CheckedDelta_holds: (d) =>
-    Boolean(d.refused) || Boolean(d.applied && d.expected && same(d.applied, d.expected) && !isBaseRefused(d.base)),
+    Boolean(d.refused) ||
+    Boolean(d.applied && d.expected && same(d.applied, d.expected) && !isBaseRefused(d.base)),
   Finding_verdict_holds: (finding) => {
     const { ledger, signature, verdict } = finding;
     if (!digestsSupport(finding)) return false;

@@ -88,10 +88,13 @@ function checkReference(name, value, path, context) {
 function checkString(node, value, path, context) {
   const { minLength = 0, maxLength = Infinity } = node;
   const length = lengthOf(value);
-  if (length < minLength || length > maxLength) refuse(path, context, `a length of ${minLength} to ${maxLength}`);
-  if (node.pattern !== undefined && !patternOf(node.pattern).test(value)) refuse(path, context, `text like ${node.pattern}`);
+  if (length < minLength || length > maxLength)
+    refuse(path, context, `a length of ${minLength} to ${maxLength}`);
+  if (node.pattern !== undefined && !patternOf(node.pattern).test(value))
+    refuse(path, context, `text like ${node.pattern}`);
   if (node.printable && !isPrintable(value)) refuse(path, context, "printable characters");
-  if (node.time === "exact" && !isTime(value)) refuse(path, context, "a time such as 2026-01-02T03:04:05Z");
+  if (node.time === "exact" && !isTime(value))
+    refuse(path, context, "a time such as 2026-01-02T03:04:05Z");
   if (node.time === "aware") {
     const found = AWARE.exec(value);
     if (!found || !isTime(`${found[1]}Z`)) refuse(path, context, "a time with its zone");
@@ -100,14 +103,17 @@ function checkString(node, value, path, context) {
 
 function checkInteger(node, value, path, context) {
   const { minimum = -Infinity, maximum = Infinity, exclusiveMaximum = Infinity } = node;
-  if (value < minimum || value > maximum || value >= exclusiveMaximum) refuse(path, context, "a number within its bounds");
+  if (value < minimum || value > maximum || value >= exclusiveMaximum)
+    refuse(path, context, "a number within its bounds");
 }
 
 function checkArray(node, value, path, context) {
   const { minItems = 0, maxItems = Infinity } = node;
-  if (value.length < minItems || value.length > maxItems) refuse(path, context, `${minItems} to ${maxItems} entries`);
+  if (value.length < minItems || value.length > maxItems)
+    refuse(path, context, `${minItems} to ${maxItems} entries`);
   value.forEach((item, index) => checkNode(node.items ?? {}, item, [...path, index], context));
-  if (node.uniqueItems && new Set(value.map(canonical)).size !== value.length) refuse(path, context, "each entry once");
+  if (node.uniqueItems && new Set(value.map(canonical)).size !== value.length)
+    refuse(path, context, "each entry once");
 }
 
 function checkMap(node, value, path, context) {

@@ -27,13 +27,17 @@ async function isAbout(statement, name, document) {
 function aboutOneRequest(statement) {
   const [subject] = statement.subject;
   const algorithms = Object.keys(subject.digest);
-  return statement.subject.length === 1 && subject.name === "request" && same(algorithms, ["sha256"]);
+  return (
+    statement.subject.length === 1 && subject.name === "request" && same(algorithms, ["sha256"])
+  );
 }
 
-/** Say whether a comparison names ledger and normalizers of EQUIVALENT, each once, or has neither. */
+/** Say whether a comparison has ledger and normalizers of EQUIVALENT, each once, or neither. */
 function hasItsLedger(about) {
   const listed = about.normalizers;
-  const known = new Set(listed.map((one) => one.name).filter((name) => words.normalizers.includes(name)));
+  const known = new Set(
+    listed.map((one) => one.name).filter((name) => words.normalizers.includes(name)),
+  );
   const counted = listed.every((one) => one.version && one.masked);
   const few = listed.reduce((sum, one) => sum + (one.masked ?? 0), 0) <= words.maxMasked;
   const masked = about.verdict === "EQUIVALENT" && updateOf(about) === null;
@@ -77,7 +81,9 @@ export const STATEMENT_RULES = {
   },
   VendorSignature_strong_signers: (s) => {
     const weak = s.signers.length > 0 && s.signers.every((one) => one.weakDigest);
-    return allDifferent(s.signers.map((one) => [one.certificate ?? null, one.key ?? null])) && !weak;
+    return (
+      allDifferent(s.signers.map((one) => [one.certificate ?? null, one.key ?? null])) && !weak
+    );
   },
   VendorSignature_within_its_file: (s) => {
     const size = s.grafted?.size ?? 0;
@@ -93,19 +99,31 @@ export const STATEMENT_RULES = {
 
   // Rebuilds
   RebuildAttempt_built_by_an_attempt: (a) => a.purpose !== "run" || a.outcome !== words.built,
-  AttemptStatement_names_its_report: (s) => (s.predicate.report === undefined) === (versionOf(s) === 1),
+  AttemptStatement_names_its_report: (s) =>
+    (s.predicate.report === undefined) === (versionOf(s) === 1),
   VariedEntry_elsewhere: (v) => v.from !== v.to,
   KeptFactor_cores_alone: (k) => k.why !== "alone" || k.factor === "cores",
   ComparedArtefact_of_its_digests: (a) => a.same === same(a.judged, a.moved),
   RobustnessTest_every_factor: (t) => {
     const found = [t.moved, t.kept].map((list) => list.map((one) => one.factor));
-    const inOrder = found.every((list) => same(list, words.factors.filter((f) => list.includes(f))));
+    const inOrder = found.every((list) =>
+      same(
+        list,
+        words.factors.filter((f) => list.includes(f)),
+      ),
+    );
     return inOrder && same(found.flat().sort(), [...words.factors].sort());
   },
   RobustnessTest_result_of_its_parts: (t) => {
     const built = t.outcome === words.built;
     if (!built && t.artefacts.some((one) => one.moved)) return false;
-    return t.result === robustnessOf(built, t.artefacts.every((one) => one.same));
+    return (
+      t.result ===
+      robustnessOf(
+        built,
+        t.artefacts.every((one) => one.same),
+      )
+    );
   },
 
   // Explanations
@@ -117,7 +135,10 @@ export const STATEMENT_RULES = {
   RunExplained_confirmed_by_a_rebuild: (r) =>
     r.confirming?.outcome === words.built || !r.artefacts.some((one) => one.confirmation),
   ExplanationStatement_about_its_subjects: (s) =>
-    same(s.subject.map((one) => one.name), s.predicate.artefacts.map((one) => one.name)),
+    same(
+      s.subject.map((one) => one.name),
+      s.predicate.artefacts.map((one) => one.name),
+    ),
 
   // Logs and seals
   Tree_empty_or_not: async (t) => (t.size === 0) === (t.root === (await sha256(new Uint8Array()))),
@@ -143,15 +164,26 @@ export const STATEMENT_RULES = {
     const { kind, version } = MODELS.statements[s.predicateType];
     const names = ["source", "claim", "scope"].slice(0, kind === "review" ? version + 1 : 3);
     const algorithms = s.subject.map((one) => Object.keys(one.digest));
-    const alike = ["sha256", "hmac_sha256"].some((name) => algorithms.every((one) => same(one, [name])));
-    return same(s.subject.map((one) => one.name), names) && alike;
+    const alike = ["sha256", "hmac_sha256"].some((name) =>
+      algorithms.every((one) => same(one, [name])),
+    );
+    return (
+      same(
+        s.subject.map((one) => one.name),
+        names,
+      ) && alike
+    );
   },
   Receipt_complete: (r) =>
-    same(["report", "reason", "run", "verdict"].filter((name) => r[name] !== undefined).sort(), RECEIPTS[r.answer]),
+    same(
+      ["report", "reason", "run", "verdict"].filter((name) => r[name] !== undefined).sort(),
+      RECEIPTS[r.answer],
+    ),
   ReceiptStatement_about_one_request: aboutOneRequest,
 
   // Consensus
-  SummaryStatement_about_one_file: (s) => s.subject.length === 1 && s.subject[0].digest.sha256 !== undefined,
+  SummaryStatement_about_one_file: (s) =>
+    s.subject.length === 1 && s.subject[0].digest.sha256 !== undefined,
   VerificationSummary_agrees_with_itself: (v) => {
     const passed = v.verificationResult === "PASSED";
     const { result, matched, number, supersedes } = v["https://samebits.example/consensus/v1"];
@@ -163,5 +195,9 @@ export const STATEMENT_RULES = {
   },
   Crosscheck_of_another: (c) =>
     c.checked.center !== c.center &&
-    c.proof === overallProof(c.files.map((file) => file.proof), c.seal),
+    c.proof ===
+      overallProof(
+        c.files.map((file) => file.proof),
+        c.seal,
+      ),
 };

@@ -30,7 +30,12 @@ export async function readStatement(payload, what) {
   need(known, `${what} is malformed`, `predicateType ${type}`, "a known one");
   const { model, kind, version } = MODELS.statements[type];
   await needModel(model, plain, what);
-  need(textOf(payload) === canonical(plain), `${what} is malformed`, "JSON that is not canonical", "RFC 8785");
+  need(
+    textOf(payload) === canonical(plain),
+    `${what} is malformed`,
+    "JSON that is not canonical",
+    "RFC 8785",
+  );
   const { subject, predicate } = plain;
   const digest = await sha256(payload);
   return { kind, version, type, subject, predicate, digest, about: runOf(kind, predicate) };
@@ -53,7 +58,10 @@ export function finalAttempt(attempts) {
   const rank = { judged: 0, retry: 0, run: 1 };
   const place = ({ predicate }) => rank[predicate.purpose] * 10000 + predicate.number;
   const counted = attempts.filter(({ predicate }) => predicate.purpose in rank);
-  return counted.reduce((best, one) => (best === null || place(one) > place(best) ? one : best), null);
+  return counted.reduce(
+    (best, one) => (best === null || place(one) > place(best) ? one : best),
+    null,
+  );
 }
 
 /** Return the file that a rebuilt one was compared with; null where there was none. */

@@ -31,7 +31,12 @@ const NEEDED = ["center.json", "keys/statements.pub", "report.json"];
 
 /** Read the form of a bundle: {sums, members by name}; throws `Wrong`. Digests are not checked. */
 export function readBundle(bytes) {
-  need(bytes.length <= MAX_BUNDLE, "the bundle is malformed", "more", `at most ${MAX_BUNDLE} bytes`);
+  need(
+    bytes.length <= MAX_BUNDLE,
+    "the bundle is malformed",
+    "more",
+    `at most ${MAX_BUNDLE} bytes`,
+  );
   const mark = utf8(`${MEDIA_TYPE}\n`);
   const starts = sameBytes(bytes.subarray(0, 9), utf8("mimetype\0"));
   const marked = sameBytes(bytes.subarray(BLOCK, BLOCK + mark.length), mark);
@@ -40,7 +45,8 @@ export function readBundle(bytes) {
   const names = found.map(([name]) => name);
   const others = names.slice(2);
   const sorted = [...new Set(others)].sort(byCodePoints);
-  const inOrder = names[0] === "mimetype" && names[1] === "SHA256SUMS" && others.join("\n") === sorted.join("\n");
+  const inOrder =
+    names[0] === "mimetype" && names[1] === "SHA256SUMS" && others.join("\n") === sorted.join("\n");
   need(inOrder, "the members of the bundle are in another order, or one is there twice");
   need(sameBytes(found[0][1], mark), "the bundle has a longer media type", null, MEDIA_TYPE);
   return { sums: found[1][1], members: new Map(found.slice(2)) };
@@ -50,12 +56,26 @@ export function readBundle(bytes) {
 export function needMembers(members) {
   for (const [name, data] of members) {
     const place = PLACES.find(([pattern]) => pattern.test(name));
-    need(place !== undefined, "the bundle has an unknown member", name, `the members of ${MEDIA_TYPE}`);
-    need(data.length <= place[1], `${name} is too large`, `${data.length} bytes`, `at most ${place[1]}`);
+    need(
+      place !== undefined,
+      "the bundle has an unknown member",
+      name,
+      `the members of ${MEDIA_TYPE}`,
+    );
+    need(
+      data.length <= place[1],
+      `${name} is too large`,
+      `${data.length} bytes`,
+      `at most ${place[1]}`,
+    );
   }
   const statements = [...members.keys()].some((name) => name.startsWith("statements/"));
   const missing = NEEDED.filter((name) => !members.has(name));
-  need(missing.length === 0 && statements, "the bundle is incomplete", `no ${missing[0] ?? "statements"}`);
+  need(
+    missing.length === 0 && statements,
+    "the bundle is incomplete",
+    `no ${missing[0] ?? "statements"}`,
+  );
 }
 
 /** Return the list of digests of members that are in order, in the format of sha256sum. */
@@ -69,7 +89,12 @@ export function readTar(bytes) {
   const found = [];
   let offset = 0;
   while (bytes.subarray(offset, offset + BLOCK).some((byte) => byte !== 0)) {
-    need(found.length < MAX_MEMBERS, "the bundle has too many members", null, `at most ${MAX_MEMBERS}`);
+    need(
+      found.length < MAX_MEMBERS,
+      "the bundle has too many members",
+      null,
+      `at most ${MAX_MEMBERS}`,
+    );
     const { name, size } = readHeader(bytes.subarray(offset, offset + BLOCK), offset);
     const start = offset + BLOCK;
     offset = start + Math.ceil(size / BLOCK) * BLOCK;
@@ -79,7 +104,12 @@ export function readTar(bytes) {
     found.push([name, bytes.subarray(start, start + size)]);
   }
   const ended = sameBytes(bytes.subarray(offset), END);
-  need(ended, `the bundle has something else at byte ${offset}`, null, "two empty blocks, and its end");
+  need(
+    ended,
+    `the bundle has something else at byte ${offset}`,
+    null,
+    "two empty blocks, and its end",
+  );
   return found;
 }
 
@@ -92,7 +122,9 @@ function readHeader(block, offset) {
     const size = Number.parseInt(digits, 8);
     if (sameBytes(headerOf(name, size), block)) return { name, size };
   }
-  throw new Wrong(`another header at byte ${shown(offset)}; expected a regular file in plain ustar`);
+  throw new Wrong(
+    `another header at byte ${shown(offset)}; expected a regular file in plain ustar`,
+  );
 }
 
 function headerOf(name, size) {

@@ -12,7 +12,10 @@ export function same(one, two) {
 
 /** Say whether all values are different. */
 export function allDifferent(values) {
-  return new Set(values.map((value) => (value === undefined ? "" : canonical(value)))).size === values.length;
+  return (
+    new Set(values.map((value) => (value === undefined ? "" : canonical(value)))).size ===
+    values.length
+  );
 }
 
 /** Return the digest as a report has it: plain, or keyed where the source is closed; or null. */
@@ -26,9 +29,10 @@ export function updateResult(fault, standsIn) {
   return words.unjudgedFaults.includes(fault) ? "unjudged" : "refused";
 }
 
-/** Return what the checks of an update leave of a comparison's verdict; null where there were none. */
+/** Return what the checks of an update leave of a verdict; null where there were none. */
 export function updateOf(predicate) {
-  if (predicate.delta) return updateResult(predicate.delta.fault, predicate.delta.judged === "applied");
+  if (predicate.delta)
+    return updateResult(predicate.delta.fault, predicate.delta.judged === "applied");
   return predicate.manifest ? updateResult(predicate.manifest.fault, true) : null;
 }
 
