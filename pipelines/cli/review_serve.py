@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import click
 
 from builders.core.errors import UsageError
 from pipelines.cli import options
-from pipelines.cli.terminal import show, tell
+from pipelines.cli.terminal import show, tell, warn
 
 if TYPE_CHECKING:
     from pipelines.center.center import Center
@@ -44,12 +45,19 @@ def serve(
     from builders.core.smallfile import read_small_file
     from builders.jail.parser_jail import ParserJail
     from pipelines.evidence.publickey import read_public_key
+    from pipelines.evidence.statements.people import REVIEWER
     from pipelines.review.colors import COLORS
     from pipelines.review.loopback import serve_reviews
     from pipelines.review.reading_room import ReadingRoom
     from pipelines.verify.readers import READERS
     from pipelines.verify.session import Session
 
+    if re.fullmatch(REVIEWER, reviewer) is None:
+        raise UsageError(
+            "not the name of a reviewer",
+            got=ascii(reviewer)[:80],
+            expected="small letters, digits, dot, dash and underscore",
+        )
     keys = []
     if public is not None:
         keys.append(read_public_key(read_small_file(public, limit=16 << 10, file=str(public))))
@@ -63,6 +71,9 @@ def serve(
         Session(center, offline=bool(options.noted("offline")), jail=jail) as session,
         ReadingRoom(session, reviewer=reviewer, keys=keys, recipes=recipes) as room,
     ):
+        if not room.known:
+            what = f"the policy has no key of {reviewer}"
+            warn(f"{what}: without --public FILE your own approvals are not found")
         if not room.releases():
             raise UsageError(
                 "there is nothing to read",

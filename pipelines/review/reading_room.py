@@ -101,6 +101,11 @@ class ReadingRoom:
         every = dict.fromkeys([*self._paths, *found])
         return [name for name in every if containing.casefold() in name.casefold()]
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a key by which the reviewer's own approvals are found."""
+        return bool(self._reviewers().get(self.reviewer))
+
     def path(self, release: str) -> Path:
         """Return where the recipe of a release is."""
         return self._paths.get(release) or recipe_of(release, self.session).path.absolute()

@@ -34,14 +34,20 @@ def test_the_pages_are_served_to_who_has_the_address(desk: Desk, terminal: Termi
             style = client.get(str(page.url.join("assets/review.css")))
             assert style.headers["content-type"].startswith("text/css")
         port = str(address.port)
-        taken = terminal.run("serve", "--reviewer", "ada", "--port", port)
+        taken = terminal.run("serve", "--reviewer", "zoe", "--port", port)
         assert taken.code == 64
+        assert "the policy has no key of zoe" in taken.err
         assert f"port {port} cannot be used" in taken.err
         interrupt(process, signal.SIGINT)
         ended = finish(process)
     assert ended.code == 130
     assert "Traceback" not in ended.err
     assert not list((desk.home / "work").glob("source-*"))
+
+
+def test_a_reviewer_needs_a_proper_name(terminal: Terminal) -> None:
+    ended = terminal.run("serve", "--reviewer", "Ada Lovelace")
+    assert (ended.code, "not the name of a reviewer" in ended.err) == (64, True)
 
 
 def test_no_other_address_than_loopback_can_be_asked_for() -> None:

@@ -37,7 +37,8 @@ from pipelines.evidence.statements.statement import (
 SUBJECTS = ("source", "claim", "scope")
 T = TypeVar("T", bound=Statement)
 
-Reviewer = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+REVIEWER = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+Reviewer = Annotated[str, StringConstraints(pattern=REVIEWER)]
 
 
 class Decision(StrEnum):
