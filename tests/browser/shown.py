@@ -6,8 +6,10 @@ from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile
 from pipelines.evidence.statements.log_status import Work
 from pipelines.evidence.statements.statement import DigestSet
+from pipelines.nightly.record import store_night
 from tests.browser.evidence import Evidence, tar
 from tests.centers.three import NAMES
+from tests.nightly.nights import entry, night
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>\u202egpj.exe\u200b&amp;"
@@ -38,6 +40,7 @@ def fill(evidence: Evidence, *, hostile: bool = True) -> None:
     _private(evidence)
     if hostile:
         _hostile(evidence)
+    _nights(evidence)
     evidence.meet({
         "europe": Work(due=9, done=9, failed=0, night="2026-11-27"),
         "asia": Work(due=9, done=8, failed=1, night="2026-11-27"),
@@ -105,6 +108,21 @@ def _differences(evidence: Evidence) -> None:
     rules, weaker = (_RULE.format("dropper.exe", many).encode() for many in ("all", "any"))
     evidence.ship("acme/rules@2026.11", {RULES: rules}, kind="ruleset")
     _everywhere(evidence, "acme/rules@2026.11", {RULES: rules}, {RULES: weaker})
+
+
+def _nights(evidence: Evidence) -> None:
+    """The last night of two centers."""
+    failed = entry("acme/agent@6.5", "DIFFERENT"), entry("acme/sensor@2.0", "DIFFERENT")
+    for center, entries in (("europe", failed), ("asia", failed[1:])):
+        record = night(
+            entry("acme/agent@6.4"),
+            *entries,
+            center=center,
+            night="20261128T010000Z-00000000",
+            started="2026-11-28T01:00:00+00:00",
+            finished="2026-11-28T01:40:00+00:00",
+        )
+        store_night(evidence.three.store(center), record)
 
 
 def _not_judged(evidence: Evidence) -> None:
