@@ -18,6 +18,7 @@ FOLDER = ROOT / "infra" / "docs" / "images"
 PAGES = {
     "overview": "",
     "release": "releases/acme/agent/6.5/",
+    "difference": "releases/acme/rules/2026.11/differences/rules.yar/",
 }
 _SIZE = {"width": 1120, "height": 800}
 
