@@ -110,8 +110,17 @@ def _installed_licences(pin: Pin) -> Iterator[str]:
     except metadata.PackageNotFoundError:
         return
     text = installed.read_text("METADATA")
-    if text is not None and installed.version == pin.version:
-        yield from _licences(Metadata.from_email(text, validate=False))
+    if text is None or installed.version != pin.version:
+        return
+    declared = Metadata.from_email(text, validate=False)
+    yield from list(_licences(declared)) or _titles(installed, declared)
+
+
+def _titles(installed: metadata.Distribution, declared: Metadata) -> Iterator[str]:
+    """Yield the first line of each licence file, for a package that declares no other licence."""
+    for name in declared.license_files or ():
+        text = installed.read_text(f"licenses/{name}") or ""
+        yield from [line.strip() for line in text.splitlines() if line.strip()][:1]
 
 
 def _licences(declared: Metadata) -> Iterator[str]:
