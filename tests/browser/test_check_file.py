@@ -13,7 +13,7 @@ from builders.core.digest import Digest
 from pipelines.portal.verifier_file import NAME
 from tests.browser.accessible import overflow, violations
 from tests.browser.served import Portal
-from tests.browser.shown import AGENT, agent
+from tests.browser.shown import AGENT, HOSTILE, agent
 from tests.browser.watched import Visitor
 
 CHECK = "/check/"
@@ -59,6 +59,23 @@ def test_a_good_file_is_reproduced_and_says_by_whom(
     assert page.evaluate("localStorage.length") == 0
 
 
+def test_a_dropped_file_is_checked_and_its_name_is_text(portal: Portal, visitor: Visitor) -> None:
+    page = visitor.open(portal.url(CHECK))
+    dropped = page.evaluate_handle(
+        """([bytes, name]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], name));
+            return transfer;
+        }""",
+        [list(GOOD), HOSTILE],
+    )
+    page.dispatch_event("#drop", "drop", {"dataTransfer": dropped})
+    assert answer(page) == "Reproduced"
+    shown = page.inner_text("#answer dd")
+    assert shown == HOSTILE.replace("\u202e", r"\u{202e}").replace("\u200b", r"\u{200b}")
+    assert page.locator("#answer img, #answer script").count() == 0
+
+
 @pytest.mark.parametrize(
     ("data", "word"), [(ALTERED, "Unknown file"), (agent("6.5"), "Not reproduced")]
 )
@@ -100,6 +117,9 @@ def test_the_first_policy_is_compared_and_kept_only_if_the_visitor_says_so(
     page.check("#remember")
     page.reload()
     expect(page.locator("#compared")).to_contain_text("the one that you expect")
+    page.uncheck("#remember")
+    page.reload()
+    expect(page.locator("#compared")).to_contain_text("not compared it yet")
 
 
 def test_the_keyboard_alone_suffices_and_a_digest_is_enough(

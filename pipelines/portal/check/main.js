@@ -127,7 +127,7 @@ async function found(sha256) {
   const used = published.length ? published : entries;
   return used.flatMap((one) =>
     one.bundles.length
-      ? one.bundles.map((bundle) => ({ ...bundle, release: one.release, artefact: one.artefact }))
+      ? one.bundles.map((bundle) => ({ ...bundle, release: one.release, page: one.page, artefact: one.artefact }))
       : [{ release: one.release, artefact: one.artefact, path: null, bases: [] }],
   );
 }
@@ -142,11 +142,11 @@ async function checked(one, file) {
     const options = { policies: trust.policies, fingerprint: trust.fingerprint, files: [file], bases };
     const result = await check(bytes, options);
     const said = { center: result.center ?? one.center, release: result.release ?? one.release };
-    const link = one.path && !offline ? address(portal.root, one.path) : null;
+    const [link, page] = [one.path, one.page].map((path) => (path && !offline ? address(portal.root, path) : null));
     return {
       ...about, ...said, run: result.run, artefact: result.files[0]?.artefact ?? one.artefact,
       claim: result.claim, scope: result.scope, user_namespace: result.user_namespace,
-      steps: result.steps, link, ...standing(result),
+      steps: result.steps, link, page, ...standing(result),
     };
   } catch (error) {
     return { ...about, answer: UNPROVEN, why: error.message };

@@ -42,7 +42,12 @@ export function showAnswer({ name, sha256, answer, reason, facts, results, polic
     element("p", { className: "lead" }, text(`because-${reason}`, values)),
     element("dl", { className: "facts" }, ...pair(text("file"), name), ...pair("SHA-256", element("code", {}, sha256))),
   );
-  if (results.length) place.append(table(results, policy));
+  if (results.length) {
+    place.append(
+      element("h3", {}, text("vouches")),
+      element("ul", { className: "vouchers" }, ...results.map((one) => voucher(one, policy))),
+    );
+  }
   if (facts?.silent.length) place.append(element("p", {}, text("silent", values)));
   reveal(place, title, answer);
 }
@@ -61,32 +66,23 @@ function reveal(place, title, answer) {
   title.focus();
 }
 
-function table(results, policy) {
-  const heads = ["center", "operator", "region", "says"].map((name) =>
-    element("th", { scope: "col" }, text(name)),
-  );
-  const body = element("tbody", {}, ...results.map((one) => row(one, policy)));
-  return element(
-    "div",
-    { className: "wide", tabIndex: 0, role: "region", ariaLabel: text("vouches") },
-    element("table", {}, element("caption", {}, text("vouches")), element("thead", {}, element("tr", {}, ...heads)), body),
-  );
-}
-
-function row({ center, release, run, artefact, answer, why, steps, link }, policy) {
+function voucher({ center, release, page, run, artefact, answer, why, steps, link }, policy) {
   const known = policy.centers.find((one) => one.id === center);
+  const who = known ? text("who", { center, ...known }) : text("who-unknown", { center });
   const named = [release, artefact, run && text("run", { run })].filter(Boolean).join(", ");
-  const cell = element("td", {}, word(answer), element("br"), named, element("br"), why ?? "");
-  if (link) cell.append(element("br"), element("a", { href: link, download: "" }, text("bundle")));
-  if (steps?.length) cell.append(stepList(steps));
-  return element(
-    "tr",
-    {},
-    element("th", { scope: "row" }, center),
-    element("td", {}, known?.operator ?? ""),
-    element("td", {}, known?.region ?? ""),
-    cell,
+  const made = element(
+    "li",
+    { className: LOOKS[answer] },
+    element("p", {}, word(answer), " ", element("strong", {}, who)),
+    element("p", {}, named, element("br"), why ?? ""),
   );
+  const links = [
+    link && element("a", { href: link, download: "" }, text("bundle")),
+    page && element("a", { href: page }, text("release-page", { release })),
+  ].filter(Boolean);
+  if (links.length) made.append(element("p", { className: "actions" }, ...links));
+  if (steps?.length) made.append(stepList(steps));
+  return made;
 }
 
 function stepList(steps) {
