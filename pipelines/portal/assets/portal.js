@@ -6,10 +6,11 @@
     timeStyle: "short",
   });
   const zone = new Intl.DateTimeFormat(document.documentElement.lang, { timeZoneName: "short" });
-  for (const element of document.querySelectorAll("time[datetime]")) {
+  const tell = (element) => {
+    if (element.firstElementChild) return; // it says so already
     const moment = new Date(element.dateTime);
-    if (!element.dateTime.endsWith("Z") || Number.isNaN(moment.getTime())) continue;
-    if (moment.getTimezoneOffset() === 0) continue;
+    if (!element.dateTime.endsWith("Z") || Number.isNaN(moment.getTime())) return;
+    if (moment.getTimezoneOffset() === 0) return;
     const name = zone.formatToParts(moment).find((part) => part.type === "timeZoneName");
     const local = document.createElement("span");
     local.className = "local";
@@ -18,5 +19,8 @@
     utc.className = "utc";
     utc.textContent = ` (${element.textContent})`;
     element.replaceChildren(local, utc);
-  }
+  };
+  const all = () => document.querySelectorAll("time[datetime]").forEach(tell);
+  all();
+  document.addEventListener("samebits:renewed", all); // a part of the page is new: see follow.js
 })();

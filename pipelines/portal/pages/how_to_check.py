@@ -61,7 +61,7 @@ class HowToCheckPage(PortalPage):
     """The signed policy in force, from the root of the site."""
     policy_digest: Digest
     commands: dict[str, tuple[str, ...]]
-    """Lines of a shell, by step: digest, policy, check, bundle, plain, rebuild. `$PORTAL` is the
+    """Lines of a shell, by step, from digest and policy to rebuild and by-hand. `$PORTAL` is the
     address of the site."""
 
     @property
@@ -163,7 +163,8 @@ def _commands(
             "    --type https://samebits.example/comparison/v2 \\",
             f"    --signature statements/comparison-1.dsse.json -- {files[0]}",
         ],
-        "rebuild": [] if private else [*_rebuild(release, files)],
+        "rebuild": [] if private else [f"samebits replay {first} --policy {_POLICY}"],
+        "by-hand": [] if private else [*_rebuild(release, files)],
     }
     return {step: tuple(lines) for step, lines in found.items() if lines}
 
