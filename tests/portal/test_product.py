@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.portal.pages.product import by_version, product_page
+from pipelines.portal.rendering import html
 from pipelines.portal.strip import SHOWN, strip_image
 from tests.portal.lines import line, parsed
 
@@ -42,6 +43,14 @@ def test_a_regression_is_a_failure_after_a_confirmed_version(
     lines = [line(f"acme/tool@{n}", standing) for n, standing in enumerate(standings, 1)]
     found = product_page(lines).regressions
     assert [(one.before.version, one.after.version) for one in found] == expected
+
+
+def test_of_many_versions_the_highest_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.portal.pages.product.SHOWN", 2)
+    page = product_page([line(f"acme/tool@{n}") for n in (1, 2, 10)])
+    assert [row.version for row in page.versions] == ["2", "10"]
+    assert (page.all_versions, page.counts.total) == (3, 3)
+    assert "and 1 more" in html(page, "en").decode()
 
 
 def test_the_strip_says_each_standing_in_words_and_with_a_sign() -> None:

@@ -12,6 +12,9 @@ from pipelines.audit.center_finding import Excluded
 from pipelines.portal.portal_page import PortalPage
 from pipelines.portal.rows import AlarmRow, NotCountedRow
 
+SHOWN = 500
+"""Alarms of each kind that are listed; more are counted."""
+
 
 class AlarmsPage(PortalPage):
     """All alarms."""
@@ -22,7 +25,9 @@ class AlarmsPage(PortalPage):
     )
     open: tuple[AlarmRow, ...]
     """The gravest first."""
+    all_open: int
     acknowledged: tuple[AlarmRow, ...]
+    all_acknowledged: int
     not_counted: tuple[NotCountedRow, ...]
     """Acknowledgements that do not count."""
     faults: tuple[str, ...]
@@ -38,9 +43,13 @@ def alarms_page(
     alarms: Sequence[ListedAlarm], excluded: Iterable[Excluded], faults: tuple[str, ...]
 ) -> AlarmsPage:
     """Return the page of all alarms, which come gravest first."""
+    is_open = [one for one in alarms if one.is_open]
+    known = [one for one in alarms if not one.is_open]
     return AlarmsPage(
-        open=tuple(AlarmRow.of(one) for one in alarms if one.is_open),
-        acknowledged=tuple(AlarmRow.of(one) for one in alarms if not one.is_open),
+        open=tuple(AlarmRow.of(one) for one in is_open[:SHOWN]),
+        all_open=len(is_open),
+        acknowledged=tuple(AlarmRow.of(one) for one in known[:SHOWN]),
+        all_acknowledged=len(known),
         not_counted=tuple(NotCountedRow.of(one) for one in excluded),
         faults=faults,
     )

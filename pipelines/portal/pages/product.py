@@ -18,6 +18,8 @@ from pipelines.portal.release_line import ReleaseLine
 from pipelines.portal.rows import ReleaseRow
 from pipelines.portal.standing import Standing
 
+SHOWN = 500
+"""Versions that are listed, the highest ones; more are counted."""
 _FAILED = frozenset({Standing.SUSPECT, Standing.DIFFERENT})
 
 
@@ -40,7 +42,8 @@ class ProductPage(PortalPage):
     product: str
     counts: Counts
     versions: tuple[ReleaseRow, ...]
-    """The lowest version first."""
+    """The highest ones, the lowest of them first."""
+    all_versions: int
     regressions: tuple[Regression, ...]
     """The newest first."""
 
@@ -60,7 +63,8 @@ def product_page(lines: Iterable[ReleaseLine]) -> ProductPage:
         vendor_path=vendor_path(first.vendor),
         product=first.product,
         counts=counts_of(ordered),
-        versions=rows,
+        versions=rows[-SHOWN:],
+        all_versions=len(rows),
         regressions=tuple(_regressions(rows))[::-1],
     )
 
