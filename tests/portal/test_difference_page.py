@@ -22,7 +22,12 @@ from pipelines.judge.finding import (
     MemberDiff,
     MemberFact,
 )
-from pipelines.portal.pages.difference import DifferencePage, difference_page, has_difference
+from pipelines.portal.pages.difference import (
+    DifferencePage,
+    difference_page,
+    diffoscope_file,
+    has_difference,
+)
 from pipelines.portal.rendering import html
 from pipelines.storage.names import Visibility
 from tests.consensus.world import CONTENT, FILE, RELEASE, World
@@ -119,6 +124,18 @@ def test_of_a_closed_source_the_page_says_what_it_does_not_show() -> None:
     for text in ("told in words", "GCC", "in words"):
         assert text not in shown
         assert text not in page.to_json().decode()
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])
+def test_diffoscope_of_a_closed_source_is_not_shown(*, closed: bool) -> None:
+    digest = Digest.of(HTML)
+    claim = {"claim": DigestSet(hmac_sha256=Digest.of(b"keyed"))} if closed else {}
+    world = Differing({"html_diff": digest}, **claim)
+    store = world["ada-1"].store
+    store.put_cas(Visibility.PUBLIC, HTML)
+    page = world.page()
+    found = diffoscope_file(page, page.centers[0], Source(center="ada-1", store=store))
+    assert (found is None) is closed
 
 
 def test_what_others_wrote_is_cut_and_stays_text() -> None:

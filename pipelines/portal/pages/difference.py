@@ -171,7 +171,7 @@ def difference_files(facts: ReleaseFacts) -> Iterator[DifferencePage | SiteFile]
         page = difference_page(facts.release, one, reader, sources, now=facts.now)
         centers = []
         for center in page.centers:
-            frame = _frame(page, center, sources.get(center.center))
+            frame = diffoscope_file(page, center, sources.get(center.center))
             if frame is not None:
                 yield frame
                 center = center.model_copy(update={"page": frame.path})  # noqa: PLW2901
@@ -179,7 +179,7 @@ def difference_files(facts: ReleaseFacts) -> Iterator[DifferencePage | SiteFile]
         yield page.model_copy(update={"centers": tuple(centers)})
 
 
-def _frame(
+def diffoscope_file(
     page: DifferencePage, center: CenterDifference, source: Source | None
 ) -> SiteFile | None:
     """Return what diffoscope wrote, in a frame; None where it is not public."""
