@@ -38,6 +38,7 @@ from pipelines.judge.finding import (
     Finding,
 )
 from pipelines.storage.names import Visibility
+from pipelines.storage.store import Store
 from pipelines.verify import steps
 from pipelines.verify.current_run import CurrentRun
 from pipelines.verify.judging import scanned_inputs, shipped_copy
@@ -263,15 +264,20 @@ def explain_difference(
             runner=runner,
             limits=limits,
         )
-    for kept, digest in ((JSON, explanation.json_diff), (HTML, explanation.html_diff)):
-        if digest is not None:
-            session.store.put_cas(Visibility.PRIVATE, outputs / kept)
-    if explanation.html_diff is not None and job.recipe.visibility == "public":
-        session.store.put_cas(Visibility.PUBLIC, outputs / HTML)  # for the pages of a portal
+    keep_reports(session.store, explanation, outputs, public=job.recipe.visibility == "public")
     if first.note is None:
         return explanation
     note = "; ".join(filter(None, (first.note, explanation.note)))
     return explanation.model_copy(update={"note": note})
+
+
+def keep_reports(store: Store, explanation: Explanation, outputs: Path, *, public: bool) -> None:
+    """Store what diffoscope wrote into a folder; of a `public` release its page for everybody."""
+    for kept, digest in ((JSON, explanation.json_diff), (HTML, explanation.html_diff)):
+        if digest is not None:
+            store.put_cas(Visibility.PRIVATE, outputs / kept)
+    if public and explanation.html_diff is not None:
+        store.put_cas(Visibility.PUBLIC, outputs / HTML)  # portals show it
 
 
 def failed(before: Explanation, what: str, error: Exception) -> Explanation:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import CancelledError, InfrastructureError
 from builders.images.provide import ProvidedImage
@@ -21,11 +22,12 @@ from pipelines.evidence.report import Purpose, Report
 from pipelines.explain.first_look import FirstLooks
 from pipelines.explain.quickdiff import quick_diff
 from pipelines.judge.finding import CauseName, Confirmation, Explanation, ExplanationStatus
-from pipelines.storage.names import REPORT, release_run
+from pipelines.storage.names import REPORT, Visibility, cas, release_run
 from pipelines.verify import explaining, steps
 from pipelines.verify import publish as publishing
 from pipelines.verify.session import Session
 from pipelines.verify.verify import verify_recipe
+from tests.fakes.store import MemoryStore
 from tests.lab import verified, write_recipe
 from tests.verify.cutoff import OTHER, SHIPPED, Cut, own_center
 
@@ -62,6 +64,21 @@ def test_diffoscope_runs_only_if_the_recipe_or_the_user_wants_it(cut: Cut) -> No
         notes.append(told.artefacts[0].explanation.note)
     assert notes[0] is None
     assert "explaining it failed" in (notes[1] or "")
+
+
+@pytest.mark.parametrize("public", [True, False], ids=["public", "private"])
+def test_the_page_of_diffoscope_is_public_where_the_release_is(
+    tmp_path: Path, *, public: bool
+) -> None:
+    store, written = MemoryStore(), {"json": b"{}", "html": b"<p>"}
+    for kind, data in written.items():
+        (tmp_path / f"diff.{kind}").write_bytes(data)
+    page, data = (Digest.of(written[kind]) for kind in ("html", "json"))
+    told = Explanation(html_diff=page, json_diff=data)
+    explaining.keep_reports(store, told, tmp_path, public=public)
+    assert store.has(cas(Visibility.PUBLIC, page)) is public
+    assert not store.has(cas(Visibility.PUBLIC, data))
+    assert all(store.has(cas(Visibility.PRIVATE, one)) for one in (page, data))
 
 
 def called(*_: Any, **__: Any) -> Any:
