@@ -8,6 +8,8 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
+from pipelines.alarms.alarm import Alarm, ListedAlarm
+from pipelines.alarms.cause import AlarmCause
 from pipelines.audit.source import Source
 from pipelines.center.keys import center_key
 from pipelines.evidence.dsse import sign_envelope
@@ -17,6 +19,7 @@ from pipelines.log.merkle import EMPTY_ROOT
 from pipelines.nightly.record import nights_prefix
 from pipelines.portal.center_night import MAX_NIGHT, published_night
 from pipelines.portal.center_rates import rates
+from pipelines.portal.pages.center import alarms_about
 from pipelines.storage.directory import DirectoryStore
 from tests.fakes.store import MemoryStore
 from tests.portal.built_portal import NOW, RELEASE_PAGE, BuiltPortal
@@ -103,6 +106,22 @@ def test_texts_of_a_night_are_cut() -> None:
     assert max(map(len, found.alarms)) <= 600
     assert found.left_out == 51
     assert found.started is None
+
+
+def test_a_center_answers_for_its_own_misconduct_alone() -> None:
+    def raised(cause: AlarmCause, center: str = "europe", *, is_open: bool = True) -> ListedAlarm:
+        text = f"{cause} {is_open}"
+        alarm = Alarm(cause=cause, release="acme/tool@1.0", center=center, text=text, leaves=())
+        return ListedAlarm(alarm=alarm, is_open=is_open)
+
+    listed = [
+        raised(AlarmCause.SUSPECT),
+        raised(AlarmCause.WITHHELD, is_open=False),
+        raised(AlarmCause.FORK),
+        raised(AlarmCause.FORK, "asia"),
+    ]
+    found = alarms_about(listed, "europe")
+    assert [one.text for one in found] == ["fork True", "withheld False"]
 
 
 def beat(portal: BuiltPortal, name: str, when: datetime) -> None:

@@ -14,6 +14,7 @@ from builders.core.enums import Verdict
 from builders.core.errors import StoreError
 from builders.core.frozen_model import FrozenModel
 from pipelines.alarms.alarm import ListedAlarm
+from pipelines.alarms.cause import ABOUT_CENTERS
 from pipelines.audit.source import Source
 from pipelines.evidence.statements.log_status import Heartbeat
 from pipelines.evidence.statements.statement import Time
@@ -60,7 +61,7 @@ class Beat(FrozenModel):
 
 
 class CenterAlarm(FrozenModel):
-    """An alarm about the center."""
+    """An alarm that the center answers for."""
 
     cause: str
     text: str
@@ -164,7 +165,7 @@ def center_page(
     `pages` are those of releases, by their names; `now` is UTC.
     """
     night = published_night(source) if source else None
-    told = tuple(_about(alarms, member.id))
+    told = tuple(alarms_about(alarms, member.id))
     named = {*(night.failed + night.unchecked if night else ()), *(one.release for one in told)}
     return CenterPage(
         center=member.id,
@@ -223,9 +224,12 @@ def _beat(heartbeat: Heartbeat, now: datetime) -> Beat:
     )
 
 
-def _about(alarms: Iterable[ListedAlarm], center: str) -> Iterator[CenterAlarm]:
-    """Yield the alarms about a center, those that are open first; of many not all."""
-    about = [one for one in alarms if one.alarm.center == center]
+def alarms_about(alarms: Iterable[ListedAlarm], center: str) -> Iterator[CenterAlarm]:
+    """Yield the alarms that a center answers for, those that are open first; of many not all.
+
+    An alarm that it only was the first to raise is about what the vendor shipped.
+    """
+    about = [a for a in alarms if a.alarm.center == center and a.alarm.cause in ABOUT_CENTERS]
     for one in sorted(about, key=lambda one: not one.is_open)[:LISTED]:
         yield CenterAlarm(
             cause=str(one.alarm.cause),
