@@ -70,15 +70,14 @@ def test_diffoscope_runs_only_if_the_recipe_or_the_user_wants_it(cut: Cut) -> No
 def test_the_page_of_diffoscope_is_public_where_the_release_is(
     tmp_path: Path, *, public: bool
 ) -> None:
-    store, written = MemoryStore(), {"json": b"{}", "html": b"<p>"}
-    for kind, data in written.items():
-        (tmp_path / f"diff.{kind}").write_bytes(data)
-    page, data = (Digest.of(written[kind]) for kind in ("html", "json"))
-    told = Explanation(html_diff=page, json_diff=data)
+    store, page, data = MemoryStore(), b"<p>", b"{}"
+    for kind, content in (("html", page), ("json", data)):
+        (tmp_path / f"diff.{kind}").write_bytes(content)
+    told = Explanation(html_diff=Digest.of(page), json_diff=Digest.of(data))
     explaining.keep_reports(store, told, tmp_path, public=public)
-    assert store.has(cas(Visibility.PUBLIC, page)) is public
-    assert not store.has(cas(Visibility.PUBLIC, data))
-    assert all(store.has(cas(Visibility.PRIVATE, one)) for one in (page, data))
+    assert store.has(cas(Visibility.PUBLIC, Digest.of(page))) is public
+    assert not store.has(cas(Visibility.PUBLIC, Digest.of(data)))
+    assert all(store.has(cas(Visibility.PRIVATE, Digest.of(one))) for one in (page, data))
 
 
 def called(*_: Any, **__: Any) -> Any:
