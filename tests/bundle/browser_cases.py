@@ -14,6 +14,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from pipelines.bundle import layout
 from pipelines.bundle.check import CheckResult, checker
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.layout import BLOCK
@@ -23,6 +24,7 @@ from tests.portal.verifier.in_a_page import verifier_page
 Document = dict[str, Any]
 _LATEST = 253402300799000
 """Milliseconds of the last second of the year 9999, which stands for any later time."""
+_LIMITS = layout.MAX_BUNDLE, layout.MAX_MEMBERS
 _AT_ONCE = 500
 _RANK = {1: 0, 2: 1, 0: 2}
 """How good an exit code is: refused, not proven, in order."""
@@ -64,6 +66,8 @@ def recorded() -> Iterator[list[Case]]:
 
     def record(opened: OpenedBundle) -> CheckResult:
         result = real(opened)
+        if (layout.MAX_BUNDLE, layout.MAX_MEMBERS) != _LIMITS:  # as a test has set them
+            return result
         made.append(Case(name=str(len(made)), opened=opened, result=result))
         return result
 
