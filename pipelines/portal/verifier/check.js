@@ -65,7 +65,7 @@ import { missingRules } from "./model.js";
 import { OpenedBundle } from "./opened.js";
 import { valueOf, verdictsExitCode } from "./verdict_rules.js";
 
-export const CHECKS = {
+const CHECKS = {
   form: checkForm,
   members: checkKnownMembers,
   digests: checkDigests,

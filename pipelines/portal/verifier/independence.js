@@ -44,14 +44,14 @@ export function needSense(policy) {
 }
 
 /** Return what is compared of a name in law: equal for two spellings of one name. */
-export function legalBody(name) {
+function legalBody(name) {
   const folded = name.normalize("NFKC").toUpperCase().toLowerCase().replaceAll("ς", "σ");
   const seen = folded.normalize("NFKD").replace(UNSEEN, "");
   return [...seen].map((letter) => LATIN.get(letter) ?? letter).join("");
 }
 
 /** Return how many regions there are if each operator counts for one region alone. */
-export function independentRegions(centers) {
+function independentRegions(centers) {
   const regions = new Map();
   for (const { operator, region } of centers) {
     regions.set(operator, (regions.get(operator) ?? new Set()).add(region));

@@ -6,7 +6,7 @@ import { textOf } from "./bytes.js";
 import { Wrong } from "./errors.js";
 
 const MAX_DEPTH = 32;
-export const MAX_NODES = 500000;
+const MAX_NODES = 500000;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/y;
 const BLANK = /[ \t\n\r]*/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;

@@ -6,7 +6,6 @@ import { MAX_NOTE, needBase64, needLines, needNumber, readNote } from "./notes.j
 
 const MAX_EXTRA = 64 * 2 ** 10;
 const MAX_HASHES = 63;
-export const FIRST_LEAF = "0".repeat(64);
 const WORD = "[!#-\\[\\]-~]{1,256}"; // printable ASCII that JSON does not escape
 const HASH = "[0-9a-f]{64}";
 const CENTER = '\\{"center":"(?<center>[a-z0-9][a-z0-9-]{0,62})"';

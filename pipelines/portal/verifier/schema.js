@@ -28,7 +28,7 @@ export function shapeRules(name, value, what) {
 }
 
 /** Say whether text is a moment such as 2026-01-02T03:04:05Z, and there is such a moment. */
-export function isTime(text) {
+function isTime(text) {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text) || text.startsWith("0000")) return false;
   const moment = new Date(text);
   return !Number.isNaN(moment.getTime()) && moment.toISOString() === text.replace("Z", ".000Z");

@@ -85,7 +85,7 @@ export async function sumsOf(members) {
 }
 
 /** Return the members of a plain ustar file in their order; throws `Wrong`. */
-export function readTar(bytes) {
+function readTar(bytes) {
   const found = [];
   let offset = 0;
   while (bytes.subarray(offset, offset + BLOCK).some((byte) => byte !== 0)) {
