@@ -172,6 +172,8 @@ class Portal:
             raise _not_a_portal(address) from error
         if not self._folder.is_dir():
             raise _not_a_portal(address)
+        if (current := self._folder / "current").is_dir():  # as `portal build` leaves it
+            self._folder = current
 
     def __enter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +12,17 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import load_center
+from pipelines.cli.file_check import UncheckedFileError, check
 from pipelines.evidence.errors import MalformedError
 from pipelines.portal.build import build_portal
 from pipelines.portal.remote_check import Portal, PortalCheck, check_at_portal
 from pipelines.verify.session import Session
 from tests.bundle.test_export import Filled
-from tests.command import Ended, samebits
 from tests.portal.folder_portal import BUNDLE, EXAMPLE, FILE, FolderPortal
 
 
@@ -32,8 +34,9 @@ class AskedPortal(FolderPortal):
             policy = (EXAMPLE / "policy.dsse.json").read_bytes()
             return check_at_portal(portal, file, policy=policy, now=datetime.now(UTC))
 
-    def command(self, file: Path, *words: str | Path) -> Ended:
-        return samebits("check", file, "--portal", self.folder, *words, home=self.folder / "home")
+    def command(self, *words: str) -> Result:
+        home = {"SAMEBITS_HOME": str(self.folder / "home")}
+        return CliRunner(env=home).invoke(check, [str(FILE), "--portal", str(self.folder), *words])
 
 
 @pytest.fixture
@@ -170,22 +173,29 @@ def test_a_portal_that_does_not_answer_is_one_message(folder: AskedPortal, addre
 
 
 def test_the_command_says_what_is_proved(folder: AskedPortal) -> None:
-    policy = ("--policy", EXAMPLE / "policy.dsse.json")
-    ended = folder.command(FILE, *policy)
-    assert (ended.code, ended.out.splitlines()[0]) == (0, "REPRODUCED: netbase_6.5_all.deb")
-    assert "a portal can leave bundles out" in ended.out
-    told = folder.command(FILE, *policy, "--json").document()
+    policy = ("--policy", str(EXAMPLE / "policy.dsse.json"))
+    ended = folder.command(*policy)
+    assert (ended.exit_code, ended.stdout.splitlines()[0]) == (0, f"REPRODUCED: {FILE.name}")
+    assert "a portal can leave bundles out" in ended.stdout
+    told = json.loads(folder.command(*policy, "--json").stdout)
     (one,) = told["consensus"]
     assert (told["exit_code"], one["matched"], one["k"]) == (0, ["local"], 1)
     assert told["bundles"][0]["release"] == "debian/netbase@6.5"
     folder.index(FILE.read_bytes(), [], files={})
-    ended = folder.command(FILE, *policy)
-    assert (ended.code, ended.out.splitlines()[0]) == (2, "UNKNOWN: netbase_6.5_all.deb")
-    ended = folder.command(FILE, "--peer", "local=x")
-    assert (ended.code, "--portal reads no store" in ended.err) == (64, True)
-    ended = folder.command(FILE)
-    assert ended.code == 2
-    assert "nothing can be believed of any file without a policy" in ended.err
+    ended = folder.command(*policy)
+    assert (ended.exit_code, ended.stdout.splitlines()[0]) == (2, f"UNKNOWN: {FILE.name}")
+
+
+def test_a_portal_and_stores_are_not_asked_at_once(folder: AskedPortal) -> None:
+    ended = folder.command("--peer", "local=x")
+    assert isinstance(ended.exception, UsageError)
+    assert "--portal reads no store" in str(ended.exception)
+
+
+def test_without_a_policy_nothing_is_believed(folder: AskedPortal) -> None:
+    ended = folder.command()
+    assert isinstance(ended.exception, UncheckedFileError)
+    assert "nothing can be believed of any file without a policy" in str(ended.exception)
 
 
 @pytest.mark.parametrize(
@@ -201,6 +211,7 @@ def test_what_a_portal_publishes_is_enough(
     file = tmp_path / "rules.bin"
     file.write_bytes(filled.stage.shipped["rules.bin"])
     policy = filled.policy.read_bytes()
-    with Portal(str(tmp_path / "portal/current")) as built:
-        found = check_at_portal(built, file, policy=policy, now=datetime.now(UTC))
-    assert (found.exit_code, answers(found)) == expected
+    for folder in ("portal", "portal/current"):
+        with Portal(str(tmp_path / folder)) as built:
+            found = check_at_portal(built, file, policy=policy, now=datetime.now(UTC))
+        assert (found.exit_code, answers(found)) == expected
