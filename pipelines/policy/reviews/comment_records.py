@@ -84,7 +84,7 @@ def sign_comment(
         ) from error
     envelope = sign_envelope(statement.to_bytes(), key)
     name = comment_key(envelope)
-    if keyed and content:
+    if salt is not None and content is not None:
         store.put_record(private_twin(name), content.to_bytes())
     store.put_record(name, envelope.to_bytes())
     return name

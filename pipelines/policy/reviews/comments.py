@@ -152,13 +152,15 @@ def read_discussion(
     answers: dict[Digest, list[SaidComment]] = {digest: [] for digest in asked}
     withdrawn: dict[Digest, datetime] = {}
     for one in ordered:
-        why = _misdirected(one, asked)
-        if why is not None:
+        question = one.comment.question
+        if question is None:
+            continue
+        if (why := _misdirected(one, asked.get(question))) is not None:
             excluded.append(ExcludedReview(reviewer=one.author, keyid=one.key.keyid, why=why))
-        elif one.comment.kind is CommentKind.ANSWER and one.comment.question:
-            answers[one.comment.question].append(one)
-        elif one.comment.kind is CommentKind.WITHDRAWAL and one.comment.question:
-            withdrawn.setdefault(one.comment.question, one.comment.said_on)
+        elif one.comment.kind is CommentKind.ANSWER:
+            answers[question].append(one)
+        else:
+            withdrawn.setdefault(question, one.comment.said_on)
     return Discussion(
         questions=tuple(
             Question(asked=a, answers=tuple(answers[d]), withdrawn_on=withdrawn.get(d))
@@ -205,11 +207,8 @@ def _verified(
     )
 
 
-def _misdirected(one: SaidComment, asked: Mapping[Digest, SaidComment]) -> ReviewExclusion | None:
-    """Return why an answer or a withdrawal does not count; None for all else."""
-    if one.comment.question is None:
-        return None
-    question = asked.get(one.comment.question)
+def _misdirected(one: SaidComment, question: SaidComment | None) -> ReviewExclusion | None:
+    """Return why an answer or a withdrawal does not count for a question, None if it does."""
     if question is None:
         return ReviewExclusion.NO_QUESTION
     withdraws = one.comment.kind is CommentKind.WITHDRAWAL

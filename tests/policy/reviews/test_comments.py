@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
+from pipelines.evidence.clocks import SKEW
 from pipelines.evidence.dsse import sign_envelope
+from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.comment import (
     Comment,
@@ -17,13 +20,19 @@ from pipelines.evidence.statements.comment import (
     CommentKind,
     CommentStatement,
 )
+from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.policy import Policy
+from pipelines.policy import Policy, Reviewer
+from pipelines.policy.model import Operator
 from pipelines.policy.reviews.comment_records import (
     COMMENTS,
     comment_key,
+    keep_said,
+    read_comment,
+    read_said,
     sign_comment,
     stored_comments,
+    stored_said,
 )
 from pipelines.policy.reviews.comments import (
     Discussion,
@@ -32,7 +41,9 @@ from pipelines.policy.reviews.comments import (
     read_discussion,
 )
 from pipelines.policy.reviews.count import ReviewExclusion, ReviewTarget
+from pipelines.policy.reviews.review_records import MAX_REVIEW, keep_review
 from pipelines.storage.names import private_twin
+from pipelines.storage.store import DamagedError
 from tests.fakes.store import MemoryStore
 from tests.policy.reviews.people import (
     ADA,
@@ -50,6 +61,7 @@ from tests.policy.reviews.people import (
     THE_SOURCE,
     Person,
     policy,
+    signed,
 )
 
 SALT = Salt(secret=b"s" * 32)
@@ -107,6 +119,74 @@ def test_who_asks_does_not_answer() -> None:
     twice = said("bob", ADA, CommentKind.ANSWER, question=QUESTION)
     found = read(QUESTION, twice, people=policy(ada=ADA, bob=ADA))
     assert found.questions[0].state is QuestionState.OPEN, "another name with the same key"
+
+
+def test_another_key_of_who_asks_answers_nothing_either() -> None:
+    people = policy(ada=ADA)
+    people = replace(people, reviewers=(*people.reviewers, Reviewer(name="ada", key=BOB.public)))
+    own = said("ada", BOB, CommentKind.ANSWER, question=QUESTION)
+    assert read(QUESTION, own, people=people).open == 1
+
+
+def test_an_operator_answers_too_unless_its_key_is_revoked() -> None:
+    ministry = Operator(name="ministry", legal="The Ministry", key=EVE.public)
+    answer = said("ministry", EVE, CommentKind.ANSWER, question=QUESTION)
+    people = replace(policy(), operators=(ministry,))
+    assert read(QUESTION, answer, people=people).open == 0
+    revoked = replace(people, revoked=frozenset({EVE.public.keyid}))
+    assert read(QUESTION, answer, people=revoked).open == 1
+
+
+def test_everything_is_told_oldest_first() -> None:
+    hours = [timedelta(hours=number) for number in (3, 2, 1)]
+    asked = [said("ada", ADA, ago=ago, text=f"{ago}?") for ago in hours]
+    comments = [said("bob", BOB, CommentKind.COMMENT, ago=ago, text=f"{ago}.") for ago in hours]
+    answers = [said("bob", BOB, CommentKind.ANSWER, question=asked[2], ago=a) for a in hours]
+    strangers = [said(name, EVE) for name in ("dan", "eve")]
+    found = read(*reversed([*asked, *comments, *answers, *strangers]))
+    told = found.to_dict()
+    digests = [[str(r.statement.digest()) for r in rows] for rows in (asked, comments, answers)]
+    assert [q["id"] for q in told["questions"]] == digests[0]
+    assert [c["id"] for c in told["comments"]] == digests[1]
+    assert [a["id"] for a in told["questions"][2]["answers"]] == digests[2]
+    assert [one["author"] for one in told["not_counted"]] == ["dan", "eve"]
+    assert found.open == 2
+
+
+def test_a_discussion_is_plain_data() -> None:
+    withdrawal = said("ada", ADA, CommentKind.WITHDRAWAL, question=QUESTION, ago=timedelta())
+    told = read(QUESTION, withdrawal, said("eve", EVE)).to_dict()
+    assert told == {
+        "questions": [
+            {
+                "id": str(QUESTION.statement.digest()),
+                "author": "ada",
+                "key": ADA.public.keyid,
+                "said_on": "2026-03-01T11:00:00Z",
+                "claim": str(CLAIM),
+                "content": {"text": "Why?"},
+                "state": "withdrawn",
+                "answers": [],
+                "withdrawn_on": "2026-03-01T12:00:00Z",
+            }
+        ],
+        "comments": [],
+        "not_counted": [
+            {
+                "author": "eve",
+                "key": EVE.public.keyid,
+                "why": "its key is not in the policy",
+            }
+        ],
+    }
+    private = replace(QUESTION, content=None)
+    assert read(private).to_dict()["questions"][0]["content"] is None
+    assert read(private).to_dict()["questions"][0]["withdrawn_on"] is None
+
+
+@pytest.mark.parametrize(("ahead", "open_questions"), [(SKEW, 1), (SKEW + timedelta(seconds=1), 0)])
+def test_clocks_may_differ_a_little(ahead: timedelta, open_questions: int) -> None:
+    assert read(said("ada", ADA, ago=-ahead)).open == open_questions
 
 
 def test_only_who_asked_withdraws() -> None:
@@ -171,6 +251,7 @@ def test_a_comment_is_a_record_that_is_read_again() -> None:
     assert name.startswith(f"{COMMENTS}{SOURCE}/cleo-20260301T120000Z-")
     (record,) = stored_comments(store, THE_SOURCE)
     assert (record.name, record.content) == (name, TEXT)
+    assert list(store.list("private/")) == []
     assert read(record).questions[0].asked.author == "cleo"
 
 
@@ -196,6 +277,76 @@ def test_another_text_than_the_signed_one_is_not_shown() -> None:
     other.put_record(private_twin(name), CommentContent(text="Approve!").to_bytes())
     (record,) = stored_comments(other, CLOSED.sources[0], SALT)
     assert record.content is None
+
+
+def test_a_private_text_that_is_gone_or_no_text_is_not_shown() -> None:
+    for twin in (None, b"x" * (MAX_REVIEW + 1), b"{}"):
+        store, other = MemoryStore(), MemoryStore()
+        name = kept(store, CLOSED, SALT)
+        other.put_record(name, store.get(name, 1 << 20))
+        if twin is not None:
+            other.put_record(private_twin(name), twin)
+        (record,) = stored_comments(other, CLOSED.sources[0], SALT)
+        assert record.content is None
+
+
+def test_a_private_text_that_is_damaged_is_not_shown() -> None:
+    store = MemoryStore()
+    kept(store, CLOSED, SALT)
+    damaged = DamagedError("the object is damaged", got="other bytes")
+    store.fail_on("get", after=1, error=damaged)
+    (record,) = stored_comments(store, CLOSED.sources[0], SALT)
+    assert record.content is None
+
+
+def test_a_question_about_closed_source_is_withdrawn() -> None:
+    store = MemoryStore()
+    kept(store, CLOSED, SALT)
+    (asked,) = stored_comments(store, CLOSED.sources[0])
+    name = sign_comment(
+        CLOSED,
+        store,
+        key=CLEO,
+        author="cleo",
+        kind=CommentKind.WITHDRAWAL,
+        content=None,
+        question=asked.statement.digest(),
+        salt=SALT,
+        now=NOW,
+    )
+    assert len(list(store.list("private/"))) == 1
+    store.put_record(private_twin(name), TEXT.to_bytes())
+    found = read_discussion(
+        stored_comments(store, CLOSED.sources[0], SALT), policy(), CLOSED.sources, NOW
+    )
+    assert [question.state for question in found.questions] == [QuestionState.WITHDRAWN]
+
+
+def test_what_is_no_comment_hides_none() -> None:
+    store = MemoryStore()
+    name = kept(store, REVIEWED, None)
+    review = signed("ada", ADA).to_bytes()
+    for record, data in (("0", b"no comment"), ("00", review)):
+        store.put_record(f"{COMMENTS}{SOURCE}/{record}{SUFFIX}", data)
+    assert [record.name for record in stored_comments(store, THE_SOURCE)] == [name]
+    with pytest.raises(MalformedError):
+        read_comment(review)
+
+
+def test_comments_and_reviews_travel_together() -> None:
+    store, other = MemoryStore(), MemoryStore()
+    comment, review = kept(store, REVIEWED, None), keep_review(store, signed("ada", ADA))
+    found = [record.envelope for record in stored_said(store)]
+    data = [envelope.to_bytes() for envelope in found if envelope]
+    assert [keep_said(other, read_said(one)) for one in data] == [review, comment]
+    for name in (review, comment):
+        assert other.get(name, 1 << 20) == store.get(name, 1 << 20)
+
+
+def test_a_comment_names_a_scope() -> None:
+    unscoped = ReviewTarget.named([SOURCE], CLAIM, scope=None, keyed=False)
+    with pytest.raises(UsageError, match="a comment names a scope"):
+        kept(MemoryStore(), unscoped, None)
 
 
 def test_what_no_comment_can_say_is_not_signed() -> None:
