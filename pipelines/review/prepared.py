@@ -65,14 +65,12 @@ class Prepared(FrozenModel):
         data = read_small_file(path, limit=MAX_PREPARED, file=str(path))
         try:
             return cls.model_validate(read_object(data, what=str(path), limit=MAX_PREPARED))
-        except (ValidationError, MalformedError) as error:
-            fault = error.errors()[0] if isinstance(error, ValidationError) else None
-            raise UsageError(
-                f"{path} is not what a review page prepares",
-                got=f"{fault['loc']}: {fault['msg']}" if fault else error,
-                expected=SCHEMA,
-                todo="Prepare it again in the page",
-            ) from error
+        except MalformedError as error:
+            raise _not_prepared(path, error.got) from error
+        except ValidationError as error:
+            fault = error.errors()[0]
+            got = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            raise _not_prepared(path, got) from error
 
     def to_bytes(self) -> bytes:
         """Return it as it is written."""
@@ -98,3 +96,12 @@ class Prepared(FrozenModel):
                     expected=f"{computed}, as computed here",
                     todo="Do not sign. Read the release again, and prepare it anew",
                 )
+
+
+def _not_prepared(path: Path, got: object) -> UsageError:
+    return UsageError(
+        f"{path} is not what a review page prepares",
+        got=got,
+        expected=SCHEMA,
+        todo="Prepare it again in the page",
+    )

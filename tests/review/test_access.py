@@ -41,7 +41,7 @@ def test_the_token_is_exchanged_for_a_cookie_of_one_folder(client: AsgiClient) -
         {"cookie": f"{COOKIE}=the-cooki"},
         {"cookie": f"{COOKIE}=the-token"},
         {"cookie": f"{COOKIE}="},
-        {"cookie": "a[=b; c"},
+        {"cookie": f"a(b=c; {COOKIE}=the-cookie"},
         {"authorization": "the-cookie"},
         {**COOKIES, "host": "evil.example:8123"},
         {**COOKIES, "host": "localhost:8123"},
@@ -66,6 +66,17 @@ def test_another_token_opens_nothing(client: AsgiClient, token: str) -> None:
     answer = client.get("/?token=" + token.encode("utf-8", "surrogatepass").hex())
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers
+
+
+def test_the_token_opens_one_address_alone(client: AsgiClient) -> None:
+    assert client.get("/folder/?token=the-token").status_code == 403
+    assert client.get("/").status_code == 403
+
+
+@pytest.mark.parametrize("site", ["none", "same-origin"])
+def test_a_page_is_typed_or_followed_to(client: AsgiClient, site: str) -> None:
+    headers = {**COOKIES, "sec-fetch-site": site}
+    assert client.get("/folder/", headers=headers).status_code == 200
 
 
 def test_two_hosts_or_origins_are_none(client: AsgiClient) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from builders.core.errors import UsageError
+from pipelines.review.prepared import Prepared
 from tests.command import Ended
 from tests.desk import ONE, TWO, Desk, packed
 from tests.review.conftest import ORIGIN, Browser, Terminal
@@ -86,6 +88,14 @@ def test_a_prepared_file_that_lies_is_refused(
     ended.assert_clear()
     assert said in ended.err
     assert stored(desk, "reviews") == []
+
+
+@pytest.mark.parametrize(("data", "said"), [(b"no json", "Expecting value"), (b"{}", "release")])
+def test_what_is_no_prepared_file_is_one_message(tmp_path: Path, data: bytes, said: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(data)
+    with pytest.raises(UsageError, match=f"is not what a review page prepares; got .*{said}"):
+        Prepared.read(path)
 
 
 def test_a_recipe_that_was_exchanged_since_is_refused(

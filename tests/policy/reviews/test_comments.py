@@ -68,6 +68,7 @@ SALT = Salt(secret=b"s" * 32)
 CLOSED = ReviewTarget.of([SOURCE], CLAIM, SALT, scope=SCOPE)
 TEXT = CommentContent(text="Why?", path="src/quiet.c", line=3)
 ASKED = CommentKind.QUESTION
+PLACE: dict[str, Any] = {"path": "a", "line": 3}
 
 
 def said(
@@ -362,6 +363,18 @@ def test_what_no_comment_can_say_is_not_signed() -> None:
 def test_a_text_is_printable_lines(text: str) -> None:
     with pytest.raises(ValueError, match="text"):
         CommentContent(text=text)
+
+
+def test_a_place_is_a_file_and_a_line_of_it() -> None:
+    places = [CommentContent(text="x", **at).place for at in ({}, {"path": "a"}, PLACE)]
+    assert places == ["", "a", "a:3"]
+    with pytest.raises(ValueError, match="a path with the line"):
+        CommentContent(text="x", line=3)
+
+
+def test_a_private_text_is_named_by_a_keyed_digest_alone() -> None:
+    with pytest.raises(ValueError, match="a keyed digest of the content"):
+        Comment(author="ada", kind=ASKED, keyed=DigestSet(sha256=SOURCE), said_on=NOW)
 
 
 def test_plain_content_does_not_go_with_keyed_subjects() -> None:
