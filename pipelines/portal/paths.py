@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from builders.core.digest import Digest
 from builders.core.errors import UsageError
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.storage.names import encode
@@ -43,8 +44,15 @@ def release_path(release: ReleaseName) -> str:
 
 
 def difference_path(release: ReleaseName, artefact: str) -> str:
-    """Return the folder of what differs in an artefact."""
-    return f"{release_path(release)}differences/{segment(artefact)}/"
+    """Return the folder of what differs in an artefact.
+
+    A center can name an artefact as it likes: a name that is no folder is told by its digest.
+    """
+    try:
+        name = segment(artefact)
+    except UsageError:
+        name = Digest.of(artefact.encode("utf-8", "backslashreplace")).hex
+    return f"{release_path(release)}differences/{name}/"
 
 
 def vendor_path(vendor: str) -> str:

@@ -28,6 +28,7 @@ from pipelines.portal.pages.difference import (
     diffoscope_file,
     has_difference,
 )
+from pipelines.portal.paths import check_path, difference_path
 from pipelines.portal.rendering import html
 from pipelines.storage.names import Visibility
 from tests.consensus.world import CONTENT, FILE, RELEASE, World
@@ -104,6 +105,13 @@ def test_a_second_rebuild_is_told(confirmation: Confirmation) -> None:
     shown = html(page.model_copy(update={"centers": (other,)}), "en").decode()
     assert ("the build is not deterministic" in shown) is confirmation.varies
     assert "A second rebuild" in shown
+
+
+@pytest.mark.parametrize("name", ["<" * 300, "..", "a/b", "tool.deb"])
+def test_any_name_of_an_artefact_has_a_folder(name: str) -> None:
+    path = difference_path(RELEASE, name)
+    assert check_path(f"{path}index.html").startswith(f"{RELEASE_PAGE}differences/")
+    assert path.count("/") == 6
 
 
 def test_an_identical_artefact_has_no_such_page() -> None:
