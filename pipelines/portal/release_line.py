@@ -5,7 +5,8 @@ A generation keeps the lines, so that a release of which nothing has changed is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
 
 from pydantic import AwareDatetime
@@ -25,7 +26,7 @@ from pipelines.portal.run_times import began
 from pipelines.portal.standing import Standing, standing_of, worst_standing
 
 MAX_STEPS = 50
-"""Runs of a release, the newest ones, of which it is told what each changed."""
+"""Runs that said something new, the newest ones, of which it is told what each changed."""
 
 
 class ArtefactLine(FrozenModel):
@@ -163,18 +164,36 @@ def newest_runs(joined: JoinedRelease) -> Iterator[CenterRun]:
 
 
 def _steps(joined: JoinedRelease, found: list[Consensus], now: Standing) -> Iterator[StandingStep]:
-    """Yield what each run changed: the findings are joined again, as they were up to that run.
+    """Yield what runs changed: the findings are joined again, as they were up to each of them.
 
-    What is known of the base of an update is that of now.
+    What is known of the base of an update, and of proofs of work, is that of now.
     """
-    first = {f.run: f for f in sorted(joined.read.findings, key=lambda f: f.index, reverse=True)}
-    runs = sorted(first)[-MAX_STEPS:]
+    runs = _telling_runs(joined.read.findings)[-MAX_STEPS:]
     before: Standing | None = None
-    for run in runs:
-        at = now if run == runs[-1] else worst_standing(_until(run, joined, found))
+    for run, center in runs:
+        last = (run, center) == runs[-1]
+        at = now if last else worst_standing(_until(run, joined, found))
         if at is not before and (start := began(run)):
-            yield StandingStep(at=start, standing=at, run=run, center=first[run].center.id)
+            yield StandingStep(at=start, standing=at, run=run, center=center)
             before = at
+
+
+def _telling_runs(findings: Iterable[CenterFinding]) -> list[tuple[str, str]]:
+    """Return the runs that say something else than the run of their center before, in order.
+
+    Most runs say what is known already, and can change no standing.
+    """
+    by_run: dict[tuple[str, str], set[Hashable]] = defaultdict(set)
+    for f in findings:
+        said = (f.artefact, f.published, f.claim, f.scope, f.outcome, f.verdict, f.served, f.built)
+        by_run[f.run, f.center.id].add(said)
+    known: dict[str, set[Hashable]] = {}
+    telling = []
+    for run, center in sorted(by_run):
+        if known.get(center) != by_run[run, center]:
+            telling.append((run, center))
+            known[center] = by_run[run, center]
+    return telling
 
 
 def _until(run: str, joined: JoinedRelease, found: list[Consensus]) -> Iterator[Standing]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile
+from pipelines.consensus.consensus_result import Consensus
+from pipelines.consensus.join import join
 from pipelines.consensus.release_consensus import JoinedRelease
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.portal.release_line import ReleaseLine, is_private, release_line, shown_artefacts
@@ -53,6 +58,22 @@ def test_the_steps_tell_when_the_standing_changed_and_no_more() -> None:
     assert (found.standing, found.since) == ("different", found.steps[-1].at)
     assert found.since is not None
     assert found.since.isoformat() == "2026-01-05T03:04:05+00:00"
+
+
+def test_runs_that_say_nothing_new_cost_no_joining(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in range(3, 20):
+        world["ada-1"].run(run=run_id(day))
+    found, joins = joined(world), []
+
+    def counted(*given: Any, **more: Any) -> Consensus:
+        joins.append(given)
+        return join(*given, **more)
+
+    monkeypatch.setattr("pipelines.portal.release_line.join", counted)
+    assert [step.run for step in release_line(found).steps] == [found.read.findings[0].run]
+    assert len(joins) < 3
 
 
 def test_the_newest_run_of_a_center_is_told_also_when_it_failed(world: World) -> None:
