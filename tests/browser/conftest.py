@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -25,8 +26,12 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def visitor(chromium: Browser) -> Iterator[Visitor]:
-    """Opens pages; at its end the test fails for what a page did that none may do."""
-    made = Visitor(chromium)
+    """Opens pages; at its end the test fails for what a page did that none may do.
+
+    Pictures that it takes are kept in the folder `SAMEBITS_SCREENSHOTS`, if that is set.
+    """
+    kept = os.environ.get("SAMEBITS_SCREENSHOTS")
+    made = Visitor(chromium, pictures=Path(kept) if kept else None)
     yield made
     made.close()
     assert made.faults == []

@@ -16,11 +16,12 @@ from tests.desk import ONE, TWO, Desk, packed
 
 FOLDER = ROOT / "infra" / "docs" / "images"
 PAGES = {
-    "overview": "",
-    "release": "releases/acme/agent/6.5/",
-    "difference": "releases/acme/rules/2026.11/differences/rules.yar/",
+    "overview": ("", 800),
+    "release": ("releases/acme/agent/6.5/", 800),
+    "difference": ("releases/acme/rules/2026.11/differences/rules.yar/", 1250),
 }
-_SIZE = {"width": 1120, "height": 800}
+"""The path of each page, and how many pixels of its height are shown."""
+_WIDTH = 1120
 
 
 def portal_pictures(visitor: Visitor, folder: Path, out: Path) -> None:
@@ -29,8 +30,9 @@ def portal_pictures(visitor: Visitor, folder: Path, out: Path) -> None:
         fill(evidence, hostile=False)
         build(evidence.three, folder / "portal")
     with served("portal", "serve", folder / "portal", "--port", "0") as origin:
-        for name, path in PAGES.items():
-            _picture(visitor, f"{origin}/{path}", out / f"{name}.png")
+        for name, (path, height) in PAGES.items():
+            page = visitor.open(f"{origin}/{path}", width=_WIDTH, height=height)
+            page.screenshot(path=out / f"{name}.png")
 
 
 def review_picture(visitor: Visitor, folder: Path, out: Path) -> None:
@@ -43,14 +45,10 @@ def review_picture(visitor: Visitor, folder: Path, out: Path) -> None:
     desk.approve(desk.recipes / "1.yaml", "ada")
     words = ("review", "serve", "--reviewer", "ada", "--center", desk.center)
     with served(*words, home=desk.home) as address:
-        page = visitor.open(address, **_SIZE)
+        page = visitor.open(address, width=_WIDTH, height=640)
         page.get_by_role("link", name="lab/tool@2").first.click()
         page.get_by_role("link", name="src/main.c").first.click()
         page.screenshot(path=out / "review.png")
-
-
-def _picture(visitor: Visitor, url: str, path: Path) -> None:
-    visitor.open(url, color_scheme="light", **_SIZE).screenshot(path=path)
 
 
 def main() -> None:

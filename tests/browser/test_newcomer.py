@@ -43,6 +43,22 @@ def test_what_failed_last_night_is_on_the_first_page(first: Page) -> None:
     expect(first.locator("main")).to_contain_text("suspect")
 
 
+def test_why_a_release_differs_is_said_in_words(first: Page) -> None:
+    follow(first, "acme/agent@6.5")
+    follow(first, "What differs, and why")
+    main = first.locator("main")
+    expect(main).to_contain_text("agent.conf")
+    expect(main).to_contain_text("The centers did not all build the same bytes.")
+
+
+def test_how_to_check_it_is_said_with_the_names_filled_in(first: Page) -> None:
+    follow(first, "acme/agent@6.5")
+    follow(first, "How to check this yourself")
+    commands = "\n".join(first.locator("main pre").all_inner_texts())
+    for words in ("samebits check", "samebits evidence check", "cosign verify", "acme/agent"):
+        assert words in commands
+
+
 def test_what_is_not_checked_looks_like_neither_a_failure_nor_a_pass(
     portal: Portal, first: Page
 ) -> None:

@@ -6,6 +6,7 @@ exception, a request to another origin, a request that fails, a dialog, a window
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ class Visitor:
     """Opens pages, and remembers what they did that none of them may do."""
 
     browser: Browser
+    pictures: Path | None = None
+    """Where pictures of pages are kept."""
     allowed: list[str] = field(default_factory=list)
     """What a test expects: a fault that contains one of these texts is none."""
     faults: list[str] = field(default_factory=list)
@@ -66,6 +69,12 @@ class Visitor:
         self._watch(page, _origin(url))
         page.goto(url)
         return page
+
+    def keep(self, page: Page, name: str) -> None:
+        """Keep a picture of a page, where pictures are kept."""
+        if self.pictures is not None:
+            path = self.pictures / f"{re.sub('[^a-z0-9]+', '-', name.lower())[:100]}.png"
+            page.screenshot(path=path, full_page=True)
 
     def close(self) -> None:
         """Close all pages."""
