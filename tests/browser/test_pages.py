@@ -13,6 +13,8 @@ from tests.browser.watched import Visitor
 
 FIRST_PAGE_BYTES, FIRST_PAGE_REQUESTS = 100_000, 8
 WIDTHS = (320, 390, 1600)
+_GLUED = re.compile(r".{0,40}[a-z.:,]<(a|code|strong|time)[ >]")
+"""A template drops the line break after a tag of its own."""
 LANGUAGES = {"en": "", "de": "index.de.html"}
 
 
@@ -40,6 +42,8 @@ def _faults(page: Page, language: str) -> list[str]:
         found.append("it has not one heading")
     if not page.title():
         found.append("it has no title")
+    if glued := _GLUED.search(page.content()):
+        found.append(f"no blank before what follows {glued[0]!r}")
     return found
 
 
