@@ -152,7 +152,7 @@ def _node(schema: Node, *, exact: bool) -> Node:
     node = {key: value for key, value in schema.items() if key in _KEPT}
     rest = {key: value for key, value in schema.items() if key not in _KEPT | _DROPPED}
     if node.get("pattern") == _DIGEST:
-        node["pattern"] = _PLAIN_DIGEST
+        node["pattern"] = _PLAIN_DIGEST  # as all digests are written; people may write a prefix
     if "\\s" in node.get("pattern", ""):
         node["pattern"] = node["pattern"].replace("\\s", "\\s\\x85")  # as Unicode has it
     if (reference := rest.pop("$ref", None)) is not None:
