@@ -110,7 +110,9 @@ class ThreeCenters:
                 yield commitment
                 for content in made.outputs.values():
                     store.put_cas(Visibility.PRIVATE, content)
-                store.put_record(private_twin(made.folder() + REPORT), made.report().to_json())
+                report = made.report().to_json()
+                store.put_record(private_twin(made.folder() + REPORT), report)
+                store.put_record(made.folder() + REPORT, report)
                 kinds = dict(zip(("p", "c", "a"), _KINDS, strict=True))
                 for record, envelope in made.envelopes(key).items():
                     store.put_record(made.folder() + record, envelope.to_bytes())
