@@ -107,7 +107,7 @@ def list_alarms(
 
 def known_releases(view: ConsensusView, logs: LogIndex) -> list[ReleaseName]:
     """Return the releases of the center's recipes, and those that its log is about, in order."""
-    return sorted({*_of_recipes(view), *_of_log(view, logs)})
+    return sorted({*recipe_releases(view), *logged_releases(view, logs)})
 
 
 def listed_alarms(
@@ -235,17 +235,21 @@ def _of_fault(fault: LogFault) -> Alarm:
     )
 
 
-def _of_recipes(view: ConsensusView) -> Iterator[ReleaseName]:
+def recipe_releases(view: ConsensusView) -> Iterator[ReleaseName]:
+    """Yield the releases of the center's recipes."""
     for path in (view.recipes / "releases").glob("*/*/*.yaml"):
         with suppress(UsageError):  # a file of another name is the recipe of nothing
             vendor, product = path.parts[-3:-1]
             yield ReleaseName(vendor=vendor, product=product, version=path.stem)
 
 
-def _of_log(view: ConsensusView, logs: LogIndex) -> Iterator[ReleaseName]:
-    """Yield the releases in the center's own log; one that is not believed is an alarm itself."""
+def logged_releases(view: ConsensusView, logs: LogIndex, start: int = 0) -> Iterator[ReleaseName]:
+    """Yield the releases in the center's own log, from the leaf `start` on.
+
+    A log that is not believed is an alarm itself.
+    """
     if any(center.id == view.center for center in view.policy.policy.centers):
         with suppress(LogError):
-            for name in logs.releases(view.center) - {own_key(view.center)}:
+            for name in logs.releases(view.center, start) - {own_key(view.center)}:
                 with suppress(UsageError):
                     yield ReleaseName.parse(name)

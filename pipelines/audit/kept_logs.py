@@ -42,6 +42,13 @@ _UNKNOWN = b"?"
 _RESULTS = frozenset(ComparisonStatement.PREDICATE_TYPES + AttemptStatement.PREDICATE_TYPES)
 _FIRST_FORMAT = {ComparisonStatement.PREDICATE_TYPES[0], AttemptStatement.PREDICATE_TYPES[0]}
 _OF_RELEASE = " FROM leaves WHERE release = ? AND release != x''"
+_MARKS = """
+SELECT release, last, counted, newest, below_one, below_other FROM heads LEFT JOIN (
+    SELECT release, count(*) AS counted, max(place) AS newest, total(place < ?) AS below_one,
+        total(place < ?) AS below_other
+    FROM leaves WHERE release != x'' GROUP BY release
+) USING (release)
+"""
 _ABOUT = f"SELECT place, digest, release, run{_OF_RELEASE} ORDER BY place"
 
 
@@ -154,12 +161,16 @@ class KeptLog:
             row = database.execute(query, (*ends, tag_of(release))).fetchone()
         return tuple(int(number or 0) for number in row)
 
-    def last(self, release: str) -> int | None:
-        """Return the index of the last leaf about a release, of any kind; None without one."""
+    def marks(self, *ends: int) -> dict[bytes, tuple[int, ...]]:
+        """Return by the tag of each release what `mark` returns of two ends, and its last leaf.
+
+        That one is of whichever kind, such as an explanation.
+        """
         with self._used() as database:
-            query = "SELECT last FROM heads WHERE release = ?"
-            row = database.execute(query, (tag_of(release),)).fetchone()
-        return None if row is None else int(row[0])
+            return {
+                tag: (*(int(number or 0) for number in numbers), last)
+                for tag, last, *numbers in database.execute(_MARKS, ends)
+            }
 
     def read(
         self, reader: LogReader, settled: Callable[[Checkpoint], bool] = lambda _: False

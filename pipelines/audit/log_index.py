@@ -6,7 +6,7 @@ counts that is not what it has signed before, as its witnesses and we have seen 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from builders.core.digest import Digest
 from builders.core.errors import StoreError
 from pipelines.audit.absences import Absent, Reports, read_reports
 from pipelines.audit.kept_logs import KeptLog, KeptLogs, ReadAgainError
-from pipelines.audit.logged_release import LoggedRelease
+from pipelines.audit.logged_release import LoggedRelease, tag_of
 from pipelines.audit.source import Source, UnreachableError, short
 from pipelines.audit.witnessed import Witnessed, signed_checkpoints, witnessed_part
 from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint
@@ -173,11 +173,15 @@ class LogIndex:
         with self._whole(center) as log:
             return log.leaves.upgraded_at
 
-    def releases(self, center: str) -> frozenset[str]:
-        """Return the release keys of the center's log, which is read in full; raises as above."""
+    def releases(self, center: str, start: int = 0) -> frozenset[str]:
+        """Return the release keys of the leaves of a center's log from `start` on.
+
+        All of these are read; raises as above.
+        """
         reader = self._log(center).reader
         with _reachable(center):
-            return frozenset(leaf.release for _, leaf in reader.fields()) if reader else frozenset()
+            fields = reader.fields(start) if reader else ()
+            return frozenset(leaf.release for _, leaf in fields)
 
     def mark(self, center: str, release: str) -> tuple[int, ...]:
         """Return numbers that change when what the log says of a release does; raises as above.
@@ -189,15 +193,21 @@ class LogIndex:
             upgraded = log.leaves.upgraded_at
             return (-1 if upgraded is None else upgraded, *log.leaves.mark(release, *ends))
 
-    def last(self, center: str, release: str) -> tuple[int, bool]:
-        """Return the index of the last leaf about a release, and whether it is witnessed.
+    def marks(self, center: str) -> Callable[[str], tuple[int, ...]]:
+        """Return what gives numbers that change when the log has anything new about a release.
 
-        Of whichever kind it is, such as an explanation; -1 without one; raises as above.
+        Of whichever kind it is, such as an explanation, or when that is witnessed; raises as above.
         """
         with self._whole(center) as log:
-            found = log.leaves.last(release)
-            last = -1 if found is None else found
-            return last, last < log.witnessed.size
+            size, upgraded = log.witnessed.size, log.leaves.upgraded_at
+            found = log.leaves.marks(size, log.witnessed.overdue)
+
+        def marks(release: str) -> tuple[int, ...]:
+            numbers = found.get(tag_of(release), ())
+            seen = bool(numbers) and numbers[-1] < size
+            return (-1 if upgraded is None else upgraded, *numbers, int(seen))
+
+        return marks
 
     def witnessed(self, center: str) -> Witnessed:
         """Return the part of the center's log that counts; raises as above."""

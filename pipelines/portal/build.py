@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builders.core.errors import NotFoundError
-from pipelines.alarms.listing import known_releases, listed_alarms
+from builders.core.errors import NotFoundError, SamebitsError
+from pipelines.alarms.listing import listed_alarms, logged_releases, recipe_releases
 from pipelines.consensus.release_consensus import ConsensusView
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.nightly.record import LastingAlarm, last_public_night
 from pipelines.policy import SignedPolicy
 from pipelines.portal.contents import SITE_PARTS, files_of
@@ -97,7 +98,8 @@ def _build(
     number = site.next_number()
     writer = site.begin(before)
     kept = before.by_release if before else {}
-    names = {str(name): name for name in known_releases(view, depends.logs)}
+    logged = LoggedNames.now(depends, before)
+    names = {str(name): name for name in {*recipe_releases(view), *logged.names}}
     due: list[DueRelease] = [
         (names[name], kept[name].files if name in kept else {})
         for name in depends.due(names.values(), kept)
@@ -128,7 +130,17 @@ def _build(
         now=now,
     )
     files = _site_files(facts, writer)
-    site.finish(writer, SiteState(number=number, made=now, files=files, releases=facts.releases))
+    site.finish(
+        writer,
+        SiteState(
+            number=number,
+            made=now,
+            files=files,
+            releases=facts.releases,
+            log_size=logged.size,
+            logged=tuple(map(str, logged.names)),
+        ),
+    )
     return BuiltSite(
         place=site.root,
         number=number,
@@ -137,6 +149,28 @@ def _build(
         files=len(writer.files),
         faults=facts.faults,
     )
+
+
+@dataclass(frozen=True)
+class LoggedNames:
+    """The releases that a center's own log is about."""
+
+    size: int
+    names: tuple[ReleaseName, ...]
+
+    @classmethod
+    def now(cls, depends: Dependencies, before: SiteState | None) -> LoggedNames:
+        """Read what the log has more than in the generation before."""
+        start, known = (before.log_size, before.logged) if before else (0, ())
+        try:
+            reader = depends.logs.reader(depends.view.center)
+            size = reader.size if reader else 0
+            if size < start:  # another log, or one that was restored
+                start, known = 0, ()
+            new = [*logged_releases(depends.view, depends.logs, start)]
+        except SamebitsError:  # no log, or one that is not believed now
+            size, new = start, []
+        return cls(size, tuple(sorted({*map(ReleaseName.parse, known), *new})))
 
 
 def _with_unchanged(

@@ -9,9 +9,9 @@ ago, are joined in each generation all the same.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from pipelines.portal.facts import Folders, names_digest
 from pipelines.portal.site_state import KeptRelease, Marks
 from pipelines.storage.store import ReadableStore
 
-AGAIN = 20
+AGAIN = 10
 """Unchanged releases that are joined in a generation all the same."""
 WATCHED = (REVIEWS, "public/comments/")
 """Folders of which each part of a release may watch one below."""
@@ -76,10 +76,12 @@ class Dependencies:
 
     def fixed(self, release: ReleaseName) -> str:
         """Return one digest over policy, recipe and code."""
-        recipe = self.view.recipes.joinpath(
-            "releases", *release.parts[:2], f"{release.version}.yaml"
-        )
-        read = str(digest_file(recipe)) if recipe.is_file() else "none"
+        vendor, product, version = release.parts
+        recipe = Path(f"{self.view.recipes}/releases/{vendor}/{product}/{version}.yaml")
+        try:
+            read = Digest.of(recipe.read_bytes()).hex
+        except OSError:
+            read = "none"
         return Digest.of(f"{self._policy} {read}".encode()).hex
 
     @cached_property
@@ -88,15 +90,20 @@ class Dependencies:
 
     def marks(self, release: ReleaseName) -> Marks:
         """Return what the log of each center has about a release, in numbers."""
-        return {one.center: self._mark(one.center, str(release)) for one in self.view.sources}
+        name = str(release)
+        return {center: marks(name) for center, marks in self._marks.items()}
 
-    def _mark(self, center: str, release: str) -> tuple[int, ...] | None:
+    @cached_property
+    def _marks(self) -> dict[str, Callable[[str], tuple[int, ...] | None]]:
+        return {one.center: self._of_log(one.center) for one in self.view.sources}
+
+    def _of_log(self, center: str) -> Callable[[str], tuple[int, ...] | None]:
         try:
-            return (*self.logs.mark(center, release), *self.logs.last(center, release))
+            return self.logs.marks(center)
         except UnreachableError:
-            return None
+            return lambda _: None
         except SamebitsError:  # an unknown center, or a log that is broken
-            return ()
+            return lambda _: ()
 
     def listed(self, alarms: Iterable[Alarm]) -> tuple[ListedAlarm, ...]:
         """Return alarms of a release with their acknowledgements."""
@@ -118,6 +125,10 @@ class Dependencies:
             if _rests_on_changed(name, kept, changed):
                 yield name
 
+    def _listed_digest(self, kept: KeptRelease) -> str:
+        alarms = self.listed(a.alarm() for a in kept.alarms) if kept.alarms else ()
+        return listed_digest(alarms)
+
     def _is_as(self, kept: KeptRelease, name: ReleaseName) -> bool:
         return (
             kept.settled
@@ -127,11 +138,12 @@ class Dependencies:
                 digest == names_digest(self.folders.get(folder, ()))
                 for folder, digest in kept.watched.items()
             )
-            and kept.acknowledged == listed_digest(self.listed(a.alarm() for a in kept.alarms))
+            and kept.acknowledged == self._listed_digest(kept)
         )
 
 
-def listed_digest(alarms: Iterable[ListedAlarm]) -> str:
+@lru_cache
+def listed_digest(alarms: tuple[ListedAlarm, ...]) -> str:
     """Return one digest over alarms and their acknowledgements."""
     return Digest.of(canonical_json([one.to_dict() for one in alarms])).hex
 

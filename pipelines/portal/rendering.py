@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from pipelines.explain.page import pages
@@ -31,11 +32,31 @@ def index_file(language: str) -> str:
     return "index.html" if language == ENGLISH else f"index.{language}.html"
 
 
+class _Compiled(BytecodeCache):
+    """Templates that were compiled for one language, and are the same in each."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give a template its code, if it is known."""
+        if (code := self._code.get((bucket.key, bucket.checksum))) is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the code of a template."""
+        self._code[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 @cache
 def environment(language: str, folders: tuple[Path, ...] = (_TEMPLATES,)) -> Environment:
     """Return what fills the templates of the folders in a language."""
     made = pages(*folders)
     made.add_extension("jinja2.ext.i18n")
+    made.bytecode_cache = _COMPILED
     made.policies["ext.i18n.trimmed"] = True
     translated = translations(language)
     made.globals.update(gettext=translated.gettext, ngettext=translated.ngettext)

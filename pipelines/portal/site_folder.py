@@ -1,6 +1,8 @@
 """A site in a folder, in generations: `current` is a link to the newest, and is replaced last.
 
-    format  lock  current -> generations/<n>  generations/<n>/...  states/<n>.json
+    format  lock  current -> generations/<n>  generations/<n>/...
+    states/<n>.json    what it was made from (`pipelines.portal.site_state`)
+    states/<n>.files   lines of SHA-256 and path
 
 A generation is made from the one before the current one, which nobody is led to any more: what has
 not changed since is left there, what the current one has already is linked, the rest is written.
@@ -153,6 +155,8 @@ class SiteFolder:
             (self.root / folder).mkdir(exist_ok=True)
         shutil.rmtree(self._generation(state.number), ignore_errors=True)
         writer.folder.rename(self._generation(state.number))
+        listed = "".join(f"{digest} {path}\n" for path, digest in writer.files.items())
+        replace(self._files_list(str(state.number)), listed.encode())
         replace(self._state_file(str(state.number)), state.to_json())
         link = self.root / "next"
         link.unlink(missing_ok=True)
@@ -161,6 +165,7 @@ class SiteFolder:
         for old in [one for one in self._numbers() if one not in {state.number, state.number - 1}]:
             shutil.rmtree(self._generation(old), ignore_errors=True)
             self._state_file(str(old)).unlink(missing_ok=True)
+            self._files_list(str(old)).unlink(missing_ok=True)
 
     def _reused(self, building: Path) -> dict[str, str]:
         """Turn the newest generation that is not the current one into `building`; return it."""
@@ -169,11 +174,11 @@ class SiteFolder:
             if str(number) == newest:
                 continue
             with suppress(OSError):
-                state = read_state(self._state_file(str(number)).read_bytes())
-                if state is not None:
-                    self._state_file(str(number)).unlink()
-                    self._generation(number).rename(building)
-                    return state.all_files()
+                listed = self._files_list(str(number)).read_text().splitlines()
+                self._files_list(str(number)).unlink()
+                self._state_file(str(number)).unlink(missing_ok=True)
+                self._generation(number).rename(building)
+                return {path: digest for digest, _, path in (one.partition(" ") for one in listed)}
         return {}
 
     def _numbers(self) -> list[int]:
@@ -182,6 +187,9 @@ class SiteFolder:
 
     def _generation(self, number: int) -> Path:
         return self.root / "generations" / str(number)
+
+    def _files_list(self, number: str) -> Path:
+        return self.root / "states" / f"{number}.files"
 
     def _state_file(self, number: str) -> Path:
         return self.root / "states" / f"{number}.json"

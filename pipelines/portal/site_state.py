@@ -53,6 +53,10 @@ class SiteState(FrozenModel):
     files: dict[str, str]
     """The SHA-256 of each file that belongs to no release, by its path."""
     releases: tuple[KeptRelease, ...] = ()
+    log_size: int = 0
+    """Leaves of the center's own log."""
+    logged: tuple[str, ...] = ()
+    """The releases that these leaves are about."""
 
     @property
     def by_release(self) -> dict[str, KeptRelease]:
