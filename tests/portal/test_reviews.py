@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpKey
 from pipelines.center.center import load_center
 from pipelines.consensus.release_consensus import join_release
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.statements.comment import CommentContent, CommentKind
 from pipelines.evidence.statements.people import Decision
+from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import Reviewer, SignedPolicy
 from pipelines.policy.reviews.comment_records import sign_comment
 from pipelines.policy.reviews.count import ReviewTarget
@@ -113,6 +115,23 @@ def test_the_inputs_and_the_source_digest_are_those_of_the_provenance(reviewed: 
     assert [one.role for one in found.inputs] == ["source", "toolchain", "image"]
     assert found.sources == (found.inputs[0].source_digest,)
     assert (found.center, found.kind, found.method) == ("zurich", "ruleset", "script")
+
+
+def test_a_provenance_of_another_claim_says_nothing(reviewed: Reviewed) -> None:
+    facts, other = reviewed.facts(), DigestSet(sha256=Digest.of(b"another claim"))
+    read, consensus = facts.joined.read, facts.joined.consensus
+    joined = replace(
+        facts.joined,
+        read=replace(read, findings=tuple(replace(f, claim=other) for f in read.findings)),
+        consensus=replace(
+            consensus,
+            artefacts=tuple(
+                replace(one, subject=replace(one.subject, claim=other))
+                for one in consensus.artefacts
+            ),
+        ),
+    )
+    assert built_from(replace(facts, joined=joined)) is None
 
 
 def test_a_reviewer_of_the_policy_counts_and_a_stranger_does_not(reviewed: Reviewed) -> None:
