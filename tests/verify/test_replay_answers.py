@@ -14,12 +14,15 @@ from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.center.center import Center
 from pipelines.evidence.privatekey import PrivateKey, create_key
+from pipelines.evidence.salt import Salt, keep_salt
+from pipelines.signer import Evidence
 from pipelines.verify.replay import NotRepeatableError, Replay, compare_with, find_replay_recipe
 from pipelines.verify.session import Session
 from tests.bundle.bundles import made
 from tests.lab import write_recipe
-from tests.signer.scene import OURS
+from tests.signer.scene import OURS, RELEASE, Scene
 
+SALT = Salt(secret=bytes(range(32)))
 BUILT = {"rules.bin": OURS, "rules.idx": b"index", "rules.debug": b"symbols"}
 
 
@@ -122,3 +125,37 @@ def test_a_recipe_with_another_claim_repeats_nothing(tmp_path: Path, key: Privat
         assert find_replay_recipe(session, run, own, tmp_path).path == own
         with pytest.raises((NotRepeatableError, RecipeError)):
             find_replay_recipe(session, run, tmp_path / "nowhere.yaml", tmp_path)
+
+
+class Closed(Scene):
+    """A run whose source is closed."""
+
+    def make(self) -> Evidence:
+        keep_salt(self.store, RELEASE, SALT)
+        return super().make()
+
+
+def test_a_closed_source_is_repeated_by_who_has_its_salt_and_its_recipe(
+    tmp_path: Path, key: PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.bundle.bundles.Scene", Closed)
+    altered = made(tmp_path / "there", key, visibility="private")
+    run = OpenedBundle(data=altered.to_bytes(), trust=altered.trust())
+    own, here = tmp_path / "there/recipe/recipe.yaml", tmp_path / "here"
+    with Session(Center(id="local", home=tmp_path / "home", store=tmp_path / "store")) as session:
+        with pytest.raises(NotRepeatableError, match="is closed, so that its digests are keyed"):
+            find_replay_recipe(session, run, own, tmp_path)
+        keep_salt(session.store, RELEASE, SALT)
+        assert find_replay_recipe(session, run, own, tmp_path).path == own
+        with pytest.raises(NotRepeatableError, match="how it is built is not published"):
+            find_replay_recipe(session, run, None, tmp_path)
+    found = compare_with(run, built(here, BUILT), here, SALT, "a recipe")
+    assert (found.answer, found.seal, found.by_products) == ("repeated", True, ())
+    (here / "rules.bin").write_bytes(b"others")
+    changed = RebuildResult(
+        outcome=Outcome.BUILT,
+        outputs=(
+            Output(name="rules.bin", size=6, sha256=Digest.of(b"others"), part=OutputKind.ARTEFACT),
+        ),
+    )
+    assert compare_with(run, changed, here, SALT, "a recipe").answer == "other"
