@@ -103,11 +103,15 @@ def show_(
     lines += [f"  {line}" for line in robustness_lines(elsewhere)] if elsewhere else []
     path = folder or (_own_folder(session, report) if opened else None)
     if path is not None:
+        import pipelines.portal
         from pipelines.verify.report_folder import write_report_folder
 
         options.require_new(path, "folder")
         shown = map(unstyled, lines)
-        made = write_report_folder(path, report, session, shown, explanation=explanation)
+        style = (Path(pipelines.portal.__file__).parent / "assets/portal.css").read_text()
+        made = write_report_folder(
+            path, report, session, shown, explanation=explanation, style=style
+        )
         more["folder"] = _folder_document(path, made)
         lines += _folder_lines(path, made)
     show(document | more, *lines)

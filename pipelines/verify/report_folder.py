@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from builders.core.digest import Digest, chunks
 from builders.core.enums import Role
 from builders.core.errors import InputMismatchError, NotFoundError, SamebitsError, UsageError
@@ -78,8 +80,9 @@ def write_report_folder(
     lines: Iterable[str],
     *,
     explanation: RunExplanation | None = None,
+    style: str = "",
 ) -> ReportFolder:
-    """Write the new `folder`; `lines` is the report as a terminal shows it.
+    """Write the new `folder`; `lines` is the report as a terminal shows it, `style` is CSS of ours.
 
     What the store does not hold, such as the private evidence of another center, is left out and
     named. Raises `DamagedError` for an object with other bytes, and `UsageError`.
@@ -87,7 +90,7 @@ def write_report_folder(
     try:
         with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".report-") as made:
             writer = _Writer(Path(made, "report"), report, session, explanation)
-            writer.write(lines)
+            writer.write(lines, style)
             writer.folder.rename(folder)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written", got=error.strerror) from error
@@ -105,7 +108,7 @@ class _Writer:
         self.left_out: list[LeftOut] = []
         self._report, self._session, self._explanation = report, session, explanation
 
-    def write(self, lines: Iterable[str]) -> None:
+    def write(self, lines: Iterable[str], style: str) -> None:
         self.folder.mkdir()
         data = self._report.to_json()
         self._keep("report.json", "the report of the run", data)
@@ -120,6 +123,7 @@ class _Writer:
             lines=[part for line in lines for part in entry(line).split("\n")],
             files=self.files,
             left_out=self.left_out,
+            style=Markup(style),  # noqa: S704  # a file of ours
         )
         self._keep(INDEX, "this index", page.encode("utf-8", "backslashreplace"))
 

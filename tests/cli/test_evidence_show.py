@@ -94,6 +94,7 @@ def test_a_folder_holds_the_run_and_names_each_file(filled: Filled, tmp_path: Pa
     ended = shown(filled, "--report", tmp_path / "run")
     assert ended.code == 0, ended.err
     page = Page(tmp_path / "run/index.html")
+    assert "--accent:" in page.text, "it looks like the pages of the portal"
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"index.html", "report.json", "build.log.txt"} <= names
     for name in names - {"index.html"}:
