@@ -7,6 +7,7 @@ where they do not spell exactly these lines, are not found in time, or the langu
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Annotated, BinaryIO
@@ -51,6 +52,12 @@ _LEXERS = [
     if isinstance(found, LexerMeta) and found.__module__ == module.__name__
 ]
 """Named here, as the jail can import nothing once it is confined."""
+_SHEBANG = re.compile(r"#!.*\b(sh|bash|dash|perl|python3?)\b")
+_BY_SHEBANG: dict[str, LexerMeta] = {
+    **dict.fromkeys(("sh", "bash", "dash"), shell.BashLexer),
+    **dict.fromkeys(("python", "python3"), python.PythonLexer),
+    "perl": perl.PerlLexer,
+}
 MAX_BYTES = 512 << 10
 """Bytes of a text that is coloured."""
 COLORS = "pipelines.review.colors:COLOR"
@@ -66,12 +73,13 @@ class FileNamed(FrozenModel):
 
 
 def _read(files: Sequence[BinaryIO], named: FileNamed, _scratch: Scratch) -> Spans:
-    kind = _lexer(named.name)
+    content = files[0].read().decode("utf-8")
+    kind = _lexer(named.name, content.partition("\n")[0])
     if kind is None:
         return []
     lines: Spans = [[]]
     lexer: Lexer = kind(stripnl=False, ensurenl=False)
-    for token, text in lexer.get_tokens(files[0].read().decode("utf-8")):
+    for token, text in lexer.get_tokens(content):
         style = STANDARD_TYPES.get(token, "")
         first, *rest = text.split("\n")
         if first:
@@ -80,12 +88,14 @@ def _read(files: Sequence[BinaryIO], named: FileNamed, _scratch: Scratch) -> Spa
     return lines
 
 
-def _lexer(name: str) -> LexerMeta | None:
+def _lexer(name: str, first: str) -> LexerMeta | None:
+    """Return the lexer for a file of that name, or whose first line names an interpreter."""
     base = name.rpartition("/")[2]
     for kind in _LEXERS:
         if any(fnmatch(base, pattern) for pattern in kind.filenames):
             return kind
-    return None
+    found = _SHEBANG.match(first[:200])
+    return _BY_SHEBANG[found[1]] if found else None
 
 
 COLOR: Reader[FileNamed, Spans] = Reader(
@@ -104,7 +114,7 @@ def colored(lines: Sequence[str], name: str, jail: Jail) -> list[Markup]:
     """
     plain = [Markup.escape(line) for line in lines]
     text = "\n".join(lines).encode("utf-8", "backslashreplace")
-    if len(text) > MAX_BYTES or _lexer(name) is None:
+    if len(text) > MAX_BYTES or not lines or _lexer(name, lines[0]) is None:
         return plain
     try:
         spans = jail.run(COLOR, [io.BytesIO(text)], FileNamed(name=name))

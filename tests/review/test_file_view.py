@@ -106,6 +106,20 @@ def test_text_is_never_markup_with_colours_or_without(tmp_path: Path) -> None:
     assert colored([line], "x.py", failing) == ["&lt;script&gt;&#34;&lt;/span&gt;"]
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "known"),
+    [
+        ("debian/postinst", "#!/bin/sh -e", True),
+        ("run", "#!/usr/bin/env python3", True),
+        ("run", "#!/usr/bin/brainfuck", False),
+        ("notes", "# about /bin/sh", False),
+    ],
+)
+def test_a_language_is_known_by_the_interpreter_too(name: str, first: str, known: bool) -> None:
+    found = colored([first, "if true"], name, OpenJail())
+    assert ("<span" in found[1]) is known
+
+
 def test_colours_that_spell_other_lines_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OpenJail, "run", lambda *_, **__: [[("k", "good")]])
     assert colored(["evil"], "x.py", OpenJail()) == ["evil"]
