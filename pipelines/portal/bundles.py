@@ -7,14 +7,14 @@ own. So a center's bundle costs a few reads, and its leaves and proofs come from
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import lru_cache, partial
 
 from builders.core.digest import Digest
-from builders.core.errors import SamebitsError
+from builders.core.errors import SamebitsError, StoreError
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.logged_release import run_tag
-from pipelines.audit.source import Source
+from pipelines.audit.source import OBJECT_ERRORS, Source
 from pipelines.bundle import layout
 from pipelines.bundle.export import leaf_members
 from pipelines.bundle.layout import Bundle, CenterCard, KeyEntry
@@ -55,23 +55,42 @@ class BundleMaker:
         self._logs = logs
         self._trees: dict[str, _Tree | None] = {}
         self.waiting: set[ReleaseName] = set()
-        """Releases with a run that the witnesses have not cosigned in one checkpoint yet."""
+        """Releases of which a run could not be read, or is not cosigned in one checkpoint yet."""
 
-    def of(self, name: RunName) -> bytes | None:
-        """Return the bundle of a run.
+    def begin(self, name: RunName) -> Callable[[], bytes | None]:
+        """Begin to make the bundle of a run, and return what waits for it; peers work side by side.
 
-        None where the store or log of its center does not show all of it, or the witnesses that the
-        policy requires have not cosigned all of it yet.
+        It gives None where the store or log of the center does not show all of the run, or the
+        witnesses that the policy requires have not cosigned all of it yet.
         """
-        try:
-            return self._made(name)
-        except SamebitsError:  # of the peer, or of its records: its bundle is left out
-            return None
-
-    def _made(self, name: RunName) -> bytes | None:
         source = self._sources.get(name.center)
         if source is None:
+            return lambda: None
+        try:
+            tree = self._tree(name.center)  # reads other stores, so not in the thread of this one
+            wait = source.begin(partial(self._made, source, tree, name))
+        except SamebitsError as error:
+            self._note(name, error)
+            return lambda: None
+        return partial(self._waited, name, wait)
+
+    def of(self, name: RunName) -> bytes | None:
+        """Return the bundle of a run; see `begin`."""
+        return self.begin(name)()
+
+    def _waited(self, name: RunName, wait: Callable[[], bytes | None]) -> bytes | None:
+        try:
+            return wait()
+        except SamebitsError as error:
+            self._note(name, error)
             return None
+
+    def _note(self, name: RunName, error: SamebitsError) -> None:
+        """Leave a bundle out: until its store answers, or for good where its records are bad."""
+        if isinstance(error, StoreError) and not isinstance(error, OBJECT_ERRORS):
+            self.waiting.add(name.release)
+
+    def _made(self, source: Source, tree: _Tree | None, name: RunName) -> bytes | None:
         statements = {
             f"{layout.STATEMENTS}{record}": source.get(name.prefix + record, MAX_ENVELOPE)
             for record in _records(source, name)
@@ -81,7 +100,6 @@ class BundleMaker:
         key, places = self._signer(name.center, envelopes), self._places(name, own)
         if key is None or not places:
             return None
-        tree = self._tree(name.center)
         if tree is None or max(places) >= tree.size:
             self.waiting.add(name.release)
             return None
@@ -155,8 +173,9 @@ def bundle_files(read: ReleaseFindings, maker: BundleMaker) -> Iterator[SiteFile
     runs = {
         one.path: RunName.of(read.release, one.center, one.run) for one in bundle_paths(read)
     } | base_runs(read)
-    for path, run in runs.items():
-        data = maker.of(run)
+    waits = {path: maker.begin(run) for path, run in runs.items()}
+    for path, wait in waits.items():
+        data = wait()
         if data is not None:
             yield SiteFile(path, data)
             yield SiteFile(f"{path}.css", style_sheet(data))
@@ -191,7 +210,7 @@ class _Tree:
 
 
 def _records(source: Source, name: RunName) -> list[str]:
-    """Return the names of the statements in the folder of a run; raises `UnreachableError`."""
-    found = source.names(name.prefix, limit=MAX_RECORDS)
-    records = [key.removeprefix(name.prefix) for key in found]
+    """Return the names of the statements in the folder of a run; none where there are too many."""
+    found = source.last_names(name.prefix, limit=MAX_RECORDS + 1)
+    records = [key.removeprefix(name.prefix) for key in found if len(found) <= MAX_RECORDS]
     return [record for record in records if record.endswith(SUFFIX) and "/" not in record]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from builders.core.errors import StoreError
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import Source
 from pipelines.bundle import Bundle
@@ -89,3 +91,35 @@ def test_without_enough_witnesses_there_is_no_bundle(tmp_path: Path) -> None:
     demanding = replace(policy, quorum=Quorum.parse(f"witness own {witness}\nquorum own\n"))
     maker = BundleMaker([source], demanding, LogIndex({"zurich": source}, policy))
     assert maker.of(run_of(filled)) is None
+    assert maker.waiting == {RELEASE}, "until they have"
+
+
+class Silent:
+    """A store that does not answer."""
+
+    def get(self, key: str, limit: int) -> bytes:
+        raise StoreError("no answer")
+
+    def list(self, prefix: str) -> Iterator[str]:
+        raise StoreError("no answer")
+
+
+def test_a_store_that_does_not_answer_is_read_again(tmp_path: Path) -> None:
+    filled = Filled(tmp_path, "identical")
+    policy, source = policy_of(filled), Source(center="zurich", store=filled.store)
+    silent = Source(center="zurich", store=Silent())
+    maker = BundleMaker([silent], policy, LogIndex({"zurich": source}, policy))
+    assert maker.of(run_of(filled)) is None
+    assert maker.waiting == {RELEASE}
+    damaged = maker_of(filled)
+    (tmp_path / "store" / filled.prefix / "report.json").unlink()
+    assert damaged.of(run_of(filled)) is None
+    assert damaged.waiting == set(), "that will not change by itself"
+
+
+def test_a_run_of_too_many_records_has_no_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled = Filled(tmp_path, "identical")
+    monkeypatch.setattr("pipelines.portal.bundles.MAX_RECORDS", 3)
+    assert maker_of(filled).of(run_of(filled)) is None
