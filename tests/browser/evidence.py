@@ -25,6 +25,7 @@ from builders.rebuild.rebuild import LOG
 from builders.rebuild.rebuild_result import Output, RebuildResult
 from builders.rebuild.staging import OUTPUTS
 from infra.bench.madeup import MadeUpFile, MadeUpRun
+from pipelines.alarms.cause import ALARM_EXIT
 from pipelines.consensus.release_consensus import join_release
 from pipelines.evidence.file_index import index_report
 from pipelines.evidence.release_name import ReleaseName
@@ -39,6 +40,7 @@ from pipelines.verify.readers import READERS
 from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import job_for, verify
 from tests.centers.three import NAMES, Three
+from tests.command import samebits
 from tests.lab import SMALL, SOURCE, replacing
 
 _IMAGE = "debian-trixie-build"
@@ -117,6 +119,14 @@ class Evidence:
         self.three.say(told, center)
         store.put_record(told.folder() + REPORT, report.to_json())
         index_report(store, report.model_dump(mode="json", by_alias=True))
+
+    def acknowledge(self, name: str, cause: str, reason: str) -> None:
+        """Let the operator of the center in Europe acknowledge an alarm."""
+        key = self.three.root / "europe" / "keys" / "operator.key"
+        about = ("alarm", "acknowledge", name, "--cause", cause, "--reason", reason)
+        words = (*about, "--key", key, "--yes", "--center", self.three.file("europe"))
+        done = samebits(*words, home=self.three.root / "home")
+        assert done.code == ALARM_EXIT, done.err  # until the witnesses have seen it
 
     def meet(self, work: Mapping[str, Work]) -> None:
         """Let every center beat, and witness the logs of the others."""

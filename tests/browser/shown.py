@@ -48,6 +48,9 @@ def fill(evidence: Evidence, *, hostile: bool = True) -> None:
     for version in (*_CONFIRMED, "6.4", "6.5"):
         evidence.join(f"acme/agent@{version}")
     evidence.join("globex/vault@3.1")
+    if hostile:
+        evidence.meet({})
+        evidence.acknowledge("mallory/markup@1.0", "suspect", HOSTILE.partition("\u202e")[0])
     evidence.meet({})
 
 

@@ -99,3 +99,6 @@ def test_what_would_run_is_read_on_the_pages_of_the_hostile_vendor(
         if SHOWN in page.inner_text("body"):
             read.append(path)
     assert "releases/mallory/markup/1.0/" in read
+    page.goto(portal.url("/alarms/"))
+    said = page.locator("main").get_by_text(SHOWN)
+    assert said.count() >= 2, "the name of a file, and why an operator acknowledged the alarm"

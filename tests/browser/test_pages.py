@@ -93,6 +93,14 @@ def test_pages_are_read_without_scripts(portal: Portal, visitor: Visitor) -> Non
     assert page.locator("time").first.inner_text().endswith("UTC")
 
 
+def test_the_keyboard_is_at_the_content_with_two_keys(portal: Portal, visitor: Visitor) -> None:
+    page = visitor.open(portal.url("/"))
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+
+
 def test_the_first_page_is_light(portal: Portal, visitor: Visitor) -> None:
     visitor.open(portal.url("/"))
     assert visitor.weight() <= FIRST_PAGE_BYTES
