@@ -98,15 +98,6 @@ def test_a_shell_sees_what_a_failed_build_has_left(tmp_path: Path, own_home: Pat
         assert typist.ended() == 2
 
 
-def test_a_build_that_does_not_fail_has_no_failure_to_look_at(
-    tmp_path: Path, own_home: Path
-) -> None:
-    recipe = write_recipe(tmp_path / "tool", BUILD)
-    ended = samebits("rebuild", recipe, "--shell", "--after-failure", home=own_home)
-    assert ended.code == 0, ended.err
-    assert "there is no failure to look at" in ended.err
-
-
 @pytest.mark.parametrize("how", ["hangup", "SIGKILL"])
 def test_a_shell_that_is_cut_off_leaves_nothing(
     tmp_path: Path, own_home: Path, left: Left, how: str
