@@ -24,6 +24,7 @@ from tests.bundle.browser_cases import better, checked_in_a_browser, differences
 from tests.bundle.bundles import Maker, made
 from tests.bundle.corpus import BROKEN, FOLDER, NOW, POLICY, SOUND
 from tests.bundle.test_check import LIES, given
+from tests.bundle.test_contradictions import told, told_of_delta
 from tests.bundle.test_every_alteration import (
     altered_bytes,
     altered_members,
@@ -34,6 +35,8 @@ from tests.bundle.test_every_alteration import (
 )
 from tests.bundle.test_given_policy import NOTED, WRONG
 from tests.bundle.test_update_bases import BEFORE, FILES, check, update
+from tests.evidence.contradictions import DELTAS_REFUTED, REFUTED
+from tests.evidence.contradictions import SOUND as SOUND_SAID
 from tests.signer.conftest import SCENES
 from tests.signer.scene import OURS
 
@@ -52,7 +55,7 @@ def check_broken() -> None:
 
 
 def check_told(bundle: Maker, other: PrivateKey) -> None:
-    """Check every lie, and policies that a bundle brings along."""
+    """Check every lie, contradiction, and policy that a bundle brings along."""
     for lie in LIES.values():
         altered = bundle(lie.scene)
         lie.tell(altered, other)
@@ -61,6 +64,10 @@ def check_told(bundle: Maker, other: PrivateKey) -> None:
         altered = bundle("identical")
         change(altered)
         altered.check()
+    for one in (*SOUND_SAID.values(), *REFUTED.values()):
+        told(bundle, one).check()
+    for one in DELTAS_REFUTED.values():
+        told_of_delta(bundle, one).check()
 
 
 def check_honest(bundle: Maker, folder: Path) -> None:

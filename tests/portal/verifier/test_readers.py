@@ -39,7 +39,18 @@ from tests.evidence.examples import STATEMENTS
 from tests.log import corpus
 from tests.log.keys import log, witness
 from tests.policy import test_independence, test_quorum, test_resolution, test_validation
-from tests.policy.world import ALPHA, BETA, EVE, GAMMA, NOW, Data, draft, ecdsa_key, signed_bytes
+from tests.policy.world import (
+    ALPHA,
+    BETA,
+    EVE,
+    GAMMA,
+    NOW,
+    Data,
+    draft,
+    ecdsa_key,
+    envelope,
+    signed_bytes,
+)
 from tests.portal.verifier.in_a_page import verifier_page
 
 pytestmark = pytest.mark.browser
@@ -171,6 +182,18 @@ def policy_cases() -> Iterator[Case]:
             yield case(name, "policy", signed, lambda d=signed: read_policy(d))
 
 
+def spelled_cases() -> Iterator[Case]:
+    """Yield policies that are signed in other forms than the one that is written."""
+    plain = {**draft(), "operators": [{**o, "key": f"{o['key']}\n"} for o in draft()["operators"]]}
+    for name, payload in {
+        "indented": json.dumps(draft(), indent=1).encode(),
+        "with-a-line-more": canonical_json(draft()) + b"\n",
+        "with-a-key-in-other-lines": canonical_json(plain),
+    }.items():
+        signed = envelope(payload, ALPHA, BETA)
+        yield case(name, "policy", signed, lambda d=signed: read_policy(d))
+
+
 def follows(fingerprint: str | None, now: datetime, *chain: bytes) -> bool:
     """Say whether a chain of policies counts, by the rules of Python."""
     try:
@@ -250,6 +273,7 @@ def test_what_python_reads_is_read_and_nothing_else() -> None:
         *statement_cases(),
         *contradiction_cases(),
         *policy_cases(),
+        *spelled_cases(),
         *chain_cases(),
         *checkpoint_cases(),
         *json_cases(),
