@@ -13,7 +13,7 @@ from tests.attacks.table import ATTACKS
 from tests.docs.pages import DOCS, ROOT, inline_code
 
 PAGE = DOCS / "explanation" / "threat-model.md"
-ATTACKERS = [*Attacker, "reviewer", "witness", "build", "worker"]
+ATTACKERS = [*Attacker, "reviewer", "server of a portal", "witness", "build", "worker"]
 ROW = re.compile(r"^\| (?P<guaranteed>.+) \| (?P<shown>[^|]+) \|$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 ATTACK = re.compile(r"attack `([\w-]+)`")
