@@ -9,9 +9,15 @@ LEVELS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 """The rules of WCAG 2.2, levels A and AA."""
 
 
-def violations(page: Page) -> list[str]:
-    """Return a line for each rule that the page breaks, with the elements that break it."""
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": [*LEVELS]}})
+def violations(page: Page, *, colours: bool = False) -> list[str]:
+    """Return a line for each rule that the page breaks, with the elements that break it.
+
+    `colours`: only what depends on the colours of the page is looked at.
+    """
+    only = {"type": "tag", "values": [*LEVELS]}
+    if colours:
+        only = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+    found = Axe().run(page, options={"runOnly": only})
     return [
         f"{rule['id']}: {rule['help']}: {node['target']} {node['html'][:120]}"
         for rule in found.response["violations"]
