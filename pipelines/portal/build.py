@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,8 +80,8 @@ def build_portal(
     """
     now = now or datetime.now(UTC)
     site = SiteFolder(portal_folder(session, place))
-    with site.locked():
-        built = _build(session, site, None if anew else site.state(), now, count)
+    with site.locked(), _kept(site, anew=anew) as before:
+        built = _build(session, site, before, now, count)
         if not isinstance(place, Path):
             SiteStore(open_store(place)).publish(site)
     return replace(built, place=place)
@@ -88,6 +90,24 @@ def build_portal(
 def portal_folder(session: Session, place: StoreAddress) -> Path:
     """Return where a portal is built that is served from `place`."""
     return place if isinstance(place, Path) else session.center.home / "portal"
+
+
+@contextmanager
+def _kept(site: SiteFolder, *, anew: bool) -> Iterator[SiteState | None]:
+    """Yield the newest generation, which the garbage collector leaves alone until the end.
+
+    It would look through thousands of releases again and again, and none of them is garbage.
+    """
+    gc.disable()
+    try:
+        before = None if anew else site.state()
+        gc.freeze()
+    finally:
+        gc.enable()
+    try:
+        yield before
+    finally:
+        gc.unfreeze()
 
 
 def _build(
