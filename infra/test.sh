@@ -85,10 +85,10 @@ if [ $# -gt 0 ]; then
     exit
 fi
 run_tests_without_services
-# Each process has real services of its own, which the tests of one module share. Their sockets need
-# short paths.
+# Each process has real services of its own, which the tests of one module share. They wait more than
+# they compute. Their sockets need short paths.
 services_scratch=$(mktemp -d /tmp/sb-XXXX)
 export SAMEBITS_SCREENSHOTS=${SAMEBITS_SCREENSHOTS-$root/.screenshots}
 trap 'rm -rf "$scratch" "$services_scratch"' EXIT
-.venv/bin/pytest -m "$services" --numprocesses "$(nproc)" --dist loadfile \
+.venv/bin/pytest -m "$services" --numprocesses $(($(nproc) + 1)) --dist loadfile \
     --basetemp "$services_scratch/t"
