@@ -210,7 +210,7 @@ def test_a_trail_is_kept_and_read_back(lab: Lab) -> None:
     journal, _ = lab.search(target, by_setuptools)
     kept = JournalFile(lab.folder / "home", target)
     assert kept.load() is None
-    kept.save(journal)
+    journal = kept.save(journal)  # it says how long that took
     assert kept.load() == journal
     text = kept.path.read_text()
     assert json.loads(text)["schema"] == "samebits/trail/v1"
