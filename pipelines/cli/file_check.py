@@ -14,8 +14,7 @@ import click
 from builders.core.errors import SamebitsError, UsageError
 from builders.core.similar import did_you_mean, similar_path
 from pipelines.cli import options
-from pipelines.cli.console import styled
-from pipelines.cli.findings import RESULT_COLORS, UNWITNESSED
+from pipelines.cli.findings import RESULT_COLORS, UNWITNESSED, answer, colored
 from pipelines.cli.layout import shortened, started, table
 from pipelines.cli.portal_check import check_portal
 from pipelines.cli.terminal import VERDICT_COLORS, show
@@ -174,14 +173,15 @@ def _peer(given: str, known: list[str]) -> Source:
 
 
 def _lines(name: str, digest: str, found: FileCheck, *, asked: list[str]) -> Iterator[str]:
-    yield f"{_answer(found)}: {name}"
+    undecided = "NOT CHECKED" if found.findings else "UNKNOWN"
+    yield f"{answer(found.exit_code, undecided)}: {name}"
     yield shortened(f"  sha256 {digest}")
     if found.unwitnessed:
         yield f"  {UNWITNESSED}"
     if not (found.findings or found.consensus):
         yield f"  asked: {', '.join(asked) or 'no center; --peer ID=STORE names the store of one'}"
     for release, one in found.consensus:
-        result = _colored(one.result, RESULT_COLORS.get(one.result, "red"), found)
+        result = colored(one.result, RESULT_COLORS.get(one.result, "red"), found.exit_code)
         yield (
             f"  {result}  {release}: {len(one.matched)} of {one.rules.k} operators match, "
             f"in {len(one.regions)} of {one.rules.regions} regions"
@@ -214,25 +214,10 @@ def _row(one: FileFinding, name: str, check: FileCheck) -> tuple[str, ...]:
     what += [found.artefact] if found.artefact != name else []
     what += [f"(as {one.role})"] if one.role != "published" else []
     return (
-        _colored(found.verdict, VERDICT_COLORS.get(found.verdict, "red"), check),
+        colored(found.verdict, VERDICT_COLORS.get(found.verdict, "red"), check.exit_code),
         started(found.run),
         " ".join(what),
         found.center.id,
         str(found.index),
         ", ".join(one.witnessed.witnesses) or "nobody",
     )
-
-
-def _colored(text: str, color: str | None, found: FileCheck) -> str:
-    """Return a text in its color; nothing is green unless the file is reproduced."""
-    return styled(text, None if color == "green" and found.exit_code else color)
-
-
-def _answer(found: FileCheck) -> str:
-    match found.exit_code:
-        case 0:
-            return styled("REPRODUCED", "green")
-        case 1:
-            return styled("NOT REPRODUCED", "red")
-        case _:
-            return styled("NOT CHECKED" if found.findings else "UNKNOWN", "yellow")

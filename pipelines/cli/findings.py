@@ -125,3 +125,19 @@ def _rows(found: OperatorFinding) -> Iterator[tuple[str, ...]]:
     for one in found.newest:
         where = (one.center.id, one.center.region, short_run(one.run))
         yield (found.operator, str(found.conclusion), built, *where)
+
+
+def colored(text: str, color: str | None, exit_code: int) -> str:
+    """Return a text in its color; nothing is green unless the file is reproduced."""
+    return styled(text, None if color == "green" and exit_code else color)
+
+
+def answer(exit_code: int, undecided: str) -> str:
+    """Return what the exit code of a check says of the file."""
+    match exit_code:
+        case 0:
+            return styled("REPRODUCED", "green")
+        case 1:
+            return styled("NOT REPRODUCED", "red")
+        case _:
+            return styled(undecided, "yellow")

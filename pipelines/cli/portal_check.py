@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pipelines.cli.console import styled
-from pipelines.cli.findings import RESULT_COLORS, UNWITNESSED
+from pipelines.cli.findings import RESULT_COLORS, UNWITNESSED, answer, colored
 from pipelines.cli.layout import short_run, shortened, table
 from pipelines.cli.terminal import screen, show
 
@@ -43,13 +42,14 @@ def check_portal(file: Path, policy: bytes, address: str) -> NoReturn:
 
 
 def _lines(name: str, digest: str, found: PortalCheck) -> Iterator[str]:
-    yield f"{_answer(found)}: {name}"
+    undecided = "NOT PROVEN" if found.bundles else "UNKNOWN"
+    yield f"{answer(found.exit_code, undecided)}: {name}"
     yield shortened(f"  sha256 {digest}")
     if not found.bundles:
         yield f"  {found.portal} lists no bundle about it"
         return
     for release, one in found.consensus:
-        result = _colored(one.result, RESULT_COLORS.get(one.result, "red"), found)
+        result = colored(one.result, RESULT_COLORS.get(one.result, "red"), found.exit_code)
         yield (
             f"  {result}  {release}: {len(one.matched)} of {one.rules.k} operators match, "
             f"in {len(one.regions)} of {one.rules.regions} regions"
@@ -70,7 +70,7 @@ def _lines(name: str, digest: str, found: PortalCheck) -> Iterator[str]:
 def _row(one: CheckedBundle, found: PortalCheck) -> tuple[str, ...]:
     result = one.result
     return (
-        _colored(one.answer, _COLORS.get(one.answer, "yellow"), found),
+        colored(one.answer, _COLORS.get(one.answer, "yellow"), found.exit_code),
         result.release or "",
         result.center or "",
         short_run(result.run) if result.run else "",
@@ -85,18 +85,3 @@ def _found(one: CheckedBundle) -> str:
             if step.status == status:
                 return f"{step.name}: {step.message}"
     return str(one.result.files[0].verdict)
-
-
-def _colored(text: str, color: str | None, found: PortalCheck) -> str:
-    """Return a text in its color; nothing is green unless the file is reproduced."""
-    return styled(text, None if color == "green" and found.exit_code else color)
-
-
-def _answer(found: PortalCheck) -> str:
-    match found.exit_code:
-        case 0:
-            return styled("REPRODUCED", "green")
-        case 1:
-            return styled("NOT REPRODUCED", "red")
-        case _:
-            return styled("NOT PROVEN" if found.bundles else "UNKNOWN", "yellow")
