@@ -239,6 +239,10 @@ def test_a_program_has_the_fields_that_follow_from_its_table(changed: int) -> No
         Taken(offset=end + 5, length=len(shipped) - end - 5, why="table"),
     )
     refused(SignedFormat.PE, ours, pieces, bytes(shipped))
+    jail = LyingJail(PLAN=SplicePlan(pieces=pieces))
+    found = graft(jail, io.BytesIO(shipped), io.BytesIO(ours), BY_ADA, io.BytesIO())
+    assert isinstance(found, Refused)
+    assert OTHERS in found.detail
 
 
 @pytest.mark.parametrize("at", [8, 16, 30, 36, 44])
