@@ -109,4 +109,5 @@ def _signed(signature: PinnedSignature | None) -> str:
         "time stamps by": signature.time_stamps,
         "may carry certificates": signature.certificates,
     }
-    return "".join(f", {how} {' and '.join(map(str, ones))}" for how, ones in pins.items() if ones)
+    told = "".join(f", {how} {' and '.join(map(str, ones))}" for how, ones in pins.items() if ones)
+    return f"{told}, needs an external signature" if signature.external else told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,8 @@ WITH_PEM = frozenset(
 """Formats whose keys are certificates or public keys in PEM."""
 WITH_KEYS = WITH_PEM | {SignedFormat.CLEARSIGNED, SignedFormat.RPM}
 """Formats whose signatures do not bring the keys that they are verified with."""
+WITH_EXTERNAL = frozenset({SignedFormat.CDIFF, SignedFormat.CVD})
+"""Formats that an external signature can sign too: a manifest of format clamsign."""
 WITH_FINGERPRINTS = frozenset({SignedFormat.CLEARSIGNED, SignedFormat.RPM})
 """Formats whose signers are named by fingerprints of OpenPGP keys."""
 
@@ -88,12 +90,19 @@ class PinnedSignature(FrozenModel):
             description="SHA-256 of the certificates of time-stamp authorities that count.",
         ),
     ] = ()
+    external: Annotated[
+        Literal["required"] | None,
+        Field(description="Whether the file needs an external signature beside the one in it."),
+    ] = None
 
     @model_validator(mode="after")
     def _has_what_its_format_needs(self) -> Self:
         if bool(self.public_keys) is not (self.format in WITH_KEYS):
             some = "" if self.format in WITH_KEYS else "no "
             raise ValueError(f"expected {some}public_keys for format {self.format}")
+        if self.external and self.format not in WITH_EXTERNAL:
+            formats = " or ".join(sorted(WITH_EXTERNAL))
+            raise ValueError(f"external for format {self.format}; expected one of {formats}")
         if self.format not in WITH_FINGERPRINTS and any(isinstance(s, str) for s in self.signers):
             raise ValueError("expected SHA-256 digests as signers: 64 lower-case hex digits")
         if self.format in WITH_PEM and {*map(Digest.of, self.pem_keys())} != {*self.signers}:

@@ -36,6 +36,7 @@ from pipelines.judge.copied import (
 from pipelines.judge.finding import FileFact, Finding
 from pipelines.judge.grafting import with_grafts
 from pipelines.judge.updates.checked_delta import CheckedBase
+from pipelines.judge.updates.external_signatures import with_external_signatures
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.orders import Evidence
 
@@ -222,7 +223,7 @@ class OpenedEvidence:
                     f.name: self._first_seen(f) for f in report.artefacts if f.name in manifests
                 },
             )
-        return compare(facts)
+        return compare(with_external_signatures(facts, self.recipe.signatures, manifests))
 
     def _first_seen(self, finding: Finding) -> datetime:
         """Return when a manifest was first compared, by the log of the center.

@@ -24,6 +24,7 @@ from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import CheckedInput, Contents, contents, input_fault
 from pipelines.judge.finding import FileFact, Finding, VaultFile
 from pipelines.judge.grafting import with_grafts
+from pipelines.judge.updates.external_signatures import with_external_signatures
 from pipelines.storage.names import Visibility
 from pipelines.verify.fetched import fetch_time, note_fetch
 from pipelines.verify.session import Job, Session
@@ -188,7 +189,7 @@ def judge(
                 if name in served
             },
         )
-    return compare(facts)
+    return compare(with_external_signatures(facts, pinned, manifests))
 
 
 def _first_seen(session: Session, job: Job, sha256: Digest) -> datetime:

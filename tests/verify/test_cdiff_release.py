@@ -55,7 +55,8 @@ def first(folder: Path) -> Path:
     return recipe(folder, "6", {"test-6.cvd": unsigned(BASE)}, (BASE.whole(), shipped))
 
 
-def second(folder: Path, text: bytes = SCRIPT) -> Path:
+def second(folder: Path, text: bytes = SCRIPT, **needed: str) -> Path:
+    """Return the recipe of the update; `needed` are fields of the signature in the delta."""
     delta = {"format": "cdiff", "judged": "rebuilt", "base": str(KNOWN), "target": "test-7.cvd"}
     return recipe(
         folder,
@@ -64,7 +65,7 @@ def second(folder: Path, text: bytes = SCRIPT) -> Path:
         (TARGET.whole(), {"name": "test-7.cvd", "signature": dict(PINS)}),
         (
             cdiff(text, by=STRONG),
-            {"name": "test-7.cdiff", "signature": DELTA_PINS, "delta": delta},
+            {"name": "test-7.cdiff", "signature": {**DELTA_PINS, **needed}, "delta": delta},
         ),
     )
 
@@ -87,3 +88,8 @@ def test_a_signed_delta_gives_the_signed_database(
     assert target.verdict is Verdict.IDENTICAL_SIGNED, target.reason
     assert delta.verdict is Verdict.DIFFERENT
     assert delta.reason.startswith("checksum-differs: "), delta.reason
+
+    target, delta = verified(session, second(folder, external="required")).artefacts
+    assert target.verdict is Verdict.IDENTICAL_SIGNED, target.reason
+    assert delta.verdict is Verdict.DIFFERENT
+    assert delta.reason.startswith("external-signature-missing: "), delta.reason

@@ -74,6 +74,10 @@ class SignatureFault(StrEnum):
     ZIP64 = "zip64"
     ZIP_COMMENT = "zip-comment"
     OUTSIDE_FRAME = "text-outside-frame"
+    EXTERNAL_MISSING = "external-signature-missing"
+    """The recipe requires a signature in a file of its own, and there is none."""
+    EXTERNAL_REFUSED = "external-signature-refused"
+    """That signature is there, and does not count."""
 
 
 class Refused(FrozenModel):

@@ -168,3 +168,18 @@ def test_a_scope_is_told_in_words(tmp_path: Path) -> None:
     source = {"role": "source", "locator": "file:s.tar", "sha256": "a" * 64, "opaque": "encrypted"}
     told = scope_lines(recipe(tmp_path, inputs=[source]))
     assert told[-1] == "not searched whole for copies: file:s.tar (encrypted)"
+
+
+def test_whether_a_file_needs_an_external_signature_is_in_the_scope(tmp_path: Path) -> None:
+    pem = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+    signer = str(Digest.of(bytes(3)))
+    key = {"format": "cdiff", "signers": [signer], "public_keys": [pem]}
+    shipped = {"locator": "file:t.cdiff", "sha256": "a" * 64}
+    plain, needing = (
+        recipe(tmp_path, artefacts=[{"name": "t.cdiff", "shipped": shipped, "signature": pins}])
+        for pins in (key, {**key, "external": "required"})
+    )
+    told = f"judged, signed by {signer}, needs an external signature: t.cdiff"
+    assert scope_lines(needing)[0] == told
+    assert scope_of(plain).digest != scope_of(needing).digest
+    assert "external" not in str(scope_of(plain).content), "as in recipes without the field"

@@ -8,15 +8,18 @@ from io import BytesIO
 
 import pytest
 
+from builders.core.digest import Digest
 from builders.jail import ParserJail
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from builders.recipe.update_manifest import DeclaredManifest, ManifestName
-from pipelines.judge.compare import Unreachable, compare
+from pipelines.judge.compare import Facts, Unreachable, Unread, compare
 from pipelines.judge.signatures.clamsign import CLAMSIGN
-from pipelines.judge.signatures.signature_format import BadSignatureError
+from pipelines.judge.signatures.signature_format import BadSignatureError, Refused
+from pipelines.judge.updates.external_signatures import with_external_signatures
 from pipelines.judge.updates.manifest_format import ManifestFact
 from pipelines.judge.updates.manifests.manifest_content import ManifestContent
 from pipelines.judge.updates.manifests.read_manifest import MANIFEST, ManifestChoice
+from pipelines.judge.updates.update_fault import UpdateFault, UpdateRefused
 from tests.judge.signatures.cdiff_tricks import BY_CLAMAV, OURS, SHIPPED
 from tests.judge.signatures.pe_tricks import ADA, EVE
 from tests.judge.updates.external_signatures import external
@@ -26,8 +29,7 @@ from tests.judge.updates.tuf_repository import RELEASES
 
 DELTA, SIGN = "test-7.cdiff", "test-7.cdiff.sign"
 BY_ADA = PinnedSignature(format=SignedFormat.CLAMSIGN, signers=(ADA.pin,))
-
-
+REQUIRED = BY_CLAMAV.model_copy(update={"external": "required"})
 OF_DELTA = DeclaredManifest(format=ManifestName.CLAMSIGN, files={"signed-file": DELTA})
 
 
@@ -74,18 +76,123 @@ def test_an_external_signature_that_must_not_pass_is_refused_by_name(name: str) 
     assert found.refused.fault == fault, found.refused
 
 
-def test_a_missing_external_signature_is_no_pass() -> None:
-    facts = scene(external()).facts()
+Change = Callable[[Facts], Facts]
+
+
+def not_served(facts: Facts) -> Facts:
     served = {**facts.served, SIGN: Unreachable(reason="not found")}
+    manifests = {name: one for name, one in facts.manifests.items() if name != SIGN}
+    return replace(facts, served=served, manifests=manifests)
+
+
+def other_published(facts: Facts) -> Facts:
     declared = tuple(
+        replace(one, published=Digest.of(b"other")) if one.name == SIGN else one
+        for one in facts.declared
+    )
+    return replace(facts, declared=declared)
+
+
+def unread(facts: Facts) -> Facts:
+    return replace(facts, manifests={SIGN: Unread(reason="no jail")})
+
+
+def not_read(facts: Facts) -> Facts:
+    return replace(facts, manifests={})
+
+
+def without_target(facts: Facts) -> Facts:
+    """Leave a manifest unjudged, as where nothing stands for the file that it signs."""
+    refused = UpdateRefused(fault=UpdateFault.TARGET_NOT_REBUILT, detail="nothing was built")
+    return replace(facts, manifests={SIGN: ManifestFact(format=OF_DELTA.format, refused=refused)})
+
+
+def unchanged(facts: Facts) -> Facts:
+    return facts
+
+
+def judged(
+    sign: bytes, change: Change = unchanged, *, required: bool, declared: DeclaredManifest | None
+) -> dict[str, tuple[str, str]]:
+    """Return verdicts and reasons, as a recipe with that demand and that manifest has them."""
+    made = scene(sign)
+    pins = {**made.pins, DELTA: REQUIRED} if required else made.pins
+    manifests = {SIGN: declared} if declared else {}
+    facts = with_external_signatures(change(made.facts()), pins, manifests)
+    declared_ones = tuple(
         replace(one, is_update=one.name == SIGN, stands_in=one.name == SIGN)
         for one in facts.declared
     )
-    left = compare(replace(facts, declared=declared, served=served, manifests={}))
-    found = {one.name: (str(one.verdict), one.reason) for one in left}
+    left = compare(replace(facts, declared=declared_ones))
+    return {one.name: (str(one.verdict), one.reason) for one in left}
+
+
+def test_a_missing_external_signature_is_no_pass() -> None:
+    found = judged(external(), not_served, required=False, declared=OF_DELTA)
     assert found[DELTA][0] == "IDENTICAL_SIGNED", "by the signature in it"
     assert found[SIGN][0] == "NOT_CHECKED"
     assert "unreachable" in found[SIGN][1]
+
+
+OF_ANOTHER = DeclaredManifest(format=ManifestName.CLAMSIGN, files={"signed-file": "test-7.cvd"})
+OF_TUF = DeclaredManifest(format=ManifestName.TUF_TARGETS, files={"signed-file": DELTA})
+LACKING: dict[str, tuple[str, str, bytes, Change, DeclaredManifest | None]] = {
+    "that holds": ("IDENTICAL_SIGNED", "same SHA-256", external(), unchanged, OF_DELTA),
+    "that is not shipped": (
+        "DIFFERENT", "external-signature-missing", external(), unchanged, None,
+    ),
+    "of another file": (
+        "DIFFERENT", "external-signature-missing", external(), unchanged, OF_ANOTHER,
+    ),
+    "that is another manifest": (
+        "DIFFERENT", "external-signature-missing", external(), unchanged, OF_TUF,
+    ),
+    "by another signer": (
+        "DIFFERENT", "external-signature-refused", external(EVE), unchanged, OF_DELTA,
+    ),
+    "over other bytes": (
+        "DIFFERENT", "external-signature-refused", external(content=OURS), unchanged, OF_DELTA,
+    ),
+    "that is not the published one": (
+        "DIFFERENT", "external-signature-refused", external(), other_published, OF_DELTA,
+    ),
+    "that is not served": ("NOT_CHECKED", "signature-not-read", external(), not_served, OF_DELTA),
+    "that no jail read": ("NOT_CHECKED", "signature-not-read", external(), unread, OF_DELTA),
+    "that nothing read": ("NOT_CHECKED", "signature-not-read", external(), not_read, OF_DELTA),
+    "that is not judged": (
+        "NOT_CHECKED", "signature-not-read", external(), without_target, OF_DELTA,
+    ),
+}  # fmt: skip
+"""Verdict on the delta and how its reason begins, by what is shipped, changed and declared."""
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_a_file_that_needs_an_external_signature_is_judged_with_it(name: str) -> None:
+    verdict, reason, sign, change, declared = LACKING[name]
+    found = judged(sign, change, required=True, declared=declared)[DELTA]
+    assert found[0] == verdict
+    assert found[1].startswith(reason), found
+    without = judged(sign, change, required=False, declared=declared)[DELTA]
+    assert without[0] == "IDENTICAL_SIGNED", "nothing demands it"
+
+
+@pytest.mark.parametrize("change", [unchanged, not_served])
+def test_each_of_several_external_signatures_has_to_hold(change: Change) -> None:
+    second = "second.sign"
+    made = scene(external()).but(
+        shipped={DELTA: SHIPPED, SIGN: external(), second: external(EVE)},
+        manifests={SIGN: OF_DELTA, second: OF_DELTA},
+        pins={DELTA: REQUIRED, SIGN: BY_ADA, second: BY_ADA},
+    )
+    left = with_external_signatures(change(made.facts()), made.pins, made.manifests)
+    found = left.grafts[DELTA]
+    assert isinstance(found, Refused)
+    assert (found.fault, found.detail.partition(":")[0]) == ("external-signature-refused", second)
+
+
+def test_only_files_that_can_have_an_external_signature_can_need_one() -> None:
+    with pytest.raises(ValueError, match="external for format clamsign; expected one of cdiff"):
+        PinnedSignature(format=SignedFormat.CLAMSIGN, signers=(ADA.pin,), external="required")
 
 
 def test_nothing_rebuilds_an_external_signature() -> None:

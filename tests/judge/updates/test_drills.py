@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+from pipelines.judge.signatures.signature_format import SignatureFault
 from pipelines.judge.updates.update_fault import UpdateFault
-from tests.judge.updates import test_cdiff, test_check_deltas, test_manifests, test_rauc_manifests
+from tests.judge.updates import (
+    test_cdiff,
+    test_check_deltas,
+    test_clamsign,
+    test_manifests,
+    test_rauc_manifests,
+)
 from tests.judge.updates.delta_tricks import TRICKS
 from tests.judge.updates.ostree_tricks import OSTREE_TRICKS
 from tests.judge.updates.rpm_delta_tricks import RPM_TRICKS
@@ -20,6 +27,8 @@ FAULTS = Counter(
         *(drill.fault for drill in test_cdiff.DRILLS.values()),
         *(fault for fault, *_ in test_manifests.DRILLS.values()),
         *(fault for fault, _ in test_rauc_manifests.DRILLS.values()),
+        *(fault for fault, _ in test_clamsign.DRILLS.values()),
+        *(reason for _, reason, *_ in test_clamsign.LACKING.values()),
         *(reason.partition(":")[0] for *_, reason in test_check_deltas.CASES),
     ]
 )
@@ -27,5 +36,6 @@ FAULTS = Counter(
 
 
 def test_every_fault_is_provoked() -> None:
-    assert set(UpdateFault) - FAULTS.keys() == set()
+    external = {SignatureFault.EXTERNAL_MISSING, SignatureFault.EXTERNAL_REFUSED}
+    assert {*UpdateFault, *external} - FAULTS.keys() == set()
     assert sum(FAULTS[fault] for fault in UpdateFault) >= 60
