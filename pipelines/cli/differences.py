@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipelines.explain.packing import PackingFinding
     from pipelines.infer.journal import RemainingCause
     from pipelines.judge.finding import Finding, QuickDiff
+    from pipelines.judge.updates.checked_delta import CheckedBase
     from pipelines.storage.store import Store
     from pipelines.verify.session import Session
 
@@ -93,8 +94,8 @@ def signature_lines(finding: Finding) -> Iterator[str]:
     sizes = Counter[str]()
     for part in graft.carried:
         sizes[part.why] += part.length
-    listed = ", ".join(f"{why} {size}" for why, size in sizes.items())
-    yield f"- carries {sizes.total()} bytes that no signature covers: {listed}"
+    listed = ": " + ", ".join(f"{why} {size}" for why, size in sizes.items()) if sizes else ""
+    yield f"- carries {sizes.total()} bytes that no signature covers{listed}"
 
 
 def ledger_lines(finding: Finding) -> Iterator[str]:
@@ -117,15 +118,15 @@ def ledger_lines(finding: Finding) -> Iterator[str]:
 def update_lines(finding: Finding) -> Iterator[str]:
     """Yield what a delta rests on and gives, and what a manifest says of our bytes."""
     if (delta := finding.delta) is not None:
-        base, run = delta.base, delta.base.judged
-        judged = f"{run.verdict} in run {run.run}" if run else "not judged by this center"
-        yield f"- base: sha256 {base.sha256} of {escaped(base.release)}, {judged}"
-        if run:
+        yield f"- base: {_judged(delta.base)}"
+        if run := delta.base.judged:
             yield f"- chain: {escaped(str(run.chain))}"
         what = "the members of our" if delta.members else "our"
         if delta.applied and not delta.refused:
             yield f"- {delta.format}, applied: {what} {escaped(delta.target)}"
     if (manifest := finding.manifest) is not None:
+        if manifest.previous:
+            yield f"- in place of: {_judged(manifest.previous)}"
         now = datetime.now(UTC)
         if manifest.expires and manifest.seen_on and manifest.seen_on < manifest.expires < now:
             seen = f"first seen on {manifest.seen_on:{_TIME}}"
@@ -137,6 +138,12 @@ def update_lines(finding: Finding) -> Iterator[str]:
             yield from (f"- {which}: {escaped(path)}" for path in paths[:_CLAIMS])
             if len(paths) > _CLAIMS:
                 yield f"- {which}: and {len(paths) - _CLAIMS} more"
+
+
+def _judged(base: CheckedBase) -> str:
+    run = base.judged
+    judged = f"{run.verdict} in run {run.run}" if run else "not judged by this center"
+    return f"sha256 {base.sha256} of {escaped(base.release)}, {judged}"
 
 
 def beside_lines(finding: Finding) -> Iterator[str]:

@@ -52,7 +52,7 @@ from pipelines.evidence.statements.updates import (
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
-from pipelines.judge.updates.checked_delta import BaseChain, CheckedDelta, MadeFile
+from pipelines.judge.updates.checked_delta import BaseChain, CheckedBase, CheckedDelta, MadeFile
 from pipelines.judge.updates.manifest_format import ManifestFact
 
 
@@ -150,20 +150,24 @@ def _masked(found: MaskLedger | NotMasked | None) -> dict[str, Any]:
 
 
 def _delta(run: Run, found: CheckedDelta) -> ComparedDelta:
-    base = found.base
     return ComparedDelta(
         **found.only("format", "judged", "members"),
         target=DigestSet(sha256=found.published),
-        base=BaseReference(
-            release=base.release,
-            digest=DigestSet(sha256=base.sha256),
-            run=base.judged.run if base.judged else None,
-            comparison=DigestSet(sha256=base.judged.comparison) if base.judged else None,
-            chain=_chain(base.judged.chain) if base.judged else None,
-        ),
+        base=_base(found.base),
         applied=_made(run, found.applied),
         expected=_made(run, found.expected),
         fault=found.refused.fault if found.refused else None,
+    )
+
+
+def _base(found: CheckedBase) -> BaseReference:
+    judged = found.judged
+    return BaseReference(
+        release=found.release,
+        digest=DigestSet(sha256=found.sha256),
+        run=judged.run if judged else None,
+        comparison=DigestSet(sha256=judged.comparison) if judged else None,
+        chain=_chain(judged.chain) if judged else None,
     )
 
 
@@ -182,6 +186,7 @@ def _manifest(found: ManifestFact) -> ComparedManifest:
     return ComparedManifest(
         **found.only("format", "version", "expires", "seen_on", "recomputed", "kept"),
         claims=tuple(ManifestClaim(**claim.only("path", "says")) for claim in found.claims),
+        previous=_base(found.previous) if found.previous else None,
         fault=found.refused.fault if found.refused else None,
     )
 

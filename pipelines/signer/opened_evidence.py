@@ -196,7 +196,7 @@ class OpenedEvidence:
             facts = with_deltas(
                 facts,
                 deltas,
-                self._bases(),
+                self._bases,
                 self.source.jail,
                 shipped=self.source.shipped_file,
                 rebuilt=self.source.output_file,
@@ -212,6 +212,7 @@ class OpenedEvidence:
                 facts,
                 manifests,
                 self.recipe.signatures,
+                self._bases,
                 self.source.jail,
                 ManifestFiles(
                     shipped=self.source.shipped_file,
@@ -237,13 +238,15 @@ class OpenedEvidence:
         seen_on = finding.manifest.seen_on if finding.manifest else None
         return min(max(seen_on or self.run.finished, self.run.started), self.run.finished)
 
+    @cached_property
     def _bases(self) -> dict[Digest, CheckedBase]:
         """Return the bases of the recipe, each with the run that the report names, if it did so.
 
         A later run may have judged a base since.
         """
-        deltas = [finding.delta for finding in self.report.artefacts if finding.delta]
-        named = {d.base.sha256: d.base.judged.run if d.base.judged else None for d in deltas}
+        found = [one.delta.base for one in self.report.artefacts if one.delta]
+        found += [m.previous for f in self.report.artefacts if (m := f.manifest) and m.previous]
+        named = {base.sha256: base.judged.run if base.judged else None for base in found}
         store, center = self.source.store, self.center.id
         return checked_bases(self.recipe, store, center, self.is_own, named)
 

@@ -152,6 +152,7 @@ def judge(
             rebuilt=rebuilt_file,
             scanned=scanned,
         )
+    bases = checked_bases(job.recipe, session.store, job.center, session.is_own)
     if deltas := job.recipe.deltas:
         from pipelines.judge.updates.check_deltas import with_deltas  # noqa: PLC0415
 
@@ -159,7 +160,7 @@ def judge(
         facts = with_deltas(
             facts,
             deltas,
-            checked_bases(job.recipe, session.store, job.center, session.is_own),
+            bases,
             session.jail,
             shipped=shipped_file,
             rebuilt=rebuilt_file,
@@ -176,6 +177,7 @@ def judge(
             facts,
             manifests,
             pinned,
+            bases,
             session.jail,
             ManifestFiles(
                 shipped=shipped_file,

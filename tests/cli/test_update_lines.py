@@ -65,6 +65,19 @@ def test_that_a_manifest_has_expired_since_is_reported_alone() -> None:
     assert not any("expired" in line for line in update_lines(finding(manifest=later)))
 
 
+def test_a_manifest_is_shown_with_the_one_that_it_replaces() -> None:
+    fact = ManifestFact(format=ManifestName.TUF_TARGETS, previous=DELTA.base)
+    finding = Finding(
+        name="targets.json",
+        verdict=Verdict.EQUIVALENT,
+        reason="so it is",
+        shipped=ShippedFact(published=SHIPPED, sha256=SHIPPED, size=1),
+        manifest=fact,
+    )
+    (line,) = update_lines(finding)
+    assert line == (f"- in place of: sha256 {BASE} of lab/agent@1.0, IDENTICAL in run {RUN.run}")
+
+
 def test_a_base_that_was_not_judged_is_said_to_be_so() -> None:
     base = DELTA.base.model_copy(update={"judged": None})
     unjudged = DELTA.model_copy(update={"base": base, "refused": base.refused()})

@@ -109,6 +109,8 @@ class ComparedManifest(StatementPart):
     kept: Count = 0
     """Files that it lists as the manifest before it does."""
     claims: Annotated[tuple[ManifestClaim, ...], Field(max_length=4 * MAX_LISTED)] = ()
+    previous: BaseReference | None = None
+    """The manifest that it replaces, and the run of this center that judged that."""
     fault: UpdateFault | None = None
 
     @property

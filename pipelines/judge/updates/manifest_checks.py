@@ -76,7 +76,6 @@ def check_manifest(
         format=declared.format,
         version=content.version,
         expires=content.expires,
-        seen_on=release.first_seen,
         recomputed=tuple(recomputed),
         kept=listed.kept,
         claims=(*content.claims, *listed.claims),

@@ -15,6 +15,7 @@ from builders.core.escaping import escaped
 from builders.core.frozen_model import FrozenModel
 from builders.recipe.update_manifest import ManifestName
 from pipelines.judge.signatures.signature_format import Signer
+from pipelines.judge.updates.checked_delta import CheckedBase
 from pipelines.judge.updates.update_fault import UpdateRefused, UpdateResult, update_result
 
 MAX_LISTED = 10_000
@@ -49,6 +50,8 @@ class ManifestFact(FrozenModel):
     """Files that it lists as the manifest before it does."""
     claims: Annotated[tuple[VendorClaim, ...], Field(max_length=4 * MAX_LISTED)] = ()
     signers: tuple[Signer, ...] = ()
+    previous: CheckedBase | None = None
+    """The manifest that it replaces, if the recipe names one."""
     refused: UpdateRefused | None = None
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ from pipelines.judge.signatures.signature_format import (
     SignatureFault,
     Signer,
 )
+from pipelines.judge.updates.checked_delta import CheckedBase
 from pipelines.judge.updates.manifest_checks import ManifestRelease, OurFile, check_manifest
 from pipelines.judge.updates.manifest_format import ManifestFact
 from pipelines.judge.updates.manifests.manifest_content import ManifestContent
@@ -57,6 +58,7 @@ def with_manifests(
     facts: Facts,
     declared: Mapping[str, DeclaredManifest],
     pinned: Mapping[str, PinnedSignature],
+    bases: Mapping[Digest, CheckedBase],
     jail: Jail,
     files: ManifestFiles,
     *,
@@ -65,8 +67,10 @@ def with_manifests(
 ) -> Facts:
     """Return the facts with one on each manifest that was served, by artefact name.
 
-    After grafts and deltas. `version` is that of the release, and `first_seen` when each manifest
-    was fetched for the first time, in UTC. Raises what the openers raise.
+    After grafts and deltas. `bases` are, by digest, the manifests before and the runs that judged
+    them: what they list may stay listed, so they have to be right themselves. `version` is that of
+    the release, and `first_seen` when each manifest was fetched for the first time, in UTC. Raises
+    what the openers raise.
     """
     if facts.outcome is not Outcome.BUILT or facts.input_fault:
         return facts
@@ -79,6 +83,7 @@ def with_manifests(
     found: dict[str, ManifestFact | Unread] = {}
     for name, content in contents.items():
         manifest = declared[name]
+        before = bases[manifest.previous] if manifest.previous else None
         try:
             signers = _signers(facts, name, pinned[name], jail, files)
             release = ManifestRelease(
@@ -89,13 +94,21 @@ def with_manifests(
                 first_seen=first_seen[name],
             )
             fact = check_manifest(_readable(content), manifest, release)
-            found[name] = fact.model_copy(update={"signers": signers})
+            _require_judged(before)
+            fact = fact.model_copy(update={"signers": signers})
         except UpdateError as error:
-            refused = _refused(manifest, content, error.refused)
-            found[name] = refused.model_copy(update={"seen_on": first_seen[name]})
+            fact = _refused(manifest, content, error.refused)
         except JailUnavailableError as error:
             found[name] = Unread(reason=str(error))
+            continue
+        found[name] = fact.model_copy(update={"seen_on": first_seen[name], "previous": before})
     return replace(facts, manifests=found)
+
+
+def _require_judged(before: CheckedBase | None) -> None:
+    """Raise `UpdateError` where nothing can rest on the manifest before."""
+    if before and (refused := before.refused()):
+        raise UpdateError(refused.fault, refused.detail)
 
 
 def _readable(content: ManifestContent | UpdateRefused | Unread) -> ManifestContent:

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from builders.core.digest import Digest
-from builders.core.enums import Outcome
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import SamebitsError
 from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.recipe.signature import PinnedSignature
@@ -18,6 +18,7 @@ from builders.recipe.update_manifest import DeclaredManifest, ManifestName
 from pipelines.judge.compare import Declared, Facts, Unread
 from pipelines.judge.finding import FileFact
 from pipelines.judge.grafting import with_grafts
+from pipelines.judge.updates.checked_delta import BaseChain, BaseRun, CheckedBase
 from pipelines.judge.updates.manifest_format import ManifestFact
 from pipelines.judge.updates.recomputing import ManifestFiles, with_manifests
 from tests.fakes.jail import OpenJail
@@ -37,6 +38,25 @@ _BEFORE = RELEASES[1].published()
 
 def _previous(name: str) -> Digest:
     return Digest.of(_BEFORE[name])
+
+
+def base_run(verdict: Verdict = Verdict.EQUIVALENT, *, is_delta: bool = False) -> BaseRun:
+    """Return what this center has found of a manifest before."""
+    chain = BaseChain(
+        links=1,
+        release="lab/app@2",
+        sha256=Digest.of(b"app"),
+        run="20260102T030405Z-0a1b2c3d",
+        worst=verdict,
+        worst_release="lab/app@2",
+    )
+    return BaseRun(
+        run="20260102T030405Z-0a1b2c3d",
+        verdict=verdict,
+        comparison=Digest.of(b"comparison"),
+        chain=chain,
+        is_delta=is_delta,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +85,8 @@ class ManifestScene:
         }
     )
     bases: tuple[bytes, ...] = tuple(_BEFORE.values())
+    judged: BaseRun | None = field(default_factory=base_run)
+    """What this center has found of each manifest before."""
     version: str = "3"
     seen_on: datetime = SEEN
     failing: SamebitsError | None = None
@@ -99,6 +121,13 @@ class ManifestScene:
             facts,
             self.manifests,
             self.pins,
+            {
+                one.previous: CheckedBase(
+                    release="lab/app@2", sha256=one.previous, judged=self.judged
+                )
+                for one in self.manifests.values()
+                if one.previous
+            },
             jail,
             ManifestFiles(shipped=self._shipped, rebuilt=self._rebuilt, base=self._base),
             version=self.version,

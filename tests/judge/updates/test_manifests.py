@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from tuf.api.metadata import MetaFile, Snapshot
 
+from builders.core.enums import Verdict
 from builders.jail.errors import JailEnd, JailFailedError, JailUnavailableError
 from builders.recipe.update_manifest import DeclaredManifest, ManifestName
 from pipelines.judge.compare import Unread
 from pipelines.judge.signatures.signature_format import Graft
 from pipelines.judge.updates.manifest_format import ManifestFact
-from tests.judge.updates.manifest_scene import ManifestScene
+from tests.judge.updates.manifest_scene import ManifestScene, base_run
 from tests.judge.updates.tuf_repository import (
     APP,
     EVE,
@@ -321,6 +322,19 @@ DRILLS: dict[str, tuple[str, str, Callable[[], ManifestScene]]] = {
         lambda: _others(
             GOOD.but(bases=(*GOOD.bases, b"{}")), "targets.json", previous=_digest(b"{}")
         ),
+    ),
+    "a manifest before that was not judged": (
+        "base-not-judged", "targets.json", lambda: GOOD.but(judged=None),
+    ),
+    "a manifest before that is not right": (
+        "base-not-reproduced", "targets.json", lambda: GOOD.but(judged=base_run(Verdict.DIFFERENT)),
+    ),
+    "a delta in place of the manifest before": (
+        "delta-of-delta", "targets.json", lambda: GOOD.but(judged=base_run(is_delta=True)),
+    ),
+    "an older manifest, whose base was not judged": (
+        "downgrade", "targets.json",
+        lambda: _targets(lambda t: setattr(t, "version", 1)).but(judged=None),
     ),
     "the snapshot before for the targets before": (
         "wrong-base", "targets.json",
