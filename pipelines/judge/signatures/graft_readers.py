@@ -31,6 +31,7 @@ from pipelines.judge.signatures.signature_format import (
     Refused,
     SignatureFormat,
     VerifiedSignatures,
+    unreadable,
 )
 from pipelines.judge.signatures.signed_cdiff import CDIFF
 from pipelines.judge.signatures.splice import PackedPlan, SplicePlan
@@ -77,11 +78,12 @@ def _unpack(files: Sequence[BinaryIO], pinned: PinnedSignature, _: Scratch) -> N
     file, out = files
     unpack = FORMATS[pinned.format].unpack
     try:
-        if unpack is not None:
-            unpack(file, out)
-            out.flush()
+        if unpack is None:
+            raise unreadable(f"a file of format {pinned.format}, which compresses nothing")
+        unpack(file, out)
     except BadSignatureError as error:
         return error.refused
+    out.flush()
     return Nothing()
 
 

@@ -106,6 +106,5 @@ def tuf_signatures(own: BinaryIO) -> Places:
     if first := _TUF_FIRST.match(data):
         found = TUF_SIGNATURES.match(data, first.end())
         return (found.span(),) if found else ()
-    begin = data.rfind(b'"signatures"')
-    last = _TUF_LAST.match(data, begin) if begin > 0 else None
+    last = _TUF_LAST.match(data, max(0, data.rfind(b'"signatures"')))
     return (last.span(1),) if last and TUF_SIGNATURES.fullmatch(last[1]) else ()

@@ -82,7 +82,7 @@ def public_keys(armored: Iterable[str]) -> dict[str, OpenPgpKey]:
 
 
 def _keys(parts: list[tuple[int, bytes]]) -> dict[str, OpenPgpKey]:
-    if not parts or parts[0][0] != _PRIMARY:
+    if [tag for tag, _ in parts[:1]] != [_PRIMARY]:
         raise OpenPgpError("an armored block that is no public key")
     primary = read_key(parts[0][1])
     found: dict[str, OpenPgpKey] = {}

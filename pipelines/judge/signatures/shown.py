@@ -37,21 +37,19 @@ def _show(files: Sequence[BinaryIO], choice: FormatChoice, _: Scratch) -> ShownS
     (file,) = files
     faults: list[Refused] = []
     for name in [choice.format] if choice.format else FORMATS:
-        pins, verify = FORMATS[name].pins, FORMATS[name].verify
-        if pins is None:
-            continue
+        form = FORMATS[name]
         try:
-            found = pins(file)
+            found = form.pins(file)
         except BadSignatureError as error:
             faults.append(error.refused)
             continue
         try:
-            return ShownSignature(found=found, verified=verify(file, found.pinned))
+            return ShownSignature(found=found, verified=form.verify(file, found.pinned))
         except BadSignatureError as error:
             return ShownSignature(found=found, verified=error.refused)
     telling = (one for one in faults if one.fault is not SignatureFault.UNREADABLE)
     unknown = Refused(fault=SignatureFault.UNREADABLE, detail="a file of no known signed format")
-    return next(telling, faults[0] if choice.format and faults else unknown)
+    return next(telling, faults[0] if choice.format else unknown)
 
 
 SHOW = Reader(

@@ -194,7 +194,7 @@ class SignatureFormat:
     verify: Callable[[BinaryIO, PinnedSignature], VerifiedSignatures]
     """Of the signed file; raises `BadSignatureError`."""
     limits: SpliceLimits
-    pins: Callable[[BinaryIO], FoundPins] | None = None
+    pins: Callable[[BinaryIO], FoundPins]
     """What a recipe would pin for a file as it is; raises `BadSignatureError`."""
     unpack: Callable[[BinaryIO, BinaryIO], None] | None = None
     """Writes what is compressed in a file, where a plan can be inside; raises the same."""

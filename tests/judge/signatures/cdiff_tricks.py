@@ -33,6 +33,9 @@ def planted(
     return Planted(fault=fault, shipped=shipped, pins=pins, ours=ours)
 
 
+OTHER = b"ClamAV-Diff:7:1:" + bytes(99) + b":"
+
+
 def _signed_by_another_delta() -> bytes:
     return OURS + b":" + cdiff(SCRIPT + b"#\n", by=STRONG).rpartition(b":")[2]
 
@@ -58,5 +61,8 @@ TRICKS: dict[str, Planted] = {
     "ours is another": planted("layout", lambda: SHIPPED, cdiff(SCRIPT * 2)),
     "ours has another byte": planted("bytes-differ", lambda: SHIPPED, OURS[:-1] + b"\1"),
     "no cdiff": planted("signature-unreadable", lambda: b"PK\3\4" * 200),
+    "a signature that is as long as there may be": planted("layout", lambda: OTHER + b"A" * 350),
+    "a signature that is longer": planted("signature-missing", lambda: OTHER + b"A" * 351),
+    "a small one that is not signed": planted("signature-missing", lambda: b"ClamAV-Diff:1:2: "),
     "an empty file": planted("signature-unreadable", lambda: b""),
 }

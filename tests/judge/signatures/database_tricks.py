@@ -23,6 +23,7 @@ from tests.judge.signatures.databases import (
     pinned,
 )
 from tests.judge.signatures.planted import Planted
+from tests.judge.signatures.tuf_tricks import UNKNOWN_KEY
 
 PINS = pinned(STRONG, WEAK)
 OWN = OURS.whole()
@@ -220,6 +221,9 @@ TRICKS: dict[str, Planted] = {
         "rebuilt-is-signed", WHOLE, ours=OURS.but(weak=WEAK).whole()
     ),
     "a pinned key that is none": planted("signature-unreadable", WHOLE, pins=_pinned(b"no key")),
+    "a pinned key of an unknown algorithm": planted(
+        "signature-unreadable", WHOLE, pins=_pinned(UNKNOWN_KEY)
+    ),
     "a pinned key of another kind": planted("signature-invalid", WHOLE, pins=_pinned(_ELLIPTIC)),
     "the key of the MD5 alone is pinned": planted("signature-invalid", pins=pinned(WEAK)),
     "the key of the .info alone is pinned": planted("signature-invalid", pins=pinned(STRONG)),

@@ -101,7 +101,6 @@ def test_our_bytes_with_the_signatures_are_the_shipped_package(name: str) -> Non
     assert all(
         one.sha256 == Digest.of(shipped[one.offset :][: one.length]) for one in found.carried
     )
-    assert APK.pins is not None
     shown = APK.pins(io.BytesIO(shipped)).pinned
     assert set(shown.signers) == set(pins.signers)
     assert set(shown.certificates) == set(pins.certificates)

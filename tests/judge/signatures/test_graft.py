@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from builders.core.errors import SamebitsError
 from builders.jail.errors import JailEnd, JailFailedError
 from builders.packing.compress import PackingError
 from pipelines.judge.signatures.graft import graft
+from pipelines.judge.signatures.graft_readers import PACK, PLAN, UNPACK
 from pipelines.judge.signatures.signature_format import (
     Graft,
     Refused,
@@ -19,9 +21,11 @@ from pipelines.judge.signatures.signature_format import (
     Signer,
     VerifiedSignatures,
 )
+from pipelines.judge.signatures.splice import Derived, PackedPlan, SplicePlan
 from tests.fakes.jail import OpenJail
 from tests.judge.signatures.module_tricks import BY_ADA as MODULE_BY_ADA
 from tests.judge.signatures.module_tricks import OURS as MODULE
+from tests.judge.signatures.modules import XZ, packed
 from tests.judge.signatures.pe_tricks import ADA, BY_ADA, EVE, OURS
 from tests.judge.signatures.signing import Signing, signed
 from tests.judge.signatures.test_packed_plans import CONTENT, SHIPPED, LyingJail
@@ -80,3 +84,45 @@ def test_a_graft_tells_what_was_taken_and_the_contents_that_were_compressed() ->
     plain = grafted(OpenJail())
     assert isinstance(plain, Graft)
     assert plain.signature == Digest.of(SIGNED[-plain.taken :])
+
+
+def test_what_a_reader_wrote_is_in_the_file_once_it_answers(tmp_path: Path) -> None:
+    with (tmp_path / "content").open("wb") as out:
+        UNPACK.read([io.BytesIO(SHIPPED), out], MODULE_BY_ADA, tempfile.TemporaryFile)
+        assert (tmp_path / "content").read_bytes() == CONTENT
+    with (tmp_path / "packed").open("wb") as out:
+        content, ours = io.BytesIO(b"at the end"), io.BytesIO(b"head of ours")
+        content.seek(3)
+        ours.seek(3)
+        PACK.read(
+            [content, ours, out], PackedPlan(begin=4, pieces=(), packing=XZ), tempfile.TemporaryFile
+        )
+        assert (tmp_path / "packed").read_bytes() == b"head" + packed(b"at the end")
+
+
+def test_of_a_format_that_compresses_nothing_nothing_is_unpacked() -> None:
+    found = UNPACK.read([io.BytesIO(SIGNED), io.BytesIO()], BY_ADA, tempfile.TemporaryFile)
+    assert isinstance(found, Refused)
+    assert "compresses nothing" in found.detail
+
+
+def test_what_the_jail_answers_is_what_a_plan_refuses() -> None:
+    files = [io.BytesIO(OURS), io.BytesIO(OURS)]
+    found = PLAN.read(files, BY_ADA, tempfile.TemporaryFile)
+    assert isinstance(found, Refused)
+    assert found.fault is SignatureFault.MISSING
+
+
+def test_a_file_that_is_taken_for_the_shipped_one_has_its_own_checksum() -> None:
+    """It is masked where it differs, and the checksum that it has is looked at before."""
+    plan = PLAN.read([io.BytesIO(SIGNED), io.BytesIO(OURS)], BY_ADA, tempfile.TemporaryFile)
+    assert isinstance(plan, SplicePlan)
+    wrong = [
+        piece.model_copy(update={"data": "00000001"})
+        if isinstance(piece, Derived) and at == 1
+        else piece
+        for at, piece in enumerate(plan.pieces)
+    ]
+    found = grafted(LyingJail(PLAN=SplicePlan(pieces=tuple(wrong))), alike=True)
+    assert isinstance(found, Refused)
+    assert "no checksum of the file" in found.detail

@@ -13,6 +13,7 @@ from pipelines.judge.signatures.left_out import (
     info_members,
     pe_places,
     signature_header,
+    tuf_signatures,
 )
 from tests.judge.signatures.cab_tricks import cabinet
 from tests.judge.signatures.signing import CHECKSUM, ENTRY, PE, program
@@ -39,11 +40,27 @@ def test_of_a_cabinet_its_size_flags_and_offsets() -> None:
 
 def test_of_a_package_that_is_cut_off_nothing() -> None:
     assert signature_header(io.BytesIO(bytes(111))) == ()
+    assert signature_header(io.BytesIO(bytes(112))) == ((96, 112),)
 
 
 def test_of_a_text_its_start_and_lines_that_are_escaped() -> None:
     text = b"a\n-b\n--\nFrom me\n From\n"
     assert dashed_lines(io.BytesIO(text)) == ((0, 0), (2, 2), (5, 5), (8, 8))
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_of_metadata_a_list_that_holds_signatures_alone(*, last: bool) -> None:
+    def places(signatures: bytes) -> tuple[tuple[int, int], ...]:
+        parts = [b'"signed": {"a": [1]}', b'"signatures": ' + signatures]
+        data = b"{" + b", ".join(parts if last else reversed(parts)) + b"}"
+        found = tuf_signatures(io.BytesIO(data))
+        assert not found or data[slice(*found[0])] == signatures
+        return found
+
+    assert len(places(b"[]")) == len(places(b'[{"keyid": "0a", "sig": "1b"}]')) == 1
+    for crowded in (b'[{"keyid": "0a", "sig": "1b", "more": "x"}]', b'["evil"]', b'[{"sig": ""}]'):
+        assert places(crowded) == ()
+    assert tuf_signatures(io.BytesIO(b'{"signed": {}}')) == ()
 
 
 def test_of_a_tar_its_members_info() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 import pytest
@@ -12,6 +13,7 @@ from builders.jail.file_reader import Nothing, P, R, Reader
 from builders.packing import GzipPacking
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.graft import graft
+from pipelines.judge.signatures.graft_readers import FORMATS
 from pipelines.judge.signatures.signature_format import Graft, Refused, VerifiedSignatures
 from pipelines.judge.signatures.splice import Derived, Own, PackedPlan, Piece, SplicePlan, Taken
 from tests.fakes.jail import OpenJail
@@ -143,10 +145,23 @@ def test_content_of_the_shipped_file_that_is_false_is_of_no_use() -> None:
     assert isinstance(run(LyingJail(UNPACK=unpack, PLAN=inside(*GOOD)), ours=OTHER), Refused)
 
 
+def test_a_checksum_in_what_is_compressed_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    form = FORMATS[BY_ADA.format]
+    assert form.limits.inside
+    wrong = replace(form.limits.inside, is_summed=lambda _: False)
+    changed = replace(form, limits=replace(form.limits, inside=wrong))
+    monkeypatch.setitem(FORMATS, BY_ADA.format, changed)
+    found = run(LyingJail(PLAN=inside(*GOOD)))
+    assert isinstance(found, Refused)
+    assert "no checksum of the file" in found.detail
+
+
 def test_a_format_without_compression_has_no_plan_inside() -> None:
     from builders.recipe.signature import SignedFormat
 
     pins = BY_ADA.model_copy(update={"format": SignedFormat.PE})
-    found = run(LyingJail(PLAN=inside(*GOOD)), pins=pins)
+    jail = LyingJail(PLAN=inside(*GOOD))
+    found = run(jail, pins=pins)
     assert isinstance(found, Refused)
     assert "compresses nothing" in found.detail
+    assert [name for name, _ in jail.given] == ["PLAN"]

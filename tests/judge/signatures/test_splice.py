@@ -12,15 +12,16 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.recipe.signature import SignedFormat
+from pipelines.judge.signatures.cvd import _PACKING
 from pipelines.judge.signatures.filled import FilledGap
 from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.graft_readers import FORMATS
 from pipelines.judge.signatures.left_out import info_members, signature_header
-from pipelines.judge.signatures.signature_format import Refused
+from pipelines.judge.signatures.signature_format import Refused, Signer, VerifiedSignatures
 from pipelines.judge.signatures.splice import (
     Derived,
-    HashTree,
     Own,
+    PackedPlan,
     Piece,
     Spliced,
     SpliceError,
@@ -31,8 +32,8 @@ from pipelines.judge.signatures.splice import (
     check_sum,
     splice,
 )
-from pipelines.judge.signatures.zip_pieces import ZipLimits
 from tests.judge.signatures.cab_tricks import GROWN, HEADER, cabinet, prepared
+from tests.judge.signatures.database_tricks import PINS
 from tests.judge.signatures.databases import OURS as DATABASE
 from tests.judge.signatures.databases import SIGNED, block
 from tests.judge.signatures.pe_tricks import ADA, BY_ADA
@@ -154,18 +155,6 @@ def test_all_that_is_other_than_ours_is_looked_at(
     files = io.BytesIO(OURS), io.BytesIO(THEIRS)
     fitting(SplicePlan(pieces=tuple(pieces)), *files, io.BytesIO(), limits)
     assert [(one.begin, one.end, one.at, one.length) for one in seen] == gaps
-
-
-def test_a_hash_tree_is_over_whole_blocks_and_in_no_archive() -> None:
-    limits = SpliceLimits(replaced=9, derived=9, taken=9)
-    for zipped, length, error in (
-        (True, 4096, "in a zip archive"),
-        (False, 10, "a hash tree over"),
-    ):
-        pieces = (Own(offset=0, length=10), HashTree(length=length, salt="0" * 64))
-        within = replace(limits, zip=ZipLimits(taken="x")) if zipped else limits
-        with pytest.raises(SpliceError, match=error):
-            fitting(SplicePlan(pieces=pieces), io.BytesIO(OURS), io.BytesIO(), io.BytesIO(), within)
 
 
 @pytest.mark.parametrize("form", [f for f, one in FORMATS.items() if not one.limits.zip])
@@ -349,6 +338,17 @@ def test_no_member_is_put_in_front_of_an_info(evil: bytes) -> None:
     pieces = [Own(offset=0, length=begin), *spliced(ours[begin:end], made, begin)]
     pieces.append(Own(offset=end, length=len(ours) - end))
     refused(SignedFormat.CVD, ours, pieces, shipped, inside=True)
+    whole = SIGNED.around(shipped)
+    head = (Derived(data=whole[:512].hex()), Own(offset=512, length=len(whole) - 512))
+    held = PackedPlan(begin=512, pieces=tuple(pieces), packing=_PACKING)
+    verified = VerifiedSignatures(
+        signers=tuple(Signer(certificate=pin, subject="ClamAV") for pin in PINS.signers),
+        uncovered=(),
+    )
+    jail = LyingJail(PLAN=SplicePlan(pieces=head, inside=held), VERIFY=verified)
+    found = graft(jail, io.BytesIO(whole), io.BytesIO(DATABASE.whole()), PINS, io.BytesIO())
+    assert isinstance(found, Refused)
+    assert OTHERS in found.detail
 
 
 def spliced(ours: bytes, made: bytes, base: int) -> list[Piece]:

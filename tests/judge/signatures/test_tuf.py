@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -24,7 +25,8 @@ from tuf.api.serialization.json import JSONSerializer
 
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature, SignedFormat
-from pipelines.judge.signatures.signature_format import BadSignatureError, Graft
+from pipelines.judge.signatures import tuf_metadata
+from pipelines.judge.signatures.signature_format import BadSignatureError, Graft, Refused
 from pipelines.judge.signatures.tuf import pins, verify
 from pipelines.judge.signatures.tuf_metadata import canonical
 from tests.judge.signatures.planted import Planted, grafted
@@ -86,6 +88,22 @@ def test_keys_that_metadata_does_not_bring_are_named() -> None:
             )
 
 
+def test_names_of_keys_in_what_is_signed_are_no_signatures() -> None:
+    named = {**json.loads(SHIPPED)["signed"], "more": [{"keyid": "5678"}]}
+    for signatures, said in (([], False), ([{"keyid": "1234", "sig": ""}], True)):
+        text = json.dumps({"signatures": signatures, "signed": named}).rjust(2000)
+        with pytest.raises(BadSignatureError) as raised:
+            pins(io.BytesIO(text.encode()))
+        assert ("1234" in raised.value.refused.detail) is said
+        assert "5678" not in raised.value.refused.detail
+
+
+def test_metadata_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for most, read in ((len(SHIPPED), True), (len(SHIPPED) - 1, False)):
+        monkeypatch.setattr(tuf_metadata, "MAX_TUF", most)
+        assert isinstance(grafted(SHIPPED, PINS, OURS), Graft) is read
+
+
 def test_what_is_verified_is_a_list_of_signatures_and_nothing_else() -> None:
     crowded = SHIPPED.replace(b'"sig":', b'"payload": "x", "sig":')
     for data, fault in ((crowded, "signature-unreadable"), (OURS, "signature-missing")):
@@ -118,7 +136,10 @@ def theirs_verifies(planted: Planted) -> bool:
         for der in planted.pins.pem_keys():
             key = SSlibKey.from_crypto(load_der_public_key(der))
             key.verify_signature(found.signatures[key.keyid], found.signed_bytes)
-    except (RepositoryError, UnverifiedSignatureError, ValueError, KeyError, RecursionError):
+    except (
+        RepositoryError, UnsupportedAlgorithm, UnverifiedSignatureError,
+        ValueError, KeyError, RecursionError,
+    ):  # fmt: skip
         return False
     return True
 
@@ -156,3 +177,7 @@ def test_keys_of_other_kinds_sign_as_python_tuf_does(kind: str) -> None:
     found = grafted(shipped, pins_, OURS)
     assert isinstance(found, Graft), found
     assert found.signers[0].subject.endswith(signer.public_key.keyid)
+    ours, theirs = (one.replace(b"10%", b"99%") for one in (OURS, shipped))
+    other = grafted(theirs, pins_, ours)
+    assert isinstance(other, Refused)
+    assert other.fault == "signature-invalid"

@@ -6,8 +6,11 @@ import base64
 import json
 from collections.abc import Callable
 
+from cryptography.hazmat.primitives.asymmetric import x25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from builders.core.digest import Digest
-from builders.recipe.signature import PinnedSignature
+from builders.recipe.signature import PinnedSignature, SignedFormat
 from tests.judge.signatures.planted import Planted
 from tests.judge.updates.tuf_repository import EVE, RELEASES, SNAPSHOT, TARGETS, pinned, written
 
@@ -27,13 +30,21 @@ def planted(
     return Planted(fault=fault, shipped=shipped, pins=pins, ours=ours)
 
 
-NO_KEY = base64.b64encode(b"no key").decode()
-BY_NO_KEY = PINS.model_copy(
-    update={
-        "signers": (Digest.of(b"no key"),),
-        "public_keys": (f"-----BEGIN PUBLIC KEY-----\n{NO_KEY}\n-----END PUBLIC KEY-----\n",),
-    }
-)
+def by_key(der: bytes) -> PinnedSignature:
+    """Pin a key, by what may be none."""
+    text = base64.b64encode(der).decode()
+    return PinnedSignature(
+        format=SignedFormat.TUF,
+        signers=(Digest.of(der),),
+        public_keys=(f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n",),
+    )
+
+
+UNKNOWN_KEY = bytes.fromhex("300c300506032a0304030300ada0")
+"""A key of the algorithm 1.2.3.4."""
+EXCHANGED = x25519.X25519PrivateKey.generate().public_key()
+NO_SIGNING_KEY = EXCHANGED.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+CUT_OFF = b'{"signatures": [{"keyid": "00", "sig": "00"}]'
 
 
 def metadata(signed: bytes) -> Planted:
@@ -47,7 +58,18 @@ TRICKS: dict[str, Planted] = {
     "metadata of no role": metadata(b'{"_type": "x"}'),
     "metadata without its fields": metadata(b'{"_type": "targets"}'),
     "metadata that is nested too deep": metadata(b"[" * 100_000 + b"]" * 100_000),
-    "a pinned key that is none": planted("signature-unreadable", lambda: SHIPPED, OURS, BY_NO_KEY),
+    "metadata that ends behind its signatures": planted(
+        "signature-unreadable", lambda: CUT_OFF, b'{"signatures": []'
+    ),
+    "a pinned key that is none": planted(
+        "signature-unreadable", lambda: SHIPPED, OURS, by_key(b"no key")
+    ),
+    "a pinned key of an unknown algorithm": planted(
+        "signature-unreadable", lambda: SHIPPED, OURS, by_key(UNKNOWN_KEY)
+    ),
+    "a pinned key that signs nothing": planted(
+        "signature-unreadable", lambda: SHIPPED, OURS, by_key(NO_SIGNING_KEY)
+    ),
     "a signature of an odd length": planted(
         "signature-invalid", lambda: SHIPPED.replace(SIGNATURE, SIGNATURE[:-1])
     ),
@@ -58,6 +80,10 @@ TRICKS: dict[str, Planted] = {
         pinned(TARGETS, SNAPSHOT),
     ),
     "not signed": planted("signature-missing", lambda: OURS, written(THIRD.targets, EVE)),
+    "neither is signed": planted("signature-missing", lambda: OURS, OURS.replace(b"10%", b"99%")),
+    "a number that is not whole": metadata(
+        json.dumps({**json.loads(SHIPPED)["signed"], "more": 1.5}).encode()
+    ),
     "signed by another key": planted("unexpected-signer", lambda: written(THIRD.targets, EVE)),
     "signed by another key too": planted(
         "unexpected-signer", lambda: written(THIRD.targets, TARGETS, EVE)

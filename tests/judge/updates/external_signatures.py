@@ -14,5 +14,8 @@ LINE = b"220::pkcs7-pem:"
 
 def external(by: Vendor = ADA, content: bytes = SHIPPED, *, line: bytes = LINE) -> bytes:
     """Return the signature of a delta in one line."""
-    der = cms(by, content, detached=True)
+    return in_one_line(cms(by, content, detached=True), line)
+
+
+def in_one_line(der: bytes, line: bytes = LINE) -> bytes:
     return b"#clamsign-1.0\n" + line + base64.b64encode(der) + b"\n"

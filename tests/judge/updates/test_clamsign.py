@@ -22,7 +22,8 @@ from pipelines.judge.updates.manifests.read_manifest import MANIFEST, ManifestCh
 from pipelines.judge.updates.update_fault import UpdateFault, UpdateRefused
 from tests.judge.signatures.cdiff_tricks import BY_CLAMAV, OURS, SHIPPED
 from tests.judge.signatures.pe_tricks import ADA, EVE
-from tests.judge.updates.external_signatures import external
+from tests.judge.signatures.signing import Signing, cms_of
+from tests.judge.updates.external_signatures import external, in_one_line
 from tests.judge.updates.manifest_scene import ManifestScene
 from tests.judge.updates.rauc_manifests import bundle
 from tests.judge.updates.tuf_repository import RELEASES
@@ -30,6 +31,9 @@ from tests.judge.updates.tuf_repository import RELEASES
 DELTA, SIGN = "test-7.cdiff", "test-7.cdiff.sign"
 BY_ADA = PinnedSignature(format=SignedFormat.CLAMSIGN, signers=(ADA.pin,))
 REQUIRED = BY_CLAMAV.model_copy(update={"external": "required"})
+BY_BOTH = PinnedSignature(format=SignedFormat.CLAMSIGN, signers=(ADA.pin, EVE.pin))
+DIGEST = {"type": "message_digest", "values": [bytes(32)]}
+
 OF_DELTA = DeclaredManifest(format=ManifestName.CLAMSIGN, files={"signed-file": DELTA})
 
 
@@ -193,6 +197,33 @@ def test_each_of_several_external_signatures_has_to_hold(change: Change) -> None
 def test_only_files_that_can_have_an_external_signature_can_need_one() -> None:
     with pytest.raises(ValueError, match="external for format clamsign; expected one of cdiff"):
         PinnedSignature(format=SignedFormat.CLAMSIGN, signers=(ADA.pin,), external="required")
+
+
+@pytest.mark.parametrize(
+    ("sign", "pins", "fault", "says"),
+    [
+        (external, BY_BOTH, "missing-signer", str(EVE.pin)),
+        (lambda: _stating(DIGEST), BY_ADA, "signature-unreadable", "states no digest, or several"),
+    ],
+)
+def test_a_signature_is_by_all_pinned_signers_and_states_one_digest(
+    sign: Callable[[], bytes], pins: PinnedSignature, fault: str, says: str
+) -> None:
+    with pytest.raises(BadSignatureError) as raised:
+        CLAMSIGN.verify(BytesIO(sign()), pins)
+    assert raised.value.refused.fault == fault
+    assert says in raised.value.refused.detail
+
+
+def _stating(*more: object) -> bytes:
+    """Return a signature that states other digests, too."""
+    return in_one_line(cms_of(Signing(by=ADA, signed_attributes=more), "data", b"\4\0"))
+
+
+def test_what_a_recipe_pins_for_one_is_found_wherever_the_file_stands() -> None:
+    file = BytesIO(external())
+    file.seek(9)
+    assert CLAMSIGN.pins(file).pinned == BY_ADA
 
 
 def test_nothing_rebuilds_an_external_signature() -> None:
