@@ -105,7 +105,7 @@ def _decide(
     from pipelines.evidence.statements.people import Decision
     from pipelines.infer.trial import head_notes
     from pipelines.policy.reviews.review_records import sign_reviews
-    from pipelines.review.prepared import Prepared
+    from pipelines.review.prepared import Prepared, remove_signed
     from pipelines.verify.review_subject import recipe_subject
 
     decision, private = Decision(word), options.open_key(key_file)
@@ -141,6 +141,8 @@ def _decide(
         decision=decision,
         now=now,
     )
+    if prepared is not None:
+        remove_signed(prepared, session.center)
     why = _not_counted(private.public, reviewer, session, now)
     decided = {"decision": decision, "reviewer": reviewer, "reviews": names, "not_counted": why}
     before = {"last_approved": since.to_dict()} if since else {}

@@ -50,7 +50,7 @@ def comment(session: Session, *, recipe: Path, key_file: Path, reviewer: str, **
           --text Because. --key bob.key --reviewer bob
     """
     from pipelines.policy.reviews.comment_records import sign_comment
-    from pipelines.review.prepared import Prepared
+    from pipelines.review.prepared import Prepared, remove_signed
     from pipelines.review.release_facts import salt_of
     from pipelines.verify.review_subject import recipe_subject
 
@@ -77,6 +77,8 @@ def comment(session: Session, *, recipe: Path, key_file: Path, reviewer: str, **
         now=now,
         **said,
     )
+    if prepared is not None:
+        remove_signed(prepared, session.center)
     why = None
     found = _discussion(subject, session, now)
     if isinstance(found, str):

@@ -6,6 +6,8 @@ recipe that the person at the terminal names, and refuses a file that says anyth
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +17,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.core.errors import UsageError
 from builders.core.frozen_model import FrozenModel
 from builders.core.smallfile import read_small_file
+from pipelines.center.center import Center
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.statements.comment import CommentContent, CommentKind
 from pipelines.evidence.statements.people import Decision, RecipeRelease, Reviewer
@@ -23,6 +26,8 @@ from pipelines.verify.review_subject import ReviewSubject
 
 SCHEMA: Literal["samebits/prepared/v1"] = "samebits/prepared/v1"
 MAX_PREPARED = 64 << 10
+KEPT = timedelta(days=7)
+"""How long a file is kept that nobody signs."""
 
 
 class Prepared(FrozenModel):
@@ -96,6 +101,25 @@ class Prepared(FrozenModel):
                     expected=f"{computed}, as computed here",
                     todo="Do not sign. Read the release again, and prepare it anew",
                 )
+
+
+def prepared_folder(center: Center) -> Path:
+    """Return where the pages of a center's reviewer write what they prepare."""
+    return center.home / "prepared"
+
+
+def remove_signed(path: Path, center: Center) -> None:
+    """Remove a file that was signed, if a page wrote it there; a copy elsewhere stays."""
+    if path.resolve().parent == prepared_folder(center).resolve():
+        path.unlink(missing_ok=True)
+
+
+def remove_old(center: Center, now: datetime) -> None:
+    """Remove the files that nobody has signed for `KEPT`; `now` is UTC."""
+    for path in prepared_folder(center).glob("*.json"):
+        with suppress(FileNotFoundError):  # it was signed just now
+            if path.stat().st_mtime < (now - KEPT).timestamp():
+                path.unlink()
 
 
 def _not_prepared(path: Path, got: object) -> UsageError:

@@ -2,13 +2,17 @@
 
 What is unpacked stays until it is pushed out by others, or the room is closed. A recipe that was
 changed meanwhile is opened anew, so that a page never shows another claim than the recipe has.
+
+Several pages are read at once: each release is unpacked by one of them, each comparison is made by
+one, and the others wait for that alone. What is pushed out is removed when no page is being made.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -45,6 +49,14 @@ class OpenedSource:
     sources: tuple[ReleaseSource, ...]
     subject: ReviewSubject
     held: ExitStack = field(repr=False)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Is held while one of these is found out."""
+    changes: dict[str, tuple[OpenedSource | None, list[SourceChange]]] = field(
+        default_factory=dict, repr=False
+    )
+    """By release that it was compared with, which may have been opened anew since."""
+    approved: dict[str, ApprovedRelease | None] = field(default_factory=dict, repr=False)
+    """What was approved last, by kind of reviewers."""
 
     @cached_property
     def files(self) -> dict[str, SourceFile]:
@@ -63,7 +75,7 @@ class Before:
 
 
 class ReadingRoom:
-    """The releases that a reviewer reads at one center; for one thread at a time."""
+    """The releases that a reviewer reads at one center; for several threads."""
 
     def __init__(
         self,
@@ -80,9 +92,11 @@ class ReadingRoom:
         self.session, self.reviewer = session, reviewer
         self._keys = list(keys)
         self._paths = {load_recipe(path).recipe.release: path.absolute() for path in recipes}
+        self._lock = threading.Lock()
+        self._opening: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._open: OrderedDict[str, OpenedSource] = OrderedDict()
-        self._changes: dict[tuple[str, str], list[SourceChange]] = {}
-        self._approved: dict[tuple[str, str], ApprovedRelease | None] = {}
+        self._dropped: list[OpenedSource] = []
+        self._reading = 0
 
     def __enter__(self) -> Self:
         """Return the room."""
@@ -90,8 +104,25 @@ class ReadingRoom:
 
     def __exit__(self, *_: object) -> None:
         """Remove everything that was unpacked."""
-        while self._open:
-            self._drop(next(iter(self._open)))
+        with self.reading():
+            while self._open:
+                self._drop(next(iter(self._open)))
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep the files of everything that is open while the block lasts."""
+        with self._lock:
+            self._reading += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._reading -= 1
+                gone: list[OpenedSource] = []
+                if not self._reading:
+                    gone, self._dropped = self._dropped, []
+            for one in gone:
+                one.held.close()
 
     def releases(self, containing: str = "") -> list[str]:
         """Return the releases that can be read, those that were named first, then by name."""
@@ -117,11 +148,24 @@ class ReadingRoom:
         `InputMismatchError`.
         """
         loaded = load_recipe(self.path(release))
-        known = self._open.get(release)
-        if known is not None and known.loaded == loaded:
-            self._open.move_to_end(release)
-            return known
-        self._drop(release)
+        with self._lock:
+            opening = self._opening[release]
+        with opening:
+            with self._lock:
+                known = self._open.get(release)
+                if known is not None and known.loaded == loaded:
+                    self._open.move_to_end(release)
+                    return known
+            self._drop(release)
+            opened = self._unpacked(loaded)
+            with self._lock:
+                self._open[release] = opened
+                extra = [*self._open][:-MAX_OPEN]
+        for old in extra:
+            self._drop(old)
+        return opened
+
+    def _unpacked(self, loaded: LoadedRecipe) -> OpenedSource:
         with ExitStack() as held:
             sources = held.enter_context(unpacked_sources(loaded, self.session))
             facts = tuple(
@@ -132,17 +176,13 @@ class ReadingRoom:
                 )
                 for one in sources
             )
-            opened = OpenedSource(
+            return OpenedSource(
                 loaded=loaded,
                 text=read_text(loaded.path),
                 sources=sources,
                 subject=subject_of(loaded, self.session, facts),
                 held=held.pop_all(),
             )
-        self._open[release] = opened
-        while len(self._open) > MAX_OPEN:
-            self._drop(next(iter(self._open)))
-        return opened
 
     def policy(self) -> Policy | None:
         """Return the policy of the center, None where it cannot be used."""
@@ -167,31 +207,32 @@ class ReadingRoom:
 
     def changes(self, opened: OpenedSource, before: Before) -> list[SourceChange]:
         """Return what changed since, sorted by path and without lines; renames are one change."""
-        release = opened.subject.release
-        old: tuple[ReleaseSource, ...] = ()
+        old: OpenedSource | None = None
         if before.release is not None:
             if before.approved is not None:
                 self._paths.setdefault(before.release, before.approved.loaded.path.absolute())
-            old = self.open(before.release).sources
-            self._open.move_to_end(release)
-        known = (release, before.release or "")
-        if known not in self._changes:
-            self._changes[known] = with_renames(changed_files(old, opened.sources))
-        return self._changes[known]
+            old = self.open(before.release)
+        name = before.release or ""
+        with opened.lock:
+            known = opened.changes.get(name)
+            if known is None or known[0] is not old:
+                found = changed_files(old.sources if old else (), opened.sources)
+                known = opened.changes[name] = (old, with_renames(found))
+        return known[1]
 
     def _last(self, opened: OpenedSource, kind: str) -> ApprovedRelease | None:
         """Return the version that was approved last: by this reviewer, or by any of the policy."""
-        known = (opened.subject.release, kind)
-        if known not in self._approved:
-            keys = self._reviewers()
-            mine: Mapping[str, list[PublicKey]] = {self.reviewer: keys.get(self.reviewer, [])}
-            self._approved[known] = last_approved(
-                opened.loaded,
-                self.session,
-                stored_reviews(self.session.store),
-                dict(mine if kind == MINE else keys),
-            )
-        return self._approved[known]
+        with opened.lock:
+            if kind not in opened.approved:
+                keys = self._reviewers()
+                mine: Mapping[str, list[PublicKey]] = {self.reviewer: keys.get(self.reviewer, [])}
+                opened.approved[kind] = last_approved(
+                    opened.loaded,
+                    self.session,
+                    stored_reviews(self.session.store),
+                    dict(mine if kind == MINE else keys),
+                )
+            return opened.approved[kind]
 
     def _reviewers(self) -> dict[str, list[PublicKey]]:
         policy = self.policy()
@@ -201,11 +242,6 @@ class ReadingRoom:
         return keys
 
     def _drop(self, release: str) -> None:
-        """Remove what was unpacked of a release, and what was found out with it."""
-        opened = self._open.pop(release, None)
-        if opened is not None:
-            opened.held.close()
-        for known in [k for k in self._changes if release in k]:
-            del self._changes[known]
-        for known in [k for k in self._approved if k[0] == release]:
-            del self._approved[known]
+        """Have what was unpacked of a release removed, once no page is being made."""
+        with self._lock, suppress(KeyError):
+            self._dropped.append(self._open.pop(release))

@@ -1,7 +1,7 @@
 """The review pages: each is made anew for every request, from the store and the unpacked source.
 
-A page takes one request at a time, as one reviewer reads. What a form sends is written to a small
-file for the terminal, and nothing else is ever changed.
+Few pages are made at once, as one reviewer reads. What a form sends is written to a small file for
+the terminal, and nothing else is ever changed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pipelines.portal.translation import ENGLISH, LANGUAGES
 from pipelines.review.colors import colored
 from pipelines.review.diff_rows import shown_line
 from pipelines.review.file_view import ViewKind, file_view
-from pipelines.review.prepared import MAX_PREPARED, Prepared
+from pipelines.review.prepared import MAX_PREPARED
 from pipelines.review.prepared_files import PreparedFiles
 from pipelines.review.reading_room import MINE, NOTHING, POLICY, Before, OpenedSource, ReadingRoom
 from pipelines.review.release_facts import (
@@ -63,6 +63,8 @@ FRAMED = {
     )
 }
 """Of foreign HTML: no scripts, no forms, no origin."""
+AT_ONCE = 4
+"""Pages about releases that are made at a time; others wait."""
 MAX_LISTED = 500
 """Files, releases or pieces of a list on one page."""
 LOG_PIECE = 64 << 10
@@ -77,7 +79,7 @@ class ReviewPages:
     def __init__(self, room: ReadingRoom, *, folder: str, words: tuple[str, ...]) -> None:
         """Make pages below the path `folder`; `words` name the center on a command line."""
         self._room, self._folder = room, folder
-        self._lock = threading.Lock()
+        self._turns = threading.Semaphore(AT_ONCE)
         self._prepared = PreparedFiles(room, words)
 
     def application(self) -> Starlette:
@@ -103,7 +105,7 @@ class ReviewPages:
 
     def _about(self, page: Page) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
-            with self._lock:
+            with self._turns, self._room.reading():
                 return page(request, self._room.open(_release_of(request)))
 
         return answer
@@ -283,14 +285,14 @@ class ReviewPages:
 
     def _write_prepared(self, release: str, body: bytes) -> Response:
         form = {k: v[0] for k, v in parse_qs(body.decode("utf-8", "replace")).items()}
-        with self._lock:
+        with self._turns, self._room.reading():
             name = self._prepared.write(self._room.open(release).subject, form)
         return RedirectResponse(f"{self._folder}/prepared/{name}", 303)
 
     def _show_prepared(self, request: Request) -> Response:
         name = request.path_params["name"]
         path = self._prepared.path(name)
-        prepared = Prepared.read(path)
+        prepared = self._prepared.read(name)
         command = self._prepared.command(name, prepared)
         return self._html(request, "prepared", prepared=prepared, command=command, path=path)
 

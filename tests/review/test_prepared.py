@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import time
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 
 from builders.core.errors import UsageError
 from pipelines.review.prepared import Prepared
+from pipelines.review.prepared_files import PreparedFiles
 from tests.command import Ended
 from tests.desk import ONE, TWO, Desk, packed
 from tests.review.conftest import ORIGIN, Browser, Terminal
@@ -57,9 +60,42 @@ def test_an_approval_is_prepared_in_the_page_and_signed_in_the_terminal(
     for digest in (*plan["sources"], plan["claim"], plan["scope"]):
         assert digest in asked.err, "shown before the question"
     assert stored(desk, "reviews") == []
+    copy = desk.folder / "copy.json"
+    copy.write_bytes(prepared_file(words).read_bytes())
     assert sign(terminal, words, "--yes").code == 0
     assert len(stored(desk, "reviews")) == 1
     assert "1 of 1 reviewers needed" in browser.get("/release/lab/tool/2")
+    assert not prepared_file(words).exists(), "it is done"
+    assert "not signed yet" in browser.get(f"/prepared/{prepared_file(words).name}", 404)
+    words[words.index("--prepared") + 1] = str(copy)
+    assert sign(terminal, words, "--yes").code == 0
+    assert copy.exists(), "it is not of the pages"
+
+
+def test_what_nobody_signs_is_removed_after_a_week(desk: Desk, browser: Browser) -> None:
+    def age(name: str, days: float) -> None:
+        then = time.time() - days * 86_400
+        os.utime(folder / name, (then, then))
+
+    def prepare(says: str) -> str:
+        return prepared_file(command(browser.prepare("2", says=says))).name
+
+    folder = desk.home / "prepared"
+    approve, withdraw = prepare("approve"), prepare("withdraw")
+    age(approve, 7.01)
+    age(withdraw, 6.9)
+    assert approve not in browser.get(f"/prepared/{withdraw}")
+    assert [path.name for path in folder.iterdir()] == [withdraw]
+    age(withdraw, 7.01)
+    approve = prepare("approve")
+    assert [path.name for path in folder.iterdir()] == [approve]
+    age(approve, 6.9)
+    assert prepare("approve") == approve
+    PreparedFiles(browser.room, ())
+    assert time.time() - (folder / approve).stat().st_mtime < 3600
+    age(approve, 7.01)
+    PreparedFiles(browser.room, ())
+    assert not list(folder.iterdir())
 
 
 @pytest.mark.parametrize(
