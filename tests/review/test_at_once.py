@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
 
-from pipelines.review import review_pages
+from pipelines.review.file_view import file_view
 from pipelines.review.reading_room import MAX_OPEN
 from pipelines.review.review_pages import AT_ONCE
 from pipelines.verify.source_diff import SourceChange
@@ -22,8 +22,8 @@ class SlowView:
     """Makes the view of a file once it is let go on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.begun, self.go_on, self._make = Event(), Event(), review_pages.file_view
-        monkeypatch.setattr(review_pages, "file_view", self._slow)
+        self.begun, self.go_on, self._make = Event(), Event(), file_view
+        monkeypatch.setattr("pipelines.review.review_pages.file_view", self._slow)
 
     def _slow(self, change: SourceChange, *given: Any) -> Any:
         self.begun.set()
@@ -53,21 +53,23 @@ def test_few_pages_are_made_at_once(
     desk: Desk, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.release("2", packed(TWO))
-    together, working, most = Barrier(AT_ONCE), [], []
-    make = review_pages.file_view
+    begun, go_on = Semaphore(0), Event()
+    make = file_view
 
     def counted(*given: Any) -> Any:
-        working.append(None)
-        most.append(len(working))
-        together.wait(20)
-        working.pop()
+        begun.release()
+        assert go_on.wait(20)
         return make(*given)
 
-    monkeypatch.setattr(review_pages, "file_view", counted)
+    monkeypatch.setattr("pipelines.review.review_pages.file_view", counted)
     with ThreadPoolExecutor(2 * AT_ONCE) as pool:
         asked = [pool.submit(browser.get, FILE, path="run.sh") for _ in range(2 * AT_ONCE)]
+        try:
+            assert all(begun.acquire(timeout=20) for _ in range(AT_ONCE))
+            assert not begun.acquire(timeout=0.2), "the others wait"
+        finally:
+            go_on.set()
         assert all("#!/bin/sh" in one.result(30) for one in asked)
-    assert max(most) == AT_ONCE
 
 
 def test_a_source_that_is_pushed_out_stays_while_a_page_reads_it(
