@@ -20,6 +20,7 @@ from pipelines.portal.dependencies import Dependencies
 from pipelines.portal.facts import SiteFacts
 from pipelines.portal.policy_chain import CHAIN, read_chain
 from pipelines.portal.release_builder import DueRelease, ReleaseBuilder
+from pipelines.portal.release_line import seen_at
 from pipelines.portal.release_workers import OtherProcess, build_releases
 from pipelines.portal.site_folder import SiteFolder, SiteWriter
 from pipelines.portal.site_state import KeptRelease, SiteState
@@ -137,7 +138,9 @@ def _build(
     for done, one in enumerate(build_releases(builder, due, other)):
         count(done, len(due))
         if one.kept is not None:
-            made[one.release] = one.kept
+            earlier = kept[one.release].line if one.release in kept else None
+            line = seen_at(one.kept.line, earlier, now)
+            made[one.release] = one.kept.model_copy(update={"line": line})
             writer.files.update(one.kept.files)
         faults += one.faults
     facts = _facts(

@@ -50,7 +50,7 @@ def feed_files(facts: SiteFacts) -> Iterator[SiteFile]:
 def changes_feed(lines: Iterable[ReleaseLine], center: str, now: datetime) -> bytes:
     """Return the feed of the newest changes of standings; `now` is UTC."""
     steps = [(line, number) for line in lines for number in range(len(line.steps))]
-    steps.sort(key=lambda one: (one[0].steps[one[1]].run, str(one[0].release)), reverse=True)
+    steps.sort(key=_order, reverse=True)
     entries = [_change(line, number, now) for line, number in steps[:ENTRIES]]
     return _feed(CHANGES, f"samebits: changes, by center {center}", entries, now)
 
@@ -60,6 +60,11 @@ def alarms_feed(alarms: Iterable[ListedAlarm], center: str, now: datetime) -> by
     entries = [_alarm(one, now) for one in alarms if one.is_open]
     entries.sort(key=lambda entry: entry.updated, reverse=True)
     return _feed(ALARMS, f"samebits: open alarms, by center {center}", entries[:ENTRIES], now)
+
+
+def _order(one: tuple[ReleaseLine, int]) -> tuple[datetime, str, str]:
+    line, number = one
+    return line.steps[number].at, line.steps[number].run, str(line.release)
 
 
 def _change(line: ReleaseLine, number: int, now: datetime) -> FeedEntry:

@@ -60,7 +60,7 @@ class StandingStep(FrozenModel):
     """From when on a release had a standing."""
 
     at: AwareDatetime
-    """When the run began that brought it, UTC."""
+    """When the run began that brought it, UTC, or when it was first seen, if that is earlier."""
     standing: Standing
     run: str
     center: str
@@ -127,6 +127,23 @@ def release_line(joined: JoinedRelease) -> ReleaseLine:
         runs=tuple(newest_runs(joined)),
         steps=tuple(_steps(joined, found, standing)),
     )
+
+
+def seen_at(line: ReleaseLine, before: ReleaseLine | None, now: datetime) -> ReleaseLine:
+    """Return a line of which no step is later than when it was first seen; times are UTC.
+
+    `before` is the line of the generation before, and `now` when this one is built. So a center
+    that dates its runs in the future is no longer the newest one than any other.
+    """
+    if all(step.at <= now for step in line.steps):
+        return line
+    known = {(step.run, step.center): step.at for step in before.steps} if before else {}
+    steps: list[StandingStep] = []
+    for step in line.steps:
+        at = min(step.at, known.get((step.run, step.center), now), now)
+        at = max(at, steps[-1].at) if steps else at  # they stay in their order
+        steps.append(step.model_copy(update={"at": at}))
+    return line.model_copy(update={"steps": tuple(steps)})
 
 
 def is_private(joined: JoinedRelease) -> bool:

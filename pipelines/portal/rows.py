@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from pydantic import AwareDatetime
 
@@ -19,6 +20,8 @@ from pipelines.portal.paths import center_path, release_path
 from pipelines.portal.release_line import ReleaseLine
 from pipelines.portal.run_times import began
 from pipelines.portal.standing import Standing
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class ReleaseRow(FrozenModel):
@@ -117,7 +120,7 @@ class NotCountedRow(FrozenModel):
 def newest_first(lines: Iterable[ReleaseLine]) -> list[ReleaseLine]:
     """Return releases in the order of the runs that brought their standing, the newest first."""
     by_name = sorted(lines, key=lambda line: str(line.release))
-    return sorted(by_name, key=lambda line: line.steps[-1].run if line.steps else "", reverse=True)
+    return sorted(by_name, key=lambda line: line.since or _NEVER, reverse=True)
 
 
 def _path(release: str | None, center: str) -> str:

@@ -118,3 +118,11 @@ def test_private_evidence_is_not_read(portal: BuiltPortal) -> None:
     store.rename(store.with_name("elsewhere"))
     portal.build()
     assert portal.twin(RELEASE_PAGE)["standing"] == "confirmed"
+
+
+def test_a_run_of_the_future_is_listed_by_when_it_was_first_seen(portal: BuiltPortal) -> None:
+    portal.publish(run="20270102T030405Z-0a1b2c3d")
+    for days in range(2):
+        portal.build(now=NOW + timedelta(days=days))
+        (row,) = portal.twin("releases/acme/tool/")["versions"]
+        assert row["since"].startswith("2026-01-05")

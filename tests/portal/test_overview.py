@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from builders.core.runid import run_started
 from pipelines.alarms.alarm import ListedAlarm
 from pipelines.portal.pages.overview import FAILURES, SHOWN, VENDORS, overview_page
 from pipelines.portal.rendering import html
 from pipelines.portal.standing import Standing
 from tests.alarms.alarming import run_id
-from tests.portal.lines import line
+from tests.portal.lines import line, step
 from tests.portal.test_feeds import alarm
 
 NOW = datetime(2026, 1, 9, tzinfo=UTC)
@@ -59,6 +60,10 @@ def test_the_newest_failures_need_attention_first() -> None:
     lines = [line(f"acme/tool@{n}", "different", run=run_id(n)) for n in (2, 4, 3)]
     page = overview_page([*lines, line("acme/other@1")], [], NOW)
     assert [row.version for row in page.attention] == ["4", "3", "2"]
+    seen = line("acme/tool@5", steps=(step("different", run_id(28), run_started(run_id(3))),))
+    seen = seen.model_copy(update={"standing": Standing.DIFFERENT})
+    page = overview_page([*lines, seen], [], NOW)
+    assert [row.version for row in page.attention] == ["4", "3", "5", "2"], "when it was seen"
 
 
 def test_the_last_night_of_a_center_is_told_with_its_failures() -> None:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from builders.core.enums import Outcome, Verdict
+from builders.core.runid import run_started
 from infra.bench.madeup import MadeUpFile
 from pipelines.consensus.consensus_result import Consensus
 from pipelines.consensus.join import join
 from pipelines.consensus.release_consensus import JoinedRelease
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.portal.release_line import ReleaseLine, is_private, release_line, shown_artefacts
+from pipelines.portal.release_line import (
+    ReleaseLine,
+    is_private,
+    release_line,
+    seen_at,
+    shown_artefacts,
+)
 from tests.alarms.alarming import OTHER, run_id
 from tests.consensus.world import CONTENT, FILE, World
+from tests.portal.lines import line as made
+from tests.portal.lines import step
 
 FAILED = {FILE: MadeUpFile(published=CONTENT, served=None, built=None, verdict=Verdict.NOT_CHECKED)}
 
@@ -113,3 +123,18 @@ def _keyed(found: JoinedRelease) -> DigestSet:
 def test_a_release_without_runs_is_not_checked() -> None:
     found = line_of(World())
     assert (found.standing, found.steps, found.since, found.runs) == ("unchecked", (), None, ())
+
+
+def test_a_run_of_the_future_is_of_when_it_was_first_seen() -> None:
+    def at(line: ReleaseLine) -> list[int]:
+        return [step.at.day for step in line.steps]
+
+    now = run_started(run_id(10))
+    told = made(steps=(step("confirmed", run_id(3)), step("different", run_id(28))))
+    first = seen_at(told, None, now)
+    assert at(first) == [3, 10]
+    assert at(seen_at(told, first, now + timedelta(days=2))) == [3, 10]
+    assert at(seen_at(told, None, run_started(run_id(29)))) == [3, 28]
+    between = (told.steps[0], step("suspect", run_id(12)), told.steps[1])
+    later = seen_at(made(steps=between), first, now + timedelta(days=3))
+    assert at(later) == [3, 12, 12], "in the order of the runs all the same"
