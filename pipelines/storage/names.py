@@ -19,14 +19,15 @@ MAX_KEY = 900
 """Bytes of a whole key: the limit of S3 is 1024, including a prefix."""
 REPORT = "report.json"
 _LOG = "public/log/"
-PORTAL = "public/portal/current"
+_PORTAL = "public/portal/"
+PORTAL = f"{_PORTAL}current"
 """The pointer to the newest generation of a portal, in the store that has it."""
 _MUTABLE = frozenset({f"{_LOG}checkpoint", PORTAL})
 _SHOWN = 120
 _PLAIN = re.compile(r"(?!\.\.?$)[A-Za-z0-9._-]+")  # text of which nothing is encoded
 _PLAIN_KEY = re.compile(rf"(public|private)(/(?!\.\.?(/|$))[A-Za-z0-9._-]{{1,{MAX_SEGMENT}}})+")
 _CONTENT = re.compile(
-    r"(?:public/cas|private/cas|private/vault)/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})"
+    r"(?:public/cas|private/cas|private/vault|public/portal/files)/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})"
 )
 
 
@@ -110,6 +111,11 @@ def cas(visibility: Visibility, digest: Digest) -> str:
     return f"{visibility}/cas/sha256/{digest.hex[:2]}/{digest.hex}"
 
 
+def portal_file(digest: Digest) -> str:
+    """Return the name of a file of a portal, which is kept apart from evidence."""
+    return f"{_PORTAL}files/sha256/{digest.hex[:2]}/{digest.hex}"
+
+
 def content_digest(key: str) -> Digest | None:
     """Return the digest that a content-addressed name promises; None for a named record."""
     match = _CONTENT.fullmatch(key)
@@ -139,6 +145,18 @@ def check_immutable(key: str) -> str:
     if is_mutable(check_key(key)):
         what = "an object that is replaced cannot be a record"
         raise _bad(what, key, "a name that is written once")
+    return key
+
+
+def is_removable(key: str) -> bool:
+    """Say whether an object is of a portal, which is no evidence: it may be removed."""
+    return key.startswith(_PORTAL) and not is_mutable(key)
+
+
+def check_removable(key: str) -> str:
+    """Return `key` when it names an object that may be removed; raises `UsageError`."""
+    if not is_removable(check_key(key)):
+        raise _bad("evidence is not removed", key, f"a name below {_PORTAL}")
     return key
 
 

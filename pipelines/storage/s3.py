@@ -127,6 +127,10 @@ class S3Store:
         """Write the object that is replaced, in one step; raises `UsageError` for other names."""
         self._writable(names.check_mutable(key)).replace(key, data)
 
+    def remove(self, key: str) -> None:
+        """Remove an object of a portal if it exists; raises `UsageError` for any other name."""
+        self._bucket(names.check_removable(key)).remove(key)
+
     def sweep(self) -> int:
         """Abort uploads that were begun a day ago or more; returns how many."""
         return sum(abort_stale_uploads(bucket, f"{v}/") for v, bucket in self._buckets.items())

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from http import HTTPStatus
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -174,6 +174,18 @@ class Bucket:
             if self._put(key, data, conditional=False) is None:
                 raise self._conflict(key)
 
+    def remove(self, key: str) -> None:
+        """Remove an object with all its versions, if it exists."""
+        target = self.target(key)
+        with explained(f"cannot remove {key}", self.place):
+            if self.versioned:
+                listed = self.entries("list_object_versions", "Versions", target["Key"])
+                found = takewhile(lambda one: one["Key"] == target["Key"], listed)
+                for version in [one["VersionId"] for one in found]:
+                    self.client.delete_object(**target, VersionId=version)
+            else:
+                self.client.delete_object(**target)
+
     def _conflict(self, key: str) -> StoreError:
         return StoreError(
             f"cannot write {key} in the store {self.place}",
@@ -240,7 +252,7 @@ class Bucket:
         return found
 
     def _remember(self, key: str, found: Found) -> Found:
-        if names.is_mutable(key):
+        if names.is_mutable(key) or names.is_removable(key):
             return found
         pinned = self._pins.setdefault(key, found)
         with suppress(KeyError):  # another thread may have dropped it

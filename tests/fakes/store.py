@@ -22,7 +22,7 @@ from pipelines.storage.store import (
     opened_source,
 )
 
-Operation = Literal["has", "open", "get", "put", "list"]
+Operation = Literal["has", "open", "get", "put", "list", "remove"]
 
 
 @dataclass
@@ -127,6 +127,10 @@ class MemoryStore:
         names.check_mutable(key)
         with self._lock:
             self._write(key, lambda: self.overwrite(key, data))
+
+    def remove(self, key: str) -> None:
+        self._call("remove", names.check_removable(key))
+        self.objects.pop(key, None)
 
     def sweep(self) -> int:
         return 0

@@ -30,11 +30,12 @@ def test_what_a_store_has_is_not_sent_again(portal: BuiltPortal) -> None:
     kept, sent = MemoryStore(), []
 
     class Counted(MemoryStore):
-        def put_cas(self, *given: Any) -> Any:
+        def put_file(self, *given: Any) -> Any:
             sent.append(given[1].name)
-            return kept.put_cas(*given)
+            return kept.put_file(*given)
 
-        get, put_record, put_latest = kept.get, kept.put_record, kept.put_latest
+        has, get, list = kept.has, kept.get, kept.list
+        put_record, put_latest = kept.put_record, kept.put_latest
 
     portal.build()
     SiteStore(Counted()).publish(SiteFolder(portal.out))

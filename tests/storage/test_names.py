@@ -85,8 +85,19 @@ def test_a_run_has_its_folder() -> None:
 
 def test_content_names_are_known_by_their_digest() -> None:
     digest = Digest.of(b"")
-    for key in (*(names.cas(v, digest) for v in Visibility), Vault.key(digest)):
+    kept = (*(names.cas(v, digest) for v in Visibility), Vault.key(digest))
+    for key in (*kept, names.portal_file(digest)):
         assert names.content_digest(names.check_key(key)) == digest
         assert names.content_digest(key + "0") is None
         assert names.content_digest(key.replace("/e3/", "/e4/")) is None
     assert names.content_digest(f"public/x/sha256/e3/{digest}") is None
+
+
+def test_only_files_of_a_portal_are_removed() -> None:
+    digest = Digest.of(b"")
+    for key in (names.portal_file(digest), "public/portal/generations/1.json"):
+        assert names.check_removable(key) == key
+    evidence = (names.cas(Visibility.PUBLIC, digest), Vault.key(digest), "public/log/checkpoint")
+    for key in (*evidence, names.PORTAL, "public/portal/../cas/x", "public/portals/x"):
+        with pytest.raises(UsageError):
+            names.check_removable(key)
