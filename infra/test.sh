@@ -65,10 +65,12 @@ if [ "${#missing[@]}" -gt 0 ]; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         "${missing[@]}" > /dev/null
 fi
-# Sigma's checker is no Debian package, and its libraries are none of ours.
-if [ ! -x .venv/judges/bin/sigma ]; then
-    .venv/bin/python -m venv .venv/judges
-    .venv/judges/bin/pip install -q --require-hashes --only-binary :all: -r infra/judges.txt
+# Sigma's checker and capa are no Debian packages, and their libraries are none of ours.
+if ! cmp -s infra/judges.txt .venv/judges/judges.txt; then
+    .venv/bin/python -m venv --clear .venv/judges
+    .venv/judges/bin/pip install -q --no-deps --require-hashes --only-binary :all: \
+        -r infra/judges.txt
+    cp infra/judges.txt .venv/judges/
 fi
 .venv/bin/mypy &
 types=$!

@@ -124,6 +124,8 @@ IN_JAIL = {
     "pipelines.judge.updates.zstd_patch",
     "pipelines.rules.engines.packed_rules",
     "pipelines.rules.languages",
+    "pipelines.rules.languages.capa",
+    "pipelines.rules.languages.capa_features",
     "pipelines.rules.languages.clamav",
     "pipelines.rules.languages.directives",
     "pipelines.rules.languages.json_members",

@@ -12,7 +12,7 @@ from builders.archives import MonotonicClock
 from pipelines.rules.change import ChangeKind, Effect, Judgement, RuleChanges
 from pipelines.rules.languages import ORDERED
 from pipelines.rules.rule import LOGIC_FIELDS, METADATA_FIELDS, Rule
-from pipelines.rules.rule_pairs import Pair, identity_of, rule_pairs
+from pipelines.rules.rule_pairs import Pair, rule_pairs
 from pipelines.rules.rule_set import RuleSet
 from pipelines.rules.told_changes import duplicates, told
 from pipelines.rules.weakening import judge_change
@@ -65,7 +65,10 @@ def compare_rules(
         change for pair in pairs if (change := _change(*pair, faulty, late=clock() > deadline))
     ]
     found += _moved(pairs)
-    found += _dependents(pairs, found)
+    dependents = list(_dependents(pairs, found))
+    superseded = {id(change.new) for change in dependents}
+    found = [c for c in found if c.kind not in _SAME_LOGIC or id(c.new) not in superseded]
+    found += dependents
     found.sort(key=lambda change: change.rank)
     return RuleChanges(
         old=old.facts(),
@@ -121,23 +124,35 @@ def _differ(old: Rule, new: Rule, fields: Iterable[str]) -> bool:
 
 
 def _dependents(pairs: Iterable[Pair], changes: Iterable[_Found]) -> Iterator[_Found]:
-    """Yield rules that say the same, and refer to one that does not, however far."""
+    """Yield rules whose logic is the same, and that refer to one that is not, however far."""
     users: dict[Hashable, list[tuple[Rule, Rule]]] = defaultdict(list)
     for old, new in pairs:
-        if old and new and _unchanged(old, new):
-            for name in new.needs:
+        if old and new and (_unchanged(old, new) or _kind(old, new) in _SAME_LOGIC):
+            for name in {*old.needs, *new.needs}:
                 users[new.language, name].append((old, new))
-    waiting = [identity_of(c.rule) for c in changes if c.kind not in _SAME_LOGIC]
-    seen = set(waiting)
+    waiting = list(dict.fromkeys(key for change in changes for key in _differing_names(change)))
+    seen, told_of = set(waiting), set[int]()
     while waiting:
         differs = waiting.pop()
         for old, new in users.get(differs, ()):
-            if (key := identity_of(new)) not in seen:
-                seen.add(key)
-                waiting.append(key)
-                detail = f"it refers to {differs[1]}, which differs"
-                judgement = Judgement(effect=Effect.UNKNOWN, details=(detail,))
-                yield _Found(ChangeKind.DEPENDS, old, new, judgement)
+            if id(new) in told_of:
+                continue
+            told_of.add(id(new))
+            keys = [(new.language, name) for name in (new.identity, *new.groups)]
+            waiting += [key for key in keys if key not in seen]
+            seen.update(keys)
+            detail = f"it refers to {differs[1]}, which differs"
+            judgement = Judgement(effect=Effect.UNKNOWN, details=(detail,))
+            yield _Found(ChangeKind.DEPENDS, old, new, judgement)
+
+
+def _differing_names(change: _Found) -> Iterator[tuple[str, str]]:
+    """Yield the names by which others refer to something else, or to nothing, after a change."""
+    sides = [side for side in (change.old, change.new) if side]
+    names = [{side.identity, *side.groups} for side in sides]
+    stayed = names[0] & names[-1] if change.kind in _SAME_LOGIC else set()
+    for name in sorted(set[str]().union(*names) - stayed):
+        yield change.rule.language, name
 
 
 def _moved(pairs: Iterable[Pair]) -> Iterator[_Found]:

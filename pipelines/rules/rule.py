@@ -15,6 +15,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 class Language(StrEnum):
     """A language in which detection rules are written."""
 
+    CAPA = "capa"
     CLAMAV = "clamav"
     MODSECURITY = "modsecurity"
     OSQUERY = "osquery"
@@ -85,7 +86,9 @@ class Rule:
     disables: tuple[str, ...] = ()
     """Identities of other rules of its language that this one turns off."""
     needs: tuple[str, ...] = ()
-    """Names that it refers to, some of which may be identities of other rules."""
+    """Names that it refers to, some of which may be identities of other rules, or their groups."""
+    groups: tuple[str, ...] = ()
+    """Names of groups of rules that it is in, by which others may refer to it."""
     includes: tuple[str, ...] = ()
     """Paths of other files whose rules it brings in."""
 

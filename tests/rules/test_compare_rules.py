@@ -17,6 +17,7 @@ from pipelines.rules.compare_rules import compare_rules
 from pipelines.rules.reading import CHANGES, rule_changes
 from pipelines.rules.rule_files import MOST, may_hold_rules, rule_files
 from tests.fakes.jail import OpenJail
+from tests.rules.effect.capa_cases import DROPPER, OPEN
 from tests.rules.rulesets import compared, kinds, only, rule_set
 
 SEMGREP = "rules: [{id: a, languages: [py], severity: ERROR, message: m, pattern: true}]"
@@ -121,6 +122,7 @@ def test_the_jail_reads_as_we_do_here(make_tar: Callable[..., bytes]) -> None:
             {
                 "r.yar": rule("one", condition).encode(),
                 "s.yml": SEMGREP.replace("true", condition).encode(),
+                "u.yml": OPEN.replace("fopen", f"f{condition}").encode(),
                 "t.ndb": f"N:0:*:41{len(condition):02x}\n".encode(),
                 "broken.yar": b"rule",
             }
@@ -134,7 +136,7 @@ def test_the_jail_reads_as_we_do_here(make_tar: Callable[..., bytes]) -> None:
     ]
     jail.close()
     assert found[0] == found[1]
-    assert set(kinds(found[0])) == {"one", "a", "ndb:N"}
+    assert set(kinds(found[0])) == {"one", "a", "ndb:N", "open file"}
     assert not found[0].is_complete
 
 
@@ -201,3 +203,31 @@ def test_an_order_that_matters_is_compared(monkeypatch: pytest.MonkeyPatch) -> N
     changes = compared({"r.yar": old}, {"r.yar": new})
     assert kinds(changes) == {"b": ChangeKind.MOVED}
     assert only(changes).judgement.effect is Effect.UNKNOWN
+
+
+def test_a_rule_whose_reference_differs_is_told_however_it_refers() -> None:
+    used = OPEN.replace("    lib", "    namespace: files/open\n    lib")
+    user = DROPPER.replace("match: open file", "match: files")
+    old = {"a.yml": used, "b.yml": user}
+    told = {"drop evil file": ChangeKind.DEPENDS}
+    for name, text in {
+        "open file": used.replace("fopen", "open"),
+        "open it": used.replace("open file", "open it"),
+    }.items():
+        by_name = compared({**old, "b.yml": DROPPER}, {"a.yml": text, "b.yml": DROPPER})
+        assert kinds(by_name).items() >= told.items()
+        assert name in kinds(by_name)
+    elsewhere = compared(old, {**old, "a.yml": used.replace("files/open", "other")})
+    assert kinds(elsewhere) == {**told, "open file": ChangeKind.METADATA_ONLY}
+    assert elsewhere.effects == {"effect-unknown": 1, "none": 1}
+    assert kinds(compared({"b.yml": user}, old)) == {**told, "open file": ChangeKind.ADDED}
+    aside = compared(old, {**old, "a.yml": used.replace("files/open", "files/opened")})
+    assert kinds(aside) == {"open file": ChangeKind.METADATA_ONLY}
+
+
+def test_new_metadata_does_not_hide_that_a_reference_differs() -> None:
+    old = {"a.yml": OPEN, "b.yml": DROPPER}
+    new = {"a.yml": OPEN.replace("fopen", "open"), "b.yml": DROPPER.replace("lab@", "desk@")}
+    changes = compared(old, new)
+    assert kinds(changes) == {"open file": ChangeKind.CHANGED, "drop evil file": ChangeKind.DEPENDS}
+    assert changes.effects == {"weakened": 1, "effect-unknown": 1}

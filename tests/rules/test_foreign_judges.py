@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.rules.languages import modsecurity, sigma, suricata, yara
+from pipelines.rules.languages import capa, modsecurity, sigma, suricata, yara
 from pipelines.rules.languages.rule_language import RuleFault, RuleLanguage
-from tests.rules.languages import test_modsecurity, test_sigma, test_suricata
-from tests.rules.languages.samples import MODSECURITY, SIGMA, SURICATA, SURICATA_HEAD
+from tests.rules.effect.engine_labels import capa_says
+from tests.rules.languages import test_capa, test_modsecurity, test_sigma, test_suricata
+from tests.rules.languages.samples import CAPA, MODSECURITY, SIGMA, SURICATA, SURICATA_HEAD
 
 pytestmark = pytest.mark.host
 
@@ -190,3 +191,14 @@ def test_sigma_check_takes_our_rule_and_refuses_what_we_refuse(tmp_path: Path) -
             (folder / file).write_text(text)
             assert bool(faults(sigma.LANGUAGE, file, text.encode())) == (name == "broken")
         assert refused_by_sigma(folder) == (len(files) if name == "broken" else 0)
+
+
+def test_capa_takes_our_rule_and_refuses_what_we_refuse() -> None:
+    stricter = {"no list", "twice"}
+    broken = [text for text, said in test_capa.broken() if said not in stricter]
+    sound = [CAPA, *test_capa.same()]
+    refused = capa_says({"rules": [*sound, *broken], "cases": []})["refused"]
+    assert refused[: len(sound)] == [""] * len(sound)
+    assert [text for text, why in zip(broken, refused[len(sound) :], strict=True) if not why] == []
+    for text in sound:
+        assert faults(capa.LANGUAGE, "a.yml", text.encode()) == []

@@ -4,6 +4,7 @@ All of them run in the jail. Imports `builders.core`, and what a rule is.
 """
 
 from pipelines.rules.languages import (
+    capa,
     clamav,
     modsecurity,
     osquery,
@@ -21,6 +22,7 @@ LANGUAGES: tuple[RuleLanguage, ...] = (
     clamav.LANGUAGE,
     sigma.LANGUAGE,
     semgrep.LANGUAGE,
+    capa.LANGUAGE,
     snort.LANGUAGE,
     suricata.LANGUAGE,
     modsecurity.LANGUAGE,

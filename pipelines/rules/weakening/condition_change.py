@@ -19,8 +19,10 @@ from pipelines.rules.weakening.formula import (
 from pipelines.rules.weakening.paired_patterns import PairedPatterns
 from pipelines.rules.weakening.pattern_relation import MatchRelation
 
-_COUNTED = re.compile(r"[pn]\d+'?|\(.*\)")
+_COUNTED = re.compile(r"(?s)[pn]\d+'?|\(.*\)|(?:exact )?[a-z][^ =]*=.*|basic blocks")
 """Variables that count matches of patterns; others are sizes and places."""
+_PLACED = re.compile(r"(?:\? )?[pn]\d+'* (?:at|in) ")
+"""Variables of patterns in one place."""
 TOO_LARGE = EffectFinding(
     relation=MatchRelation.UNKNOWN, detail="the condition is too large to be decided"
 )
@@ -99,7 +101,7 @@ def _bounds(before: dict[str, set[Atom]], after: dict[str, set[Atom]]) -> Iterat
     for name, atoms_now in after.items():
         was = before.get(name)
         if was is None:
-            if " at " in name or " in (" in name:
+            if _PLACED.match(name):
                 yield _narrower(Weakness.BOUND_MOVED, f"it has to be {name}")
             elif name.startswith("("):
                 yield _narrower(Weakness.THRESHOLD_RAISED, f"matches of {name} are counted")

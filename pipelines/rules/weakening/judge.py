@@ -8,6 +8,7 @@ from itertools import chain
 from pipelines.rules.change import Effect, Judgement
 from pipelines.rules.rule import LOGIC_FIELDS, Language, Rule
 from pipelines.rules.weakening import (
+    capa,
     clamav,
     field_judges,
     modsecurity,
@@ -36,6 +37,7 @@ _COMMON: Mapping[tuple[str, ...], FieldJudge] = {
 """The fields that are judged together, and their judges."""
 
 _LANGUAGES: Mapping[Language, Mapping[tuple[str, ...], FieldJudge]] = {
+    Language.CAPA: capa.JUDGES,
     Language.CLAMAV: clamav.JUDGES,
     Language.MODSECURITY: modsecurity.JUDGES,
     Language.OSQUERY: osquery.OSQUERY,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pipelines.rules.change import Weakness
 from pipelines.rules.rule import Language, Rule
+from pipelines.rules.weakening.capa import is_limitation
 from pipelines.rules.weakening.effect_finding import EffectFinding
 from pipelines.rules.weakening.pattern_relation import MatchRelation
 
@@ -19,9 +20,7 @@ _OWN = re.compile(r"\d+\|")
 
 
 def taken_from_others(rule: Rule) -> Iterator[EffectFinding]:
-    """Yield what the presence of a rule takes from others."""
-    if not rule.enabled:
-        return
+    """Yield what the presence of a rule that is on takes from others."""
     if rule.disables:
         yield _finding(Weakness.DISABLES_OTHERS, f"it turns off {', '.join(rule.disables[:4])}")
     match rule.language:
@@ -31,6 +30,9 @@ def taken_from_others(rule: Rule) -> Iterator[EffectFinding]:
             if not rule.condition:
                 detail = f"what it brings is not known: {rule.identity}"
                 yield EffectFinding(relation=MatchRelation.UNKNOWN, detail=detail)
+        case Language.CAPA:
+            if is_limitation(rule):
+                yield _finding(Weakness.DISABLES_OTHERS, "what it matches is not analysed")
         case Language.CLAMAV | Language.SIGMA:
             yield from _excluded(rule.exclusions)
         case Language.SURICATA | Language.SNORT:
@@ -51,6 +53,8 @@ def _of_network(rule: Rule) -> Iterator[EffectFinding]:
 
 def detects(rule: Rule) -> bool:
     """Say whether a rule finds anything by itself."""
+    if rule.language is Language.CAPA:
+        return not is_limitation(rule)
     if rule.language in (Language.CLAMAV, Language.SIGMA):
         return not (rule.exclusions or rule.disables)
     if rule.language in _NETWORK:

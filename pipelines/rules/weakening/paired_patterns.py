@@ -15,6 +15,7 @@ from pipelines.rules.weakening.pattern_relation import MatchRelation
 
 _RANGE = re.compile(r" in \( (\d+) \.\. (\d+) \)$")
 _AT = re.compile(r" at (\d+)$")
+_BASE = re.compile(r" (?:at|in) ")
 
 Compare = Callable[[Pattern, Pattern], tuple[MatchRelation, Weakness]]
 """Returns how two patterns relate, and the name of what is lost if something is."""
@@ -43,7 +44,8 @@ class PairedPatterns:
                 place = name.removeprefix(first)
                 if placed and name != place and f"{second}{place}" in names:
                     yield implies(Atom(name), Atom(f"{second}{place}"))
-        yield from _placed(list(names))
+        mine = {variable for _, variable in (*self.old, *self.new)}
+        yield from _placed([name for name in names if _BASE.split(name)[0] in mine])
 
 
 def _placed(names: Sequence[str]) -> Iterator[Formula]:

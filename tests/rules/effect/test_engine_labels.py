@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules.effect.engine_labels import CASES, RECORD, engines, every_case, label
+from tests.rules.effect.engine_labels import CASES, RECORD, capa_labels, engines, every_case, label
 
 EVERY = {"yara": 1, "clamav": 4, "suricata": 9, "modsecurity": 1}
 """Of an engine that takes long to start, so many edits are passed over between two."""
@@ -41,9 +41,14 @@ def test_there_are_enough_edits() -> None:
 
 
 @pytest.mark.host
-@pytest.mark.parametrize("engine", CASES)
+@pytest.mark.parametrize("engine", EVERY)
 def test_the_engine_says_the_same_today(engine: str) -> None:
     installed = engines()[engine]
     labels = record()[engine]["labels"]
     for case in list(every_case(engine).values())[:: EVERY[engine]]:
         assert [case.digest(), *label(installed, case)] == labels[case.name], case.name
+
+
+@pytest.mark.host
+def test_capa_says_the_same_today() -> None:
+    assert capa_labels() == record()["capa"]

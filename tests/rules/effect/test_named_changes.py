@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.rules.change import Judgement
+from pipelines.rules.change import Judgement, Weakness
 from pipelines.rules.compare_rules import compare_rules
 from pipelines.rules.rule_set import read_rule_set
+from tests.rules.effect.capa_cases import DROPPER, OPEN
 from tests.rules.effect.cases import edited
 from tests.rules.effect.modsecurity_cases import RULES as MODSECURITY
 from tests.rules.effect.suricata_cases import RAW, WEB
@@ -61,6 +62,7 @@ body EVIL_WORDS /evil|wicked/i
 describe EVIL_WORDS words
 score EVIL_WORDS 2.5
 """
+LIMIT = OPEN.replace("    lib: true", "    namespace: internal/limitation/static")
 NDB = "Evil-1:0:*:6576696c\n"
 W, U, S, D, N = "weakened", "effect-unknown", "strengthened", "disabled", "none"
 
@@ -91,6 +93,18 @@ CHANGES = [
     ("a.yaml", SEMGREP, ("eval(...)", "eval($X)"), U, None),
     ("a.yaml", SEMGREP, ("- pattern: exec", "- pattern: spawn(...)\n          - pattern: exec"), S,
      None),
+    ("a.yml", DROPPER, ("/evil|wicked/", "/ev.l|wicked/"), U, None),
+    ("a.yml", DROPPER, ("match: open file", "match: make file"), U, None),
+    ("a.yml", DROPPER, ("- match: open file", "- os: any"), U, None),
+    ("a.yml", DROPPER, ("static: function", "static: file"), U, None),
+    ("a.yml", DROPPER, ("    scopes", "    maec/malware-family: x\n    scopes"), U, None),
+    ("a.yml", DROPPER, ("host-interaction", "internal/limitation"), W, "disables-others"),
+    ("a.yml", DROPPER, ("and:\n            - mnemonic", "or:\n            - mnemonic"), S, None),
+    ("a.yml", DROPPER, ("mnemonic: xor", "mnemonic: xor\n            - count(mnemonic(xor)): 0"), W,
+     None),
+    ("a.yml", OPEN, ("static: basic block", "static: function"), S, None),
+    ("a.yml", OPEN, ("basic block\n      dynamic: unsupported", "''\n      dynamic: call"), W,
+     "scope-narrower"),
     ("a.conf", OSQUERY, (": 60", ": 6000"), W, "threshold-raised"),
     ("a.conf", OSQUERY, ('"interval"', '"shard": 5, "interval"'), W, "scope-narrower"),
     ("a.conf", OSQUERY, ("from processes", "from processes where 0"), U, None),
@@ -137,6 +151,13 @@ def test_a_change_has_its_effect(
     assert weakness is None or weakness in {str(name) for name in found[0].weaknesses}, found
 
 
+def test_a_text_that_ends_like_a_place_is_no_other_text_there() -> None:
+    """YARA writes `$a at 5`; a text that looks so says nothing of another."""
+    rules = [OPEN.replace("api: fopen", f"string: {text}") for text in ("evil at 5", "evil")]
+    assert [str(one.effect) for one in judgements("a.yml", *rules)] == [W]
+    assert judgements("a.yml", *rules)[0].weaknesses == (Weakness.PATTERN_DROPPED,)
+
+
 @pytest.mark.parametrize(
     ("path", "line"),
     [
@@ -146,6 +167,7 @@ def test_a_change_has_its_effect(
         ("z.sfp", f"{'0' * 64}:5:Good\n"),
         ("z.yar", "global rule gate { condition: filesize > 1 }\n"),
         ("z.conf", "SecRuleRemoveById 1001\n"),
+        ("z.yml", LIMIT),
     ],
 )
 def test_what_takes_from_others_weakens_when_it_comes_and_not_when_it_goes(

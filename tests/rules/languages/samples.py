@@ -91,6 +91,41 @@ OSQUERY = """\
 }
 """
 
+CAPA = """\
+# A rule.
+rule:
+  meta:
+    name: write evil file
+    namespace: host-interaction/file-system
+    authors:
+      - lab@example.org
+    scopes:
+      static: function
+      dynamic: span of calls
+    att&ck:
+      - Execution::Shared Modules [T1129]
+    references:
+      - https://example.org
+  features:
+    - and:
+      - not:
+        - os: linux
+      - or:
+        - description: any
+        - api: kernel32.CreateFileA
+        - match: create file
+      - optional:
+        - api: opt
+      - count(mnemonic(xor)): 2 or more
+      - 2 or more:
+        - string: /evil[0-9]/i
+        - substring: C:\\evil
+        - bytes: 4D 5A = MZ
+      - instruction:
+        - number: 0x4000 = GENERIC_WRITE
+        - operand[1].offset: -8
+"""
+
 SPAMASSASSIN = """\
 # Tests.
 header   SUBJECT   Subject =~ /free\\#1/i   # all of them
@@ -112,6 +147,7 @@ RULE_FILES = {
     "a.pack": OSQUERY,
     "a.rules": SURICATA,
     "a.yar": YARA,
+    "capa.yml": CAPA,
     "semgrep.yml": SEMGREP,
     "sigma.yml": SIGMA,
     "snort.rules": SNORT,
