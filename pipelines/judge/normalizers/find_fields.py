@@ -69,15 +69,12 @@ def find_fields(file: BinaryIO, asked: AskedFields) -> tuple[FileField, ...]:
     for part in _parts(file, whole, wanted, depth=0):
         for index in wanted.within(part.offset, part.length):
             found[index] = _better(found[index], part)
+    fields = {part.offset: _field(at, part) for at, part in zip(asked.at, found, strict=True)}
     for at, part in zip(asked.at, found, strict=True):
-        if part.mask is None:
-            raise UnmaskableError(part.fault, _where(at, part))
-    for at, part in zip(asked.at, found, strict=True):
-        if part.mask and part.mask not in asked.normalizers:
+        if part.mask not in asked.normalizers:
             detail = f"{_where(at, part)}, which {part.mask} would mask"
             raise UnmaskableError(MaskFault.UNDECLARED, detail)
-    fields = {part.offset: _field(part) for part in found}
-    return tuple(fields[offset] for offset in sorted(fields))
+    return tuple(fields.values())
 
 
 def _better(before: FilePart, part: FilePart) -> FilePart:
@@ -90,7 +87,7 @@ def _better(before: FilePart, part: FilePart) -> FilePart:
 
 
 def _parts(file: BinaryIO, place: FilePlace, wanted: Wanted, *, depth: int) -> Iterator[FilePart]:
-    if not place.size or not wanted.within(place.start, place.size):
+    if not wanted.within(place.start, place.size):
         return
     head = read_at(file, place.start, min(place.size, _HEAD))
     read, fault = _reader_of(head)
@@ -132,9 +129,10 @@ def _where(at: int, part: FilePart) -> str:
     return f"byte {at} is in {part.field}{of}"
 
 
-def _field(part: FilePart) -> FileField:
+def _field(at: int, part: FilePart) -> FileField:
+    """Return the field that a byte is in; raises `UnmaskableError` if no normalizer masks it."""
     if part.mask is None:
-        raise UnmaskableError(part.fault, f"{part.field} is masked by nothing")
+        raise UnmaskableError(part.fault, _where(at, part))
     return FileField(
         normalizer=part.mask,
         field=part.field,

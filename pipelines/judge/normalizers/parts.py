@@ -63,8 +63,7 @@ class Wanted:
 
 def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
     """Read exactly so many bytes; raises `UnmaskableError` where there are fewer."""
-    file.seek(offset)
-    data = file.read(length)
-    if len(data) != length:
+    if offset + length > file.seek(0, 2):
         raise UnmaskableError(MaskFault.UNREADABLE, f"the file ends before {offset + length}")
-    return data
+    file.seek(offset)
+    return file.read(length)
