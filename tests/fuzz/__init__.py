@@ -20,7 +20,6 @@ from builders.archives import SoughtFile
 from builders.core.digest import Digest
 from builders.jail import Reader
 from builders.packing import GzipPacking
-from builders.recipe.normalizers import NormalizerName
 from builders.recipe.update import DeltaName
 from infra.bench.attacks import ATTACKS
 from tests.explain.executables.pairs import pairs
@@ -272,7 +271,7 @@ TARGETS = {
     ),
     "fields": Target(
         reader="pipelines.judge.normalizers.find_fields:FIELDS",
-        parameters={"normalizers": tuple(NormalizerName), "at": tuple(range(0, 1000, 3))},
+        parameters={"at": tuple(range(0, 1000, 3))},
         seeds=normalized_files,
     ),
     "files": Target(reader="pipelines.judge.copied:FILES"),

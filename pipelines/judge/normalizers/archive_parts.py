@@ -50,7 +50,7 @@ def ar_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[FileP
         size = _digits(header[48:58].rstrip(b" "), 10, at)
         table = header[:16].rstrip() == b"//"
         name = "//" if table else next(listed, "")
-        if not name or header[58:] != b"`\n":
+        if not name:
             raise _disputed(at)
         member = FilePlace(members=(*place.members, name), start=at + _AR_HEADER, size=size)
         yield from _header(_AR, at, member, wanted)
@@ -58,6 +58,8 @@ def ar_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[FileP
         what, fault = ("name", MaskFault.NAME) if table or long_name else ("content", None)
         yield _content(member, what, fault)
         at += _AR_HEADER + size + size % 2
+    if next(listed, None) is not None:
+        raise _disputed(at)
 
 
 def tar_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[FilePart]:
@@ -75,8 +77,7 @@ def tar_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[File
         member = FilePlace(members=(*place.members, name), start=at + tar.BLOCK, size=size)
         yield from _header(_TAR, at, member, wanted)
         what, fault = ("extended-header", MaskFault.LAYOUT) if extended else ("content", None)
-        if size:
-            yield _content(member, what, fault)
+        yield _content(member, what, fault)
         at += tar.BLOCK + size + -size % tar.BLOCK
     if next(listed, None) is not None:
         raise _disputed(at)

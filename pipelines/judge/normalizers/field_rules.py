@@ -23,12 +23,16 @@ _BLOCK = 512
 _BUILD_ID_SIZES = {8, 16, 20, 32}  # of ld and lld: xxhash, MD5 and UUID, SHA-1, SHA-256
 
 
+class _NoRecordError(Exception):
+    """There is no such record around a field."""
+
+
 def is_such_a_field(file: BinaryIO, field: FileField) -> bool:
     """Say whether the bytes at the place of a field look like one of that name."""
     rule = _RULES.get((field.normalizer, field.field))
     try:
         return rule is not None and rule(file, field)
-    except struct.error:  # the file ends before the record does
+    except (_NoRecordError, struct.error):  # the latter where the file ends before the record does
         return False
 
 
@@ -100,30 +104,29 @@ def _build_id(file: BinaryIO, field: FileField) -> bool:
 
 
 def _pe_header(file: BinaryIO, field: FileField) -> int:
-    """Return the offset of the PE header of the file that a field is in; -1 if it has none."""
+    """Return the offset of the PE header of the file that a field is in."""
     (at,) = struct.unpack("<I", _at(file, field.start + 0x3C, 4))
     offset = field.start + int(at)
     kind = _at(file, offset + 24, 2)
     whole = _at(file, field.start, 2) == b"MZ" and _at(file, offset, 4) == b"PE\0\0"
-    return offset if whole and kind in {b"\x0b\x01", b"\x0b\x02"} else -1
+    if not whole or kind not in {b"\x0b\x01", b"\x0b\x02"}:
+        raise _NoRecordError
+    return offset
 
 
 def _pe_stamp(file: BinaryIO, field: FileField) -> bool:
-    header = _pe_header(file, field)
-    return header >= 0 and field.length == 4 and field.offset == header + 8
+    return field.length == 4 and field.offset == _pe_header(file, field) + 8
 
 
 def _pe_copy(file: BinaryIO, field: FileField) -> bool:
     """Say whether it is the time stamp of the header once more."""
-    header = _pe_header(file, field)
-    stamp = _at(file, header + 8, 4)
-    return header >= 0 and field.length == 4 and _at(file, field.offset, 4) == stamp
+    stamp = _at(file, _pe_header(file, field) + 8, 4)
+    return field.length == 4 and _at(file, field.offset, 4) == stamp
 
 
 def _pe_checksum(file: BinaryIO, field: FileField) -> bool:
     """Say whether the checksum is that of the file."""
-    header = _pe_header(file, field)
-    if header < 0 or field.length != 4 or field.offset != header + 24 + 64:
+    if field.length != 4 or field.offset != _pe_header(file, field) + 24 + 64:
         return False
     found = PeChecksum()
     end = field.start + field.size

@@ -5,7 +5,6 @@ It sees one of the two files and those offsets, never the other file.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, BinaryIO
 
@@ -38,9 +37,8 @@ _Parts = Callable[[BinaryIO, FilePlace, Wanted], Iterator[FilePart]]
 
 
 class AskedFields(FrozenModel):
-    """The normalizers that a recipe declares, and the offsets at which two files differ."""
+    """The offsets at which two files differ."""
 
-    normalizers: tuple[NormalizerName, ...]
     at: Annotated[tuple[Offset, ...], Field(min_length=1, max_length=MAX_MASKED)]
 
 
@@ -70,20 +68,15 @@ def find_fields(file: BinaryIO, asked: AskedFields) -> tuple[FileField, ...]:
         for index in wanted.within(part.offset, part.length):
             found[index] = _better(found[index], part)
     fields = {part.offset: _field(at, part) for at, part in zip(asked.at, found, strict=True)}
-    for at, part in zip(asked.at, found, strict=True):
-        if part.mask not in asked.normalizers:
-            detail = f"{_where(at, part)}, which {part.mask} would mask"
-            raise UnmaskableError(MaskFault.UNDECLARED, detail)
     return tuple(fields.values())
 
 
 def _better(before: FilePart, part: FilePart) -> FilePart:
-    """Return the part that says what a byte is: what is run before all else, then the smallest."""
-    if part.fault is MaskFault.EXECUTABLE:
-        return part
-    if before.fault is MaskFault.EXECUTABLE or before.length < part.length:
-        return before
-    return part
+    """Return which part says what a byte is: one that is run, or else the one inside of the other.
+
+    Of each file, the parts come from outside to inside.
+    """
+    return before if before.fault is MaskFault.EXECUTABLE else part
 
 
 def _parts(file: BinaryIO, place: FilePlace, wanted: Wanted, *, depth: int) -> Iterator[FilePart]:
@@ -149,7 +142,7 @@ def _read(files: Sequence[BinaryIO], asked: AskedFields, _: Scratch) -> Fields |
         return find_fields(files[0], asked)
     except UnmaskableError as error:
         return error.refused
-    except (ArchiveError, struct.error) as error:
+    except ArchiveError as error:
         return NotMasked(fault=MaskFault.UNREADABLE, detail=str(error)[:MAX_DETAIL])
 
 

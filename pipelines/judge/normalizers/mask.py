@@ -9,13 +9,13 @@ to give the shipped file.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import BinaryIO
 
 from builders.core.digest import CHUNK, Digest, digest_stream
 from builders.jail.errors import JailFailedError
 from builders.jail.file_reader import Jail
-from builders.recipe.normalizers import MAX_MASKED, DeclaredNormalizer
+from builders.recipe.normalizers import MAX_MASKED, DeclaredNormalizer, NormalizerName
 from pipelines.judge.normalizers.field_rules import VERSIONS, is_such_a_field
 from pipelines.judge.normalizers.find_fields import FIELDS, AskedFields, FileField
 from pipelines.judge.normalizers.ledger import (
@@ -68,9 +68,7 @@ def _mask(
     declared: Sequence[DeclaredNormalizer],
     unsigned: Sequence[Uncovered] | None,
 ) -> MaskLedger | NotMasked:
-    asked = AskedFields(
-        normalizers=tuple(sorted(one.name for one in declared)), at=_differences(shipped, rebuilt)
-    )
+    asked = AskedFields(at=_differences(shipped, rebuilt))
     ours = jail.run(FIELDS, [rebuilt], asked)
     if isinstance(ours, NotMasked):
         return ours
@@ -80,9 +78,9 @@ def _mask(
     if ours != theirs:
         what = "bytes that differ are in other fields of the shipped file than of the rebuilt one"
         raise _NotMaskedError(MaskFault.NOT_ALIKE, what)
-    _check(ours, asked, shipped, rebuilt)
-    _check_amount(ours, declared, shipped.seek(0, 2))
     reasons = {one.name: one.reason for one in declared}
+    _check(ours, asked.at, reasons, shipped, rebuilt)
+    _check_amount(ours, declared, shipped.seek(0, 2))
     lines = tuple(
         _line(field, shipped, rebuilt, reasons[field.normalizer], signed=_signed(field, unsigned))
         for field in ours
@@ -123,23 +121,28 @@ def _differences(shipped: BinaryIO, rebuilt: BinaryIO) -> tuple[int, ...]:
 
 
 def _check(
-    fields: Sequence[FileField], asked: AskedFields, shipped: BinaryIO, rebuilt: BinaryIO
+    fields: Sequence[FileField],
+    differing: Sequence[int],
+    declared: Container[NormalizerName],
+    shipped: BinaryIO,
+    rebuilt: BinaryIO,
 ) -> None:
     """Require fields in order that are declared, look like such, and cover all that differs."""
     at, covered, size = 0, 0, shipped.seek(0, 2)
     for field in fields:
         end = field.offset + field.length
         what = f"the {field.length} bytes at {field.offset}"
-        if field.normalizer not in asked.normalizers:
-            raise _NotMaskedError(MaskFault.UNDECLARED, f"{what} are of {field.normalizer}")
+        if field.normalizer not in declared:
+            detail = f"{what} are in {field.field}, which {field.normalizer} would mask"
+            raise _NotMaskedError(MaskFault.UNDECLARED, detail)
         alike = is_such_a_field(rebuilt, field) and is_such_a_field(shipped, field)
         if not at <= field.offset < end <= size or not alike:
             raise _NotMaskedError(MaskFault.NO_SUCH_FIELD, f"{what} are no {field.field}")
-        within = bisect_left(asked.at, end) - bisect_left(asked.at, field.offset)
+        within = bisect_left(differing, end) - bisect_left(differing, field.offset)
         if not within:
             raise _NotMaskedError(MaskFault.NO_SUCH_FIELD, f"{what} are the same on both sides")
         at, covered = end, covered + within
-    if left := len(asked.at) - covered:
+    if left := len(differing) - covered:
         raise _NotMaskedError(MaskFault.UNLIKE, f"{left} bytes differ that are in no field")
 
 

@@ -22,7 +22,6 @@ _PE_CODE = 0x20000020
 """IMAGE_SCN_CNT_CODE and IMAGE_SCN_MEM_EXECUTE."""
 _DIRECTORIES = {0x10B: 96, 0x20B: 112}
 _EXPORT, _DEBUG = 0, 6
-_DEBUG_ENTRY = 28
 
 
 def is_pyc(head: bytes) -> bool:
@@ -96,7 +95,7 @@ def _build_ids(
 ) -> Iterator[FilePart]:
     data = read_at(file, place.start + offset, length)
     at = 0
-    while at + 12 <= len(data):
+    while at + 16 <= len(data):
         name, size, kind = struct.unpack_from(f"{order}III", data, at)
         begin = at + 12 + name + -name % 4
         after = begin + size + -size % 4
@@ -131,17 +130,16 @@ def pe_parts(file: BinaryIO, place: FilePlace, _: Wanted) -> Iterator[FilePart]:
     for _size, _address, length, offset, flags in sections:
         if flags & _PE_CODE:
             yield _code(place, "executable-section", offset, length)
-    table = base + 24 + _DIRECTORIES[magic]
-    for number in (_EXPORT, _DEBUG):
-        if 24 + _DIRECTORIES[magic] + 8 * number + 8 > 24 + optional:
-            continue
-        address, size = struct.unpack("<II", read_at(file, table + 8 * number, 8))
-        found = _offset_of(address, size, sections)
-        if not size or found is None:
-            continue
-        entries = size // _DEBUG_ENTRY if number == _DEBUG else 1
-        for entry in range(min(entries, 64)):
-            yield _stamp(place, place.start + found + entry * _DEBUG_ENTRY + 4, "time-stamp-copy")
+    directories = _DIRECTORIES[magic]
+    for number, length, most in ((_EXPORT, 40, 1), (_DEBUG, 28, 64)):
+        if directories + 8 * number + 8 <= optional:
+            entry = read_at(file, base + 24 + directories + 8 * number, 8)
+            address, size = struct.unpack("<II", entry)
+            begin = _offset_of(address, size, sections)
+            if begin is not None:
+                for copy in range(min(size // length, most)):
+                    offset = place.start + begin + copy * length + 4
+                    yield _stamp(place, offset, "time-stamp-copy")
 
 
 def _offset_of(address: int, size: int, sections: list[tuple[int, ...]]) -> int | None:

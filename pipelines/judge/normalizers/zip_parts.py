@@ -82,7 +82,6 @@ def _member(
         field="content",
         place=content,
         fault=MaskFault.COMPRESSED if entry.packing else MaskFault.CONTENT,
-        inside=not entry.packing,
     )
 
 
@@ -108,8 +107,7 @@ def _texts(
     faults = (MaskFault.NAME, MaskFault.LAYOUT, MaskFault.OUTSIDE)
     names = ("name", "extra-field", "comment")
     for length, field, fault in zip(lengths, names, faults, strict=True):
-        if length:
-            yield FilePart(offset=at, length=length, field=field, place=record, fault=fault)
+        yield FilePart(offset=at, length=length, field=field, place=record, fault=fault)
         if field == "extra-field":
             yield from _times(read_at(file, at, length), at, record)
         at += length

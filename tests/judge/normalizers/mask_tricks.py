@@ -9,56 +9,20 @@ import tarfile
 import warnings
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from builders.recipe.normalizers import DeclaredNormalizer, NormalizerName
+from builders.recipe.normalizers import NormalizerName
 from tests.judge.normalizers.made_files import (
     FILLER,
     ar,
-    elf,
-    elf32,
+    edited,
     in_tar,
-    pe,
-    pe_with_copies,
     pyc,
     tar,
     times,
     zip_of,
 )
-from tests.judge.signatures.signing import HEADERS, PE, SECTION
-
-ALL = tuple(NormalizerName)
-ELF_TEXT, PE_TEXT = 64 + 2 * 56, HEADERS
-OLD, NEW = 1_700_000_000, 1_800_000_001
-
-
-def declared(*names: NormalizerName, bytes: int | None = None) -> tuple[DeclaredNormalizer, ...]:  # noqa: A002
-    return tuple(
-        DeclaredNormalizer(name=name, reason="the vendor's tool gives no such time", bytes=bytes)
-        for name in names
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trick:
-    """A shipped and a rebuilt file, and what the verdict on them is called."""
-
-    fault: str
-    shipped: Callable[[], bytes]
-    rebuilt: Callable[[], bytes]
-    allowed: tuple[DeclaredNormalizer, ...] = declared(*ALL)
-
-
-def edited(made: bytes, offset: int, data: bytes) -> bytes:
-    at = offset if offset >= 0 else len(made) + offset
-    return made[:at] + data + made[at + len(data) :]
-
-
-def trick(fault: str, made: bytes, offset: int, data: bytes) -> Trick:
-    """A file of which the vendor altered some bytes."""
-    shipped = edited(made, offset, data)
-    assert shipped != made
-    return Trick(fault=fault, shipped=lambda: shipped, rebuilt=lambda: made)
+from tests.judge.normalizers.program_tricks import PROGRAMS
+from tests.judge.normalizers.trick import NEW, OLD, Trick, declared, trick
 
 
 def checked(block: bytes) -> bytes:
@@ -116,21 +80,14 @@ def pax(time: int, *, size: bool = False) -> bytes:
     return out.getvalue()
 
 
-def code_in_pe(text: bytes, stamp: int = 1) -> bytes:
-    made = bytearray(pe(stamp, text=text))
-    struct.pack_into("<I", made, SECTION + 36, 0x60000020)
-    return bytes(made)
-
-
 def packed(content: bytes) -> bytes:
     return zip_of(0, content=content, packing=zipfile.ZIP_DEFLATED)
 
 
-AR, TAR, ZIP, ELF = ar(OLD), tar(OLD), zip_of(2), elf(bytes(20), segment=4)
+AR, TAR, ZIP = ar(OLD), tar(OLD), zip_of(2)
 ODD = b"!<arch>\n" + b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"a", 0, 0, 0, 0o644, 3) + b"odd\n"
 DEFLATED = packed(FILLER)
 CENTRAL = ZIP.index(b"PK\x01\x02")
-
 NAMES = b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"//", 0, 0, 0, 0, 24) + b"a-name-that-is-long.o/\n\n"
 LONG = b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"/0", 0, 0, 0, 0o644, 4) + b"data"
 BSD = b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"#1/8", 0, 0, 0, 0o644, 12) + b"a-name.o" + b"data"
@@ -149,20 +106,29 @@ def misnamed(second: int) -> bytes:
     return edited(zip_of(second), 30, b"e")
 
 
-def noteless(build_id: bytes) -> bytes:
-    """Return an ELF file in which the section of the build id is called data."""
-    made = elf(build_id, segment=4)
-    return edited(made, len(made) - 2 * 64 + 4, b"\1")
+def bsd(name: bytes) -> bytes:
+    """Return an ar whose member has its name in front of its content."""
+    size = len(name) + len(FILLER)
+    head = b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"#1/%d" % len(name), 0, 0, 0, 0o644, size)
+    return b"!<arch>\n" + head + name + FILLER
+
+
+def without_magic(second: int) -> bytes:
+    """Return a zip whose second local header is not marked as one."""
+    made = zip_of(second)
+    return edited(made, made.index(b"b.bin") - 30, b"KP")
+
+
+def into_the_directory(second: int) -> bytes:
+    """Return a zip whose last member reaches into the directory by its own header."""
+    made = zip_of(second)
+    return edited(made, made.index(b"b.bin") - 2, b"\x0a\0")
 
 
 TRICKS: dict[str, Trick] = {
+    **PROGRAMS,
     "a longer file": Trick(
         fault="sizes-differ", shipped=lambda: ar(OLD) + b"\n", rebuilt=lambda: ar(OLD)
-    ),
-    "a build id of another length": Trick(
-        fault="sizes-differ",
-        shipped=lambda: elf(bytes(16), segment=4),
-        rebuilt=lambda: elf(bytes(20), segment=4),
     ),
     "more bytes than any recipe may mask": Trick(
         fault="too-much-masked",
@@ -181,6 +147,16 @@ TRICKS: dict[str, Trick] = {
         allowed=declared(NormalizerName.TAR_TIMES, bytes=8),
     ),
     "content of an ar member": trick("content", AR, 68, b"evil"),
+    "an ar member without a name": Trick(
+        fault="fields-unreadable",
+        shipped=lambda: ar(OLD, name=b""),
+        rebuilt=lambda: ar(NEW, name=b""),
+    ),
+    "two tables of names in an ar": Trick(
+        fault="fields-unreadable",
+        shipped=lambda: edited(b"!<arch>\n" + NAMES + NAMES + LONG, -48, b"1"),
+        rebuilt=lambda: b"!<arch>\n" + NAMES + NAMES + LONG,
+    ),
     "name of an ar member": trick("name", AR, 8, b"e"),
     "mode of an ar member": trick("mode", AR, 8 + 40, b"104755"),
     "time of an ar member in no digits": trick("fields-unreadable", AR, 8 + 16, b"x"),
@@ -265,71 +241,6 @@ TRICKS: dict[str, Trick] = {
         shipped=lambda: gzip.compress(FILLER, mtime=1),
         rebuilt=lambda: gzip.compress(FILLER, mtime=2),
     ),
-    "code of an ELF file": trick("executable-code", ELF, ELF_TEXT, b"\xcc"),
-    "code of an ELF file in a tar": trick("executable-code", in_tar(ELF), 512 + ELF_TEXT, b"\xcc"),
-    "data of an ELF file": trick("content", ELF, ELF_TEXT + 200, b"evil"),
-    "header of an ELF file": trick("content", ELF, 24, b"\x01"),
-    "a build id in an executable segment": Trick(
-        fault="executable-code",
-        shipped=lambda: elf(bytes(20), segment=5),
-        rebuilt=lambda: elf(b"\1" * 20, segment=5),
-    ),
-    "a build id in an executable section": Trick(
-        fault="executable-code",
-        shipped=lambda: elf(bytes(20), note_flags=6, segment=4),
-        rebuilt=lambda: elf(b"\1" * 20, note_flags=6, segment=4),
-    ),
-    "an ELF file without sections": Trick(
-        fault="fields-unreadable",
-        shipped=lambda: edited(elf(bytes(20), segment=4), 60, b"\0\0"),
-        rebuilt=lambda: edited(elf(b"\1" * 20, segment=4), 60, b"\0\0"),
-    ),
-    "code of a PE file": Trick(
-        fault="executable-code",
-        shipped=lambda: edited(code_in_pe(FILLER), PE_TEXT, b"\xcc"),
-        rebuilt=lambda: code_in_pe(FILLER),
-    ),
-    "a copy of a time stamp in executable code": Trick(
-        fault="executable-code",
-        shipped=lambda: pe_with_copies(OLD, flags=0x60000020),
-        rebuilt=lambda: pe_with_copies(NEW, flags=0x60000020),
-    ),
-    "a copy of a time stamp that is none": trick(
-        "no-such-field", pe_with_copies(OLD), HEADERS + 4, b"evil"
-    ),
-    "a build id in a 32-bit file whose code is altered": Trick(
-        fault="executable-code",
-        shipped=lambda: edited(elf32(bytes(16)), -400, b"evil"),
-        rebuilt=lambda: elf32(b"\1" * 16),
-    ),
-    "a note that is no build id": trick("content", elf32(bytes(16)), 52 + 32 + 16, b"evil"),
-    "an ELF file of no known class": Trick(
-        fault="fields-unreadable",
-        shipped=lambda: edited(ELF, 4, b"\3"),
-        rebuilt=lambda: edited(edited(ELF, 4, b"\3"), 200, b"x"),
-    ),
-    "an ELF file of no known byte order": Trick(
-        fault="fields-unreadable",
-        shipped=lambda: edited(ELF, 5, b"\0"),
-        rebuilt=lambda: edited(edited(ELF, 5, b"\0"), 200, b"x"),
-    ),
-    "a PE file without its header": Trick(
-        fault="fields-unreadable",
-        shipped=lambda: edited(pe(1), PE, b"X"),
-        rebuilt=lambda: edited(pe(2), PE, b"X"),
-    ),
-    "a PE file of no known kind": Trick(
-        fault="fields-unreadable",
-        shipped=lambda: edited(pe(1), PE + 24, b"\x07"),
-        rebuilt=lambda: edited(pe(2), PE + 24, b"\x07"),
-    ),
-    "data of a PE file": trick("content", pe(1), PE_TEXT, b"evil"),
-    "a checksum of a PE file that is stale": Trick(
-        fault="no-such-field", shipped=lambda: pe(1, valid=False), rebuilt=lambda: pe(2)
-    ),
-    "a checksum of ours that is stale": Trick(
-        fault="no-such-field", shipped=lambda: pe(2), rebuilt=lambda: pe(1, valid=False)
-    ),
     "a name in the table of an ar": trick("name", b"!<arch>\n" + NAMES + LONG, 70, b"evil"),
     "a name before the content of an ar member": trick("name", b"!<arch>\n" + BSD, 70, b"evil"),
     "a hard link in a tar with a size": Trick(
@@ -338,28 +249,57 @@ TRICKS: dict[str, Trick] = {
     "a zip member with two names": Trick(
         fault="fields-unreadable", shipped=lambda: misnamed(2), rebuilt=lambda: misnamed(4)
     ),
-    "a build id in a section that is no note": Trick(
+    "a .pyc in five tars": Trick(
         fault="content",
-        shipped=lambda: noteless(bytes(20)),
-        rebuilt=lambda: noteless(b"\1" * 20),
+        shipped=lambda: in_tar(in_tar(in_tar(in_tar(in_tar(pyc(1)))))),
+        rebuilt=lambda: in_tar(in_tar(in_tar(in_tar(in_tar(pyc(2)))))),
     ),
-    "code of a .pyc": trick("content", pyc(1), 40, b"evil"),
-    "version of a .pyc": trick("content", pyc(1), 0, b"\xcc"),
-    "size of the source of a .pyc": trick("content", pyc(1), 12, b"\xff"),
-    "a .pyc with a hash in place of a time": Trick(
-        fault="content", shipped=lambda: pyc(1, flags=1), rebuilt=lambda: pyc(2, flags=1)
+    "a compressed file in a tar": Trick(
+        fault="compressed-content",
+        shipped=lambda: in_tar(gzip.compress(FILLER, mtime=1)),
+        rebuilt=lambda: in_tar(gzip.compress(FILLER, mtime=2)),
+    ),
+    "a time in the name of an ar member": Trick(
+        fault="name",
+        shipped=lambda: bsd(pyc(1)[:40]),
+        rebuilt=lambda: bsd(pyc(2)[:40]),
+    ),
+    "time of a .pyc in a zip and no checksum": trick(
+        "content", zip_of(2, content=pyc(1)), 30 + 5 + 8, b"\2"
+    ),
+    "last byte of a zip member and no checksum": trick(
+        "content", ZIP, 30 + 5 + len(FILLER) - 1, b"x"
+    ),
+    "a local header of a zip without its mark": Trick(
+        fault="fields-unreadable",
+        shipped=lambda: without_magic(2),
+        rebuilt=lambda: without_magic(4),
+    ),
+    "a size of an ar member in other columns": Trick(
+        fault="fields-unreadable",
+        shipped=lambda: edited(ar(OLD), 8 + 48, b"%10d" % len(FILLER)),
+        rebuilt=lambda: edited(ar(NEW), 8 + 48, b"%10d" % len(FILLER)),
+    ),
+    "a time in the comment of a zip member": Trick(
+        fault="outside-members",
+        shipped=lambda: zip_of(2, remark=times(1)),
+        rebuilt=lambda: zip_of(2, remark=times(2)),
+    ),
+    "a zip member that reaches into the directory": Trick(
+        fault="layout",
+        shipped=lambda: into_the_directory(2),
+        rebuilt=lambda: into_the_directory(4),
+    ),
+    "a tar member without a name": Trick(
+        fault="fields-unreadable",
+        shipped=lambda: tar(OLD, name=""),
+        rebuilt=lambda: tar(NEW, name=""),
     ),
     "a normalizer that is not declared": Trick(
         fault="undeclared-normalizer",
         shipped=lambda: ar(OLD),
         rebuilt=lambda: ar(NEW),
         allowed=declared(NormalizerName.AR_OWNERS),
-    ),
-    "a normalizer of another format": Trick(
-        fault="undeclared-normalizer",
-        shipped=lambda: elf(bytes(20), segment=4),
-        rebuilt=lambda: elf(b"\1" * 20, segment=4),
-        allowed=declared(NormalizerName.PE_TIME_STAMP),
     ),
     "a format that nobody knows": trick("content", FILLER, 5, b"x"),
     "an archive that ends early": Trick(

@@ -17,8 +17,8 @@ from pipelines.judge.normalizers.ledger import MaskFault, MaskLedger, NotMasked
 from pipelines.judge.normalizers.mask import mask
 from pipelines.judge.signatures.signature_format import Uncovered
 from tests.fakes.jail import OpenJail
-from tests.judge.normalizers.made_files import ar, tar
-from tests.judge.normalizers.mask_tricks import NEW, OLD, declared, edited
+from tests.judge.normalizers.made_files import ar, edited, tar
+from tests.judge.normalizers.trick import NEW, OLD, declared
 
 TIMES, OWNERS = NormalizerName.AR_TIMES, NormalizerName.AR_OWNERS
 

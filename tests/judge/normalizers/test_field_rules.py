@@ -11,8 +11,9 @@ import pytest
 from builders.recipe.normalizers import NormalizerName
 from pipelines.judge.normalizers.field_rules import is_such_a_field
 from pipelines.judge.normalizers.find_fields import FileField
-from tests.judge.normalizers.made_files import ar, elf, pe, pyc, tar, times, zip_of
-from tests.judge.normalizers.mask_tricks import checked, edited
+from pipelines.judge.signatures.pe_checksum import PeChecksum
+from tests.judge.normalizers.made_files import ar, edited, elf, pe, pyc, tar, times, zip_of
+from tests.judge.normalizers.mask_tricks import checked
 from tests.judge.signatures.signing import CHECKSUM, PE
 
 BEFORE = b"#" * 11
@@ -244,3 +245,20 @@ def test_a_build_id_has_a_size_that_linkers_write(size: int, *, taken: bool) -> 
         size=len(note),
     )
     assert is_such_a_field(io.BytesIO(note), field) is taken
+
+
+def test_code_is_no_checksum_though_it_be_that_of_the_file() -> None:
+    made, at = pe(7), 0x300
+    found = PeChecksum()
+    found.add(edited(made, at, bytes(4)))
+    forged = edited(made, at, struct.pack("<I", found.value()))
+    field = FileField(
+        normalizer=NormalizerName.PE_TIME_STAMP,
+        field="checksum",
+        offset=at,
+        length=4,
+        members=(),
+        start=0,
+        size=len(forged),
+    )
+    assert not is_such_a_field(io.BytesIO(forged), field)

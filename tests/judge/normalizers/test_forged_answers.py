@@ -16,15 +16,9 @@ from pipelines.judge.normalizers.find_fields import FileField
 from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked, replay
 from pipelines.judge.normalizers.mask import mask
 from tests.fakes.jail import OpenJail
-from tests.judge.normalizers.made_files import FILLER, PAIRS, elf, pe, tar
-from tests.judge.normalizers.mask_tricks import (
-    ELF_TEXT,
-    NEW,
-    OLD,
-    PE_TEXT,
-    declared,
-    edited,
-)
+from tests.judge.normalizers.made_files import FILLER, PAIRS, edited, elf, pe, tar
+from tests.judge.normalizers.program_tricks import ELF_TEXT, PE_TEXT
+from tests.judge.normalizers.trick import NEW, OLD, declared
 
 
 class ForgedJail(OpenJail):

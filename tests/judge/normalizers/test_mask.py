@@ -15,7 +15,8 @@ from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked, replayed
 from pipelines.judge.normalizers.mask import mask
 from tests.fakes.jail import OpenJail
 from tests.judge.normalizers.made_files import PAIRS, Pair
-from tests.judge.normalizers.mask_tricks import ALL, TRICKS, declared
+from tests.judge.normalizers.mask_tricks import TRICKS
+from tests.judge.normalizers.trick import ALL, declared
 
 
 def masked(
@@ -93,6 +94,26 @@ def test_members_of_a_chain_are_named() -> None:
     (line,) = ledger(pair, pair.shipped, pair.rebuilt).lines
     assert line.members == ("data.tar", "usr/lib/inner")
     assert (line.field, line.length) == ("build-id", 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("code of an ELF file", "byte 176 is in executable-segment"),
+        ("code of an ELF file in a tar", "byte 688 is in executable-segment of usr/lib/inner"),
+        ("data of an ELF file", "byte 376 is in content"),
+        ("padding of a tar member", "byte 515 is in no-member"),
+        (
+            "a normalizer that is not declared",
+            "the 12 bytes at 24 are in modification-time, which ar-times would mask",
+        ),
+    ],
+)
+def test_what_may_not_be_masked_is_named(name: str, detail: str) -> None:
+    one = TRICKS[name]
+    found = masked(one.shipped(), one.rebuilt(), one.allowed)
+    assert isinstance(found, NotMasked)
+    assert found.detail == detail
 
 
 def test_equal_files_have_no_ledger() -> None:

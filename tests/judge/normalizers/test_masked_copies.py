@@ -17,27 +17,27 @@ from pipelines.judge.finding import FileFact, Finding
 from pipelines.judge.masking import with_masks
 from tests.fakes.jail import OpenJail
 from tests.judge.encodings import source
-from tests.judge.normalizers.made_files import PAIRS
-from tests.judge.normalizers.mask_tricks import declared
+from tests.judge.normalizers.made_files import PAIRS, edited
+from tests.judge.normalizers.trick import declared
 from tests.judge.test_encoded_copies import checked, sought
 
 NAME, PAIR = "engine.a", PAIRS["ar times"]
 THEIRS, OURS = PAIR.make(PAIR.shipped), PAIR.make(PAIR.rebuilt)
 
 
-def judged(archive: bytes, jail: OpenJail | None = None) -> Finding:
+def judged(archive: bytes, jail: OpenJail | None = None, ours: bytes = OURS) -> Finding:
     """Judge a file of which times may be masked, with `archive` as the source."""
     facts = Facts(
         outcome=Outcome.BUILT,
         outcome_reason=None,
         declared=(Declared(name=NAME, published=Digest.of(THEIRS)),),
         rebuilt=(
-            Output(name=NAME, size=len(OURS), sha256=Digest.of(OURS), part=OutputKind.ARTEFACT),
+            Output(name=NAME, size=len(ours), sha256=Digest.of(ours), part=OutputKind.ARTEFACT),
         ),
         served={NAME: FileFact(sha256=Digest.of(THEIRS), size=len(THEIRS))},
         input_fault=None,
     )
-    file, files = checked(archive), [sought(THEIRS), sought(OURS)]
+    file, files = checked(archive), [sought(THEIRS), sought(ours)]
     (finding,) = compare(
         with_masks(
             facts,
@@ -45,7 +45,7 @@ def judged(archive: bytes, jail: OpenJail | None = None) -> Finding:
             {},
             jail or OpenJail(),
             shipped=lambda *_: io.BytesIO(THEIRS),
-            rebuilt=lambda *_: io.BytesIO(OURS),
+            rebuilt=lambda *_: io.BytesIO(ours),
             scanned=[(file, contents(file, OpenJail(), sought=files))],
         )
     )
@@ -73,3 +73,8 @@ def test_without_a_jail_there_is_no_verdict() -> None:
     finding = judged(source(b"int main;"), jail)
     assert finding.verdict is Verdict.NOT_CHECKED
     assert finding.reason.startswith("fields-not-read: no jail")
+
+
+def test_a_copy_of_what_is_not_equivalent_is_no_fault_of_an_input() -> None:
+    ours = edited(OURS, 100, b"other")
+    assert judged(source(ours), ours=ours).verdict is Verdict.DIFFERENT

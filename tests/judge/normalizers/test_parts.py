@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
+import tempfile
 
 import pytest
 
-from pipelines.judge.normalizers.ledger import MaskFault
+from builders.recipe.normalizers import NormalizerName
+from pipelines.judge.normalizers import zip_parts as zip_parts_module
+from pipelines.judge.normalizers.ledger import MaskFault, MaskLedger, NotMasked
+from pipelines.judge.normalizers.mask import mask
 from pipelines.judge.normalizers.parts import FilePlace, UnmaskableError, Wanted, read_at
 from pipelines.judge.normalizers.program_parts import (
     _build_ids,
@@ -16,8 +20,11 @@ from pipelines.judge.normalizers.program_parts import (
     is_pyc,
 )
 from pipelines.judge.normalizers.zip_parts import _times
-from tests.judge.normalizers.made_files import elf, elf32
+from tests.fakes.jail import OpenJail
+from tests.judge.normalizers.made_files import elf, elf32, in_tar, zip_of
+from tests.judge.normalizers.trick import declared
 
+ZIP_TIMES = NormalizerName.ZIP_TIMES
 PLACE = FilePlace(start=0, size=1 << 20)
 ALL = Wanted(range(1 << 16))
 PYC = b"\xcb\x0d\r\n\0\0\0\0" + bytes(8) + b"\xe3"
@@ -104,7 +111,7 @@ def test_times_of_a_member_are_whole_fields(data: bytes, offsets: list[int]) -> 
     assert len({one.field for one in parts}) == len(parts)
 
 
-GOOD, SMALL = elf(b"i" * 20), elf32(b"i" * 16)
+GOOD, SMALL = (made + bytes(999) for made in (elf(b"i" * 20), elf32(b"i" * 16)))
 
 
 @pytest.mark.parametrize(
@@ -115,6 +122,7 @@ GOOD, SMALL = elf(b"i" * 20), elf32(b"i" * 16)
         (GOOD, 54, b"\x39"),
         (GOOD, 58, b"\x41"),
         (GOOD, 60, b"\0\0"),
+        (SMALL, 4, b"\3"),
         (SMALL, 42, b"\0\x21"),
         (SMALL, 46, b"\0\x29"),
     ],
@@ -127,7 +135,28 @@ def test_an_elf_file_with_other_headers_is_not_read(data: bytes, at: int, new: b
     assert raised.value.refused.fault is MaskFault.UNREADABLE
 
 
+@pytest.mark.parametrize("offset", [1 << 20, 1 << 62, (1 << 64) - 1])
+def test_sections_far_behind_the_end_are_not_read(offset: int) -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(GOOD[:40] + struct.pack("<Q", offset) + GOOD[48:])
+        with pytest.raises(UnmaskableError, match="the file ends before"):
+            list(elf_parts(file, PLACE, ALL))
+
+
 def test_bytes_that_are_not_there_are_not_read() -> None:
     assert read_at(io.BytesIO(b"abc"), 1, 2) == b"bc"
     with pytest.raises(UnmaskableError, match="ends before 4"):
         read_at(io.BytesIO(b"abc"), 1, 3)
+
+
+@pytest.mark.parametrize(("most", "fault"), [(0, None), (1, MaskFault.UNREADABLE)])
+def test_a_zip_inside_of_an_archive_is_held_in_memory_and_bounded(
+    most: int, fault: MaskFault | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = zip_of(2)
+    monkeypatch.setattr(zip_parts_module, "_NESTED", len(inner) - most)
+    shipped, rebuilt = in_tar(inner), in_tar(zip_of(4))
+    found = mask(OpenJail(), io.BytesIO(shipped), io.BytesIO(rebuilt), declared(ZIP_TIMES))
+    assert (found.fault if isinstance(found, NotMasked) else None) is fault
+    found = mask(OpenJail(), io.BytesIO(inner), io.BytesIO(zip_of(4)), declared(ZIP_TIMES))
+    assert isinstance(found, MaskLedger)

@@ -19,8 +19,9 @@ from pipelines.judge.masking import with_masks
 from pipelines.judge.normalizers.ledger import MaskLedger
 from pipelines.judge.signatures.signature_format import Graft, Refused
 from tests.fakes.jail import OpenJail
-from tests.judge.normalizers.made_files import FILLER, pe
-from tests.judge.normalizers.mask_tricks import PE_TEXT, declared, edited
+from tests.judge.normalizers.made_files import FILLER, edited, pe
+from tests.judge.normalizers.program_tricks import PE_TEXT
+from tests.judge.normalizers.trick import declared
 from tests.judge.signatures.pe_tricks import ADA, EVE, pinned
 from tests.judge.signatures.signing import Signing, signed
 
