@@ -47,6 +47,9 @@ Copier = Callable[[str, str], Writable | None]
 Scratch = Callable[[], AbstractContextManager[IO[bytes]]]
 """Opens an empty file to write to and read again, which is gone when it is closed."""
 
+Enters = Callable[[str], bool]
+"""Says by its path whether an archive inside of an archive is read, too."""
+
 
 def archive_format(head: bytes) -> ArchiveFormat | None:
     """Return the format of an archive by its first 512 bytes (or all, if it is shorter)."""
@@ -66,17 +69,19 @@ def members(
     clock: MonotonicClock = time.monotonic,
     copier: Copier | None = None,
     scratch: Scratch = tempfile.TemporaryFile,
+    enters: Enters = lambda _: True,
 ) -> Iterator[Member]:
     """Yield the members of the archive in the seekable `stream`; none if it is not an archive.
 
     The members of a nested archive come before the member that it is. A file in a `.deb` has the
     path `data.tar/./usr/bin/x`; the content of a compressed file is a member of its own (`data.tar`
     inside `data.tar.xz`). A nested archive that is broken or too deep is listed as a file, with the
-    reason in `unread`. The content of a file is copied to where `copier` says; the copy is complete
-    when the member is yielded. Raises `ArchiveError` if the outermost archive is broken, and its
-    subclass `ArchiveLimitError` if any other limit is exceeded, at any depth.
+    reason in `unread`, and one that is not entered as any other file. The content of a file is
+    copied to where `copier` says; the copy is complete when the member is yielded. Raises
+    `ArchiveError` if the outermost archive is broken, and its subclass `ArchiveLimitError` if any
+    other limit is exceeded, at any depth.
     """
-    listing = _Listing(Budget(limits, clock), limits.set_aside, copier, scratch)
+    listing = _Listing(Budget(limits, clock), limits.set_aside, copier, scratch, enters)
     head = ByteReader(stream).peek(_HEAD)
     stream.seek(0)
     if found := archive_format(head):
@@ -98,12 +103,18 @@ class _Listing:
     """One listing; all nested archives share its budget."""
 
     def __init__(
-        self, budget: Budget, set_aside: int, copier: Copier | None, scratch: Scratch
+        self,
+        budget: Budget,
+        set_aside: int,
+        copier: Copier | None,
+        scratch: Scratch,
+        enters: Enters,
     ) -> None:
         self.budget = budget
         self._set_aside = set_aside
         self._copier = copier
         self._scratch = scratch
+        self._enters = enters
 
     def archive(
         self, found: ArchiveFormat, stream: IO[bytes] | ByteReader, location: _Location
@@ -172,20 +183,22 @@ class _Listing:
         source = content if copy is None else CopyingStream(content, copy)
         body = HashingStream(source, self.budget.time)
         reader = ByteReader(body)
-        found = archive_format(reader.peek(_HEAD))
+        outermost = compressed and not location.path
+        enters = outermost or self._enters(known["path"])
+        found = archive_format(reader.peek(_HEAD)) if enters else None
         error: ArchiveError | None = None
         if found:
             # A compressed tar counts as one archive; a gzip inside a gzip counts as two.
             same = compressed and found in {"ar", "tar", "zip"}
             depth = location.depth + (0 if same else 1)
-            prefix = "" if compressed and not location.path else f"{known['path']}/"
+            prefix = "" if outermost else f"{known['path']}/"
             try:
                 self.budget.depth(depth)
                 yield from self.archive(found, reader, _Location(known["path"], prefix, depth))
             except ArchiveLimitError:
                 raise
             except ArchiveError as caught:
-                if compressed and not location.path:
+                if outermost:
                     raise  # the outermost archive itself is broken
                 error = caught
         digest = body.finish()

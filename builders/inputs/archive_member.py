@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 from pydantic import TypeAdapter
 
 from builders.archives import ArchiveError, members
+from builders.archives.compressed import unpacked_name
 from builders.core.errors import InputMismatchError, InputUnavailableError
 from builders.core.frozen_model import FrozenModel
 from builders.jail.errors import JailFailedError
@@ -85,11 +86,16 @@ class MemberFetcher:
 def _copy(files: Sequence[BinaryIO], parameters: MemberPath, scratch: Scratch) -> int:
     archive, out = files
     wanted = PurePosixPath(parameters.path)
+    places = (wanted, _DEB / wanted)
     found = 0
+
+    def enters(path: str) -> bool:
+        ends = (path, unpacked_name(path))
+        return any(place.is_relative_to(end) for place in places for end in ends)
 
     def copier(path: str, _: str) -> BinaryIO | None:
         nonlocal found
-        if PurePosixPath(path) not in {wanted, _DEB / wanted}:
+        if PurePosixPath(path) not in places:
             return None
         found += 1
         if found > 1:
@@ -97,12 +103,12 @@ def _copy(files: Sequence[BinaryIO], parameters: MemberPath, scratch: Scratch) -
         return cast("BinaryIO", _Bounded(out, parameters))
 
     size, datas = None, 0
-    for member in members(archive, copier=copier, scratch=scratch):
+    for member in members(archive, copier=copier, scratch=scratch, enters=enters):
         # The folder `./` inside of it has its path.
         datas += member.kind == "file" and PurePosixPath(member.path) == _DEB
         if datas > 1:
             raise _refused(parameters.path, f"{_DEB} twice, of which dpkg reads the first")
-        if PurePosixPath(member.path) in {wanted, _DEB / wanted}:
+        if PurePosixPath(member.path) in places:
             if member.kind != "file" or size is not None:
                 raise _refused(parameters.path, f"a {member.kind}, or one more")
             size = member.size

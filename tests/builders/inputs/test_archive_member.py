@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from builders.archives import members
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError, InputUnavailableError
 from builders.inputs.archive_member import MemberFetcher, copy_member
@@ -108,3 +109,17 @@ def test_a_package_is_fetched_for_the_file_that_its_subpath_names(
     failing = OpenJail(JailFailedError(JailEnd.CRASHED, "it crashed", got="signal 9"))
     with pytest.raises(InputUnavailableError, match="it crashed"):
         MemberFetcher(Packages(deb), failing).fetch([wanted("#x")], tmp_path / "crash")
+
+
+def test_archives_beside_the_way_are_not_read(make_tar: Maker) -> None:
+    inner = gzip.compress(make_tar({"rules.yar": b"rule"}))
+    outer = make_tar({"a/rules.tar.gz": inner, "a/bomb.tar.gz": inner[:-9], "b": inner})
+    assert taken(gzip.compress(outer), "a/rules.tar/rules.yar") == b"rule"
+    read = [m.path for m in members(io.BytesIO(outer), enters=lambda path: path[0] == "b")]
+    assert read == [
+        "a/rules.tar.gz",
+        "a/bomb.tar.gz",
+        "b/(unpacked)/rules.yar",
+        "b/(unpacked)",
+        "b",
+    ]
