@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Rebuilds seven releases that other people shipped, and judges them bit for bit. Exits 0 when each
-# of them ends as its recipe expects: five identical, one with its vendor's signature on it, one
-# honestly not. With --centers, three centers on this machine find out one among them that lies
+# Rebuilds ten releases that other people shipped, and judges them bit for bit. Exits 0 when each
+# of them ends as its recipe expects: five identical, two with their vendor's signature on them, two
+# updates judged by what their deltas give, one honestly not. With --centers, three centers on this machine find out one among them that lies
 # (infra/demo-centers.sh). With --updates, a made-up vendor ships a product, its detection rules and
 # an update, and then a weakened rule and a swapped delta (infra/demo_updates.py).
 set -euo pipefail

@@ -10,6 +10,8 @@ from tempfile import TemporaryFile
 import pytest
 
 from builders.core.digest import digest_file
+from builders.methods.script import ScriptBuild
+from builders.recipe.recipe import load_recipe
 from builders.recipe.signature import SignedFormat
 from builders.recipe.update import DeltaName
 from pipelines.judge.signatures.signature_format import Graft
@@ -20,6 +22,7 @@ from pipelines.rules.languages import clamav
 from pipelines.rules.rule import Rule
 from pipelines.rules.rule_files import rule_files
 from pipelines.verify.session import Session
+from tests.command import RELEASES
 from tests.judge.signatures.test_real_files import CLAMAV, fetched, grafted, pinned
 from tests.judge.updates.cdiffs import as_list, cdiff
 
@@ -120,3 +123,27 @@ def test_we_read_the_signatures_that_sigtool_lists(chain: Path) -> None:
         # It lists what is detected, and not what is allowed.
         names = [name for kind, name in read if kind not in {"fp", "sfp"}]
         assert sorted(names) == sorted(run.stdout.decode().split())
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_the_recipes_build_the_shipped_databases(
+    session: Session, chain: Path, tmp_path: Path, version: int
+) -> None:
+    """As a newcomer verifies them, without a container."""
+    loaded = load_recipe(RELEASES / "clamav" / "test" / f"{version}.yaml")
+    recipe, build = loaded.recipe, loaded.recipe.build
+    assert isinstance(build, ScriptBuild)
+    (step,) = build.steps
+    places = {"/inputs/source/": f"{loaded.folder}/", "/out/": f"{tmp_path}/"}
+    for place, here in places.items():
+        step = tuple(word.replace(place, here) for word in step)
+    subprocess.run(step, check=True, timeout=20)
+    target = recipe.artefacts[0]
+    found = grafted(
+        session, chain / target.name, tmp_path / target.name, recipe.signatures[target.name]
+    )
+    assert isinstance(found, Graft), found
+    assert (found.sha256, found.carried) == (target.published.sha256, ())
+    for artefact in recipe.artefacts:
+        assert digest_file(chain / artefact.name) == artefact.published.sha256
+    assert {f"test-{version - 1}.cvd"} >= {i.locator.name for i in recipe.inputs if i.release}
