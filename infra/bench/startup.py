@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from builders.core.errors import InfrastructureError
 from infra.bench.commits import HERE, files_of
 from infra.bench.nightcenter import write_recipes
 from infra.bench.show import spread
@@ -62,7 +63,7 @@ class Tree:
         command = [sys.executable, "-m", "pipelines.cli"]
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("PREFECT_", "SAMEBITS_"))}
         start, busy = time.perf_counter(), _children_cpu()
-        done = subprocess.run(
+        with subprocess.Popen(
             [*command, *(word.format(home=self.home) for word in words)],
             cwd=self.folder,
             env={
@@ -72,14 +73,22 @@ class Tree:
                 "SAMEBITS_RECIPES": str(self.home / "recipes"),
             },
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                process.wait(_SECONDS)
+            except subprocess.TimeoutExpired as error:
+                process.terminate()  # so that it removes its container and what it has mounted
+                raise InfrastructureError(
+                    f"samebits {words[0]} of {self.name} takes too long",
+                    got=f"more than {_SECONDS} s",
+                    todo="Measure on a machine that does nothing else",
+                ) from error
         return Started(
             seconds=time.perf_counter() - start,
             cpu=_children_cpu() - busy,
-            code=done.returncode,
+            code=process.returncode,
         )
 
 
