@@ -133,7 +133,8 @@ def _sides(
 def _lines(names: tuple[str, str], changes: RuleChanges) -> Iterator[str]:
     from pipelines.explain.rule_texts import reasons, summary
 
-    yield styled(summary(changes), "red" if changes.differs else "green", bold=True)
+    color = "red" if changes.differs else "green" if changes.is_complete else "yellow"
+    yield styled(summary(changes), color, bold=True)
     for label, name, side in zip(("old", "new"), names, (changes.old, changes.new), strict=True):
         yield f"  {label}  {name}: {_read(side)}"
     rows = [_row(change, "; ".join(reasons(change))) for change in changes.changes[:_SHOWN]]

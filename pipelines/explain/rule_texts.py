@@ -15,7 +15,8 @@ def summary(changes: RuleChanges) -> str:
     """Return what differs in one line."""
     total = sum(changes.counts.values())
     if not total:
-        return f"no rule differs; {changes.unchanged} are the same"
+        read = "rule differs" if changes.is_complete else "rule that was read differs"
+        return f"no {read}; {changes.unchanged} are the same"
     effects = (f"{count} {name}" for e in Effect if (count := changes.effects.get(name := str(e))))
     return f"{total} {'rule differs' if total == 1 else 'rules differ'}: {', '.join(effects)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.rules.change import ChangeKind
+from pipelines.rules.change import ChangeKind, Effect
 from pipelines.rules.rule import Pattern
 from tests.rules.rulesets import compared, kinds, only, rule_set, rules_of
 
@@ -128,10 +128,16 @@ def test_a_rule_that_refers_to_one_that_differs_is_listed() -> None:
     }
 
 
-def test_compiled_rules_are_said_not_to_be_read() -> None:
-    found = rule_set({"rules.yac": b"YARA\x00\x01\x02"})
-    assert found.rules == []
-    assert "compiled" in found.faults[0].what
+@pytest.mark.parametrize("head", [b"YARA\x15\x0c", b"YARA-X\0\0"])
+def test_of_compiled_rules_only_the_bytes_are_compared(head: bytes) -> None:
+    sides = [{"old.yarc": head + b"1"}, {"new.yarc": head + b"2"}]
+    assert not compared(sides[0], {"new.yarc": head + b"1"}).differs
+    change = only(compared(*sides))
+    assert (change.kind, change.judgement.effect) == (ChangeKind.CHANGED, Effect.UNKNOWN)
+    assert "compare their sources" in change.judgement.details[0]
+    come = only(compared({"a.yar": SIMPLE}, {"a.yar": SIMPLE, **sides[1]}))
+    assert (come.kind, come.judgement.effect) == (ChangeKind.ADDED, Effect.UNKNOWN)
+    assert only(compared(sides[0], {})).judgement.effect is Effect.DISABLED
 
 
 def test_files_of_other_names_are_known_by_their_rules() -> None:

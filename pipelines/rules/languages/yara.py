@@ -3,7 +3,7 @@
 Source: https://yara.readthedocs.io/en/stable/writingrules.html. A condition is kept as its tokens:
 what it means is judged elsewhere. Numbers are written decimal, strings and hex strings in one way,
 so that a rule that is only written otherwise has the same logic. An `include` counts as a rule,
-since it brings some.
+since it brings some. Compiled rules count as one: libyara trusts them, and so runs what they say.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from builders.core.digest import Digest
 from pipelines.rules.languages.rule_language import RuleFault, RuleLanguage, RuleSyntaxError
 from pipelines.rules.languages.rule_text import text_of
 from pipelines.rules.rule import Language, Pattern, Rule, make_rule
@@ -79,8 +80,8 @@ def _is_rule_file(path: str, data: bytes) -> bool:
 
 def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
     if data[:4] == _COMPILED:
-        what = "compiled rules are not read"
-        raise RuleSyntaxError(what, got="the output of yarac", todo="Compare their sources")
+        yield _compiled(path, data)
+        return
     text = text_of(data.removeprefix(BOM_UTF8))
     at, line = 0, 1
     for start, end, found in _cut(text):
@@ -93,6 +94,23 @@ def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
             yield _rule(found, path, line, text[start:end])
         except RuleSyntaxError as error:
             yield RuleFault(file=path, line=line, what=str(error))
+
+
+def _compiled(path: str, data: bytes) -> Rule:
+    """Return the rules of a compiled file as one, of which the bytes alone are known."""
+    maker = "YARA-X" if data.startswith(b"YARA-X") else "yarac"
+    condition = f"compiled by {maker}: {Digest.of(data).hex}"
+    return make_rule(
+        language=Language.YARA,
+        identity="(compiled rules)",
+        name=path.rpartition("/")[2],
+        file=path,
+        line=1,
+        text=data,
+        normalized=condition,
+        logic=condition,
+        condition=condition,
+    )
 
 
 def _cut(text: str) -> Iterator[tuple[int, int, _Tokens | str]]:

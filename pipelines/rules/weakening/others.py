@@ -10,6 +10,7 @@ from pipelines.rules.rule import Language, Rule
 from pipelines.rules.weakening.capa import is_limitation
 from pipelines.rules.weakening.effect_finding import EffectFinding
 from pipelines.rules.weakening.pattern_relation import MatchRelation
+from pipelines.rules.weakening.yara import is_unread
 
 _NETWORK = (Language.SNORT, Language.SURICATA)
 _JUMP = re.compile(r"(?:^|; )(?:\d+\|)?skip(?:after)?:", re.IGNORECASE)
@@ -27,7 +28,7 @@ def taken_from_others(rule: Rule) -> Iterator[EffectFinding]:
         case Language.YARA:
             if "global" in rule.scope:
                 yield _finding(Weakness.DISABLES_OTHERS, "where it does not match, none does")
-            if not rule.condition:
+            if is_unread(rule):
                 detail = f"what it brings is not known: {rule.identity}"
                 yield EffectFinding(relation=MatchRelation.UNKNOWN, detail=detail)
         case Language.CAPA:

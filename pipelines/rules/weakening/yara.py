@@ -17,11 +17,21 @@ from pipelines.rules.weakening.paired_patterns import PairedPatterns, pair_patte
 from pipelines.rules.weakening.pattern_relation import MatchRelation
 
 _XOR = re.compile(r"xor(?:\(([0-9a-fx-]+)\))?")
+_COMPILED = re.compile(r"compiled by (?:yarac|YARA-X): ")
 _REGEX = re.compile(r"(?s)/(.*)/(\w*)")
+
+
+def is_unread(rule: Rule) -> bool:
+    """Say whether what is in a rule is not known: an include, or compiled rules."""
+    return not rule.condition or _COMPILED.match(rule.condition) is not None
 
 
 def condition(old: Rule, new: Rule) -> Iterator[EffectFinding]:
     """Yield what the condition of a changed rule misses; it decides for patterns too."""
+    if is_unread(old) or is_unread(new):
+        detail = "compiled rules are not read, only their bytes compared: compare their sources"
+        yield EffectFinding(relation=MatchRelation.UNKNOWN, detail=detail)
+        return
     patterns = paired(old, new)
     try:
         before = yara_condition(old.condition, patterns.old)
