@@ -16,7 +16,7 @@ from pipelines.explain.rule_texts import summary
 from pipelines.explain.sentences import sentences
 from pipelines.judge.finding import Cause, CauseName, QuickDiff
 from tests.fakes.jail import OpenJail
-from tests.rules.rulesets import compared
+from tests.rules.rulesets import Files, compared
 
 Maker = Callable[..., bytes]
 REVIEWED = b'rule kept { condition: true }\nrule loader { strings: $a = "x" condition: $a }\n'
@@ -86,6 +86,6 @@ def test_no_more_fields_are_told_than_a_look_has(monkeypatch: pytest.MonkeyPatch
 def test_a_summary_counts_rules_by_their_effect() -> None:
     old = {"r.yar": REVIEWED}
     assert summary(compared(old, old)) == "no rule differs; 2 are the same"
-    broken = {**old, "x.yar": "rule {"}
+    broken: Files = {**old, "x.yar": "rule {"}
     assert summary(compared(broken, broken)) == "no rule that was read differs; 2 are the same"
     assert summary(compared(old, {"r.yar": REVIEWED[30:]})) == "1 rule differs: 1 disabled"
