@@ -6,6 +6,7 @@ more, or is as long as the place and ends where our bytes go on.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import BinaryIO
 
 from builders.core.digest import chunks
 from pipelines.judge.signatures.left_out import (
+    RPM_LEAD,
     TUF_SIGNATURES,
     info_members,
     pe_places,
@@ -24,9 +26,12 @@ from pipelines.judge.signatures.left_out import (
 from pipelines.judge.signatures.pe_checksum import PeChecksum
 
 _PE_ALIGNMENT = 8
+_SUMMED = 1 << 16
+"""Bytes that are read at once: between them other threads go on."""
 _CAB_HEADER, _CAB_FOLDER, _CAB_SIZE, _CAB_FILES, _CAB_FLAGS = 36, 8, 8, 16, 30
 _CAB_RESERVED, _CAB_KIND, _CAB_SHOWN = 20, 0x00100000, 4
 _CAB_GROWN = 24
+_RPM_INTRO, _RPM_ENTRY, _RPM_ENTRIES, _RPM_MD5 = 16, 16, 32, 1004
 _FRAME = re.compile(rb"-----BEGIN PGP SIGNED MESSAGE-----\n(?:Hash: [A-Z0-9, -]+\n)*\n")
 _ARMOR = re.compile(rb"\n?-----BEGIN PGP SIGNATURE-----\n[^-]*-----END PGP SIGNATURE-----\n")
 _DASH, _ESCAPED = b"- ", (b"-", b"From ")
@@ -47,6 +52,27 @@ class FilledGap:
     """Of the others, in the file that is made."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Checksum:
+    """What a field of a file has to be, as follows from all else in it."""
+
+    at: int
+    value: bytes
+
+    def is_in(self, file: BinaryIO) -> bool:
+        """Say whether a file has it."""
+        return read_at(file, self.at, len(self.value)) == self.value
+
+    def put_in(self, file: BinaryIO) -> None:
+        """Write it to a file."""
+        file.seek(self.at)
+        file.write(self.value)
+        file.flush()
+
+
+NO_CHECKSUM = Checksum(at=0, value=b"")
+
+
 def pe_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     """Say whether the directory entry is right, and a table is all that follows."""
     size, places = own.seek(0, 2), pe_places(own)
@@ -61,17 +87,17 @@ def pe_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     )
 
 
-def pe_is_summed(out: BinaryIO) -> bool:
-    """Say whether the checksum of a PE file is that of its bytes."""
+def pe_checksum(out: BinaryIO) -> Checksum | None:
+    """Return the checksum of a PE file; None where it has no place for one."""
     if not (places := pe_places(out)):
-        return False
-    (checksum, after), _ = places
+        return None
+    (begin, end), _ = places
     total = PeChecksum()
-    total.add(read_at(out, 0, checksum) + bytes(after - checksum))
-    out.seek(after)
-    for data in chunks(out):
+    total.add(read_at(out, 0, begin) + bytes(end - begin))
+    out.seek(end)
+    for data in chunks(out, _SUMMED):
         total.add(data)
-    return int.from_bytes(read_at(out, checksum, after - checksum), "little") == total.value()
+    return Checksum(at=begin, value=total.value().to_bytes(end - begin, "little"))
 
 
 def cab_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
@@ -105,6 +131,27 @@ def rpm_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
     places = tuple((gap.begin, gap.end) for gap in gaps)
     made = tuple((gap.at, gap.at + gap.length) for gap in gaps)
     return places == signature_header(own) and made == signature_header(out)
+
+
+def rpm_checksum(out: BinaryIO) -> Checksum | None:
+    """Return the MD5 of header and payload, if a package has a place for it.
+
+    None of what has more tags in its signature header than any package.
+    """
+    for _, end in signature_header(out):
+        head = read_at(out, RPM_LEAD, _RPM_INTRO + _RPM_ENTRIES * _RPM_ENTRY)
+        (count,) = struct.unpack_from(">I", head, 8)
+        if count > _RPM_ENTRIES:
+            return None
+        data = _RPM_INTRO + count * _RPM_ENTRY
+        for tag, _, offset, _ in struct.iter_unpack(">IIII", head[_RPM_INTRO:data]):
+            if tag == _RPM_MD5:
+                digest = hashlib.md5(usedforsecurity=False)
+                out.seek(end)
+                for piece in chunks(out):
+                    digest.update(piece)
+                return Checksum(at=RPM_LEAD + data + offset, value=digest.digest())
+    return NO_CHECKSUM
 
 
 def clearsigned_fits(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:

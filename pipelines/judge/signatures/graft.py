@@ -12,17 +12,15 @@ import hashlib
 import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from builders.core.digest import CHUNK, Digest, digest_file, digest_stream
+from builders.core.digest import CHUNK, Digest, digest_stream
 from builders.jail.errors import JailFailedError
 from builders.jail.file_reader import Jail
 from builders.packing.compress import PackingError
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.graft_readers import FORMATS, PACK, PLAN, UNPACK, VERIFY
+from pipelines.judge.signatures.side_by_side import side_by_side
 from pipelines.judge.signatures.signature_format import (
     MAX_CARRIED,
     MAX_DETAIL,
@@ -37,11 +35,9 @@ from pipelines.judge.signatures.splice import (
     Own,
     PackedPlan,
     SpliceError,
-    SpliceLimits,
     SplicePlan,
     Taken,
     check_fit,
-    check_sum,
     splice,
 )
 
@@ -91,11 +87,11 @@ def _graft(
     with (
         tempfile.TemporaryFile() as content,
         tempfile.TemporaryFile() as packed,
-        _side_by_side(shipped) as started,
+        side_by_side() as started,
     ):
-        verifying = started(lambda: jail.run(VERIFY, [shipped], pinned))
-        hashing = started(lambda: digest or _digest(shipped))
-        summing = started(lambda: _check_sum(shipped, limits))  # which is what is made, most often
+        verifying = started(lambda file: jail.run(VERIFY, [file], pinned), shipped)
+        hashing = started(lambda file: digest or _sha256_of(file), shipped)
+        summing = started(limits.checksum, shipped)  # which is what is made, most often
         plan = _read(jail.run(PLAN, [shipped, rebuilt], pinned))
         inside: tuple[Taken, ...] = ()
         contents: tuple[Digest, ...] = ()
@@ -108,12 +104,14 @@ def _graft(
         made = splice(plan, rebuilt, shipped, out, limits)
         same = made.sha256 == hashing()
         check_fit(plan, rebuilt, out, limits)
-        if same:
-            summing()
-        else:
-            check_sum(out, limits)
         if not same and alike is None:
             raise _unlike()
+        checksum = summing() if same else limits.checksum(out)
+        if checksum is None or (same and not checksum.is_in(out)):
+            raise _stale()
+        if not same:
+            checksum.put_in(out)
+            made = made.model_copy(update={"sha256": _sha256_of(out)})
         verified = _read(verifying())
         uncovered = _in_order(verified.uncovered)
         if {signer.certificate for signer in verified.signers} != set(pinned.signers):
@@ -169,7 +167,9 @@ def _packed(
         inner = SplicePlan(pieces=plan.pieces)
         made = splice(inner, ours, theirs, content, limits)
         check_fit(inner, ours, content, limits)
-        check_sum(content, limits)
+        checksum = limits.checksum(content)
+        if checksum is None or not checksum.is_in(content):
+            raise _stale()
         ours.seek(0)
         unsigned = digest_stream(ours)
     jail.run(PACK, [content, rebuilt], plan, outputs=[packed])
@@ -188,36 +188,14 @@ def _unlike() -> BadSignatureError:
     return BadSignatureError(SignatureFault.UNLIKE, detail)
 
 
-@contextmanager
-def _side_by_side(file: BinaryIO) -> Iterator[Callable[[Callable[[], T]], Callable[[], T]]]:
-    """Yield what starts work on `file`, and returns what waits for its result.
-
-    A file in memory has one position: work on it is done when its result is asked for.
-    """
-    try:
-        file.fileno()
-    except OSError:
-        yield lambda work: work
-        return
-    with ThreadPoolExecutor(3) as pool:
-        yield lambda work: pool.submit(work).result
+def _stale() -> BadSignatureError:
+    detail = "the checksum in the shipped file is not that of our bytes"
+    return BadSignatureError(SignatureFault.DIGEST, detail)
 
 
-def _digest(file: BinaryIO) -> Digest:
-    """Hash a file, and leave its position alone if it has a descriptor."""
-    try:
-        return digest_file(Path(f"/proc/self/fd/{file.fileno()}"))
-    except OSError:
-        file.seek(0)
-        return digest_stream(file)
-
-
-def _check_sum(file: BinaryIO, limits: SpliceLimits) -> None:
-    """Check the checksum in a file, and leave its position alone if it has a descriptor."""
-    with ExitStack() as held:
-        with suppress(OSError):
-            file = held.enter_context(Path(f"/proc/self/fd/{file.fileno()}").open("rb"))
-        check_sum(file, limits)
+def _sha256_of(file: BinaryIO) -> Digest:
+    file.seek(0)
+    return digest_stream(file)
 
 
 def _carried(

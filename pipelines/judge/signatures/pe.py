@@ -18,15 +18,13 @@ from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.authenticode import (
     PE_IMAGE_DATA,
     digest_of,
-    pieces_of,
     verify_authenticode,
     verify_each,
     without_padding,
 )
-from pipelines.judge.signatures.filled import pe_fits, pe_is_summed
+from pipelines.judge.signatures.filled import pe_checksum, pe_fits
 from pipelines.judge.signatures.left_out import pe_places
 from pipelines.judge.signatures.page_hashes import page_hashes
-from pipelines.judge.signatures.pe_checksum import PeChecksum
 from pipelines.judge.signatures.pe_image import CHECKSUM, ENTRY, PeImage, read_pe
 from pipelines.judge.signatures.pins import pins_of
 from pipelines.judge.signatures.signature_format import (
@@ -71,21 +69,11 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
         what = f"the shipped image has {signed.table} bytes, the rebuilt one {own.size + padding}"
         raise BadSignatureError(SignatureFault.LAYOUT, what)
     entry = struct.pack("<II", own.size + padding, signed.size - signed.table)
-    checksum = PeChecksum()
-    rebuilt.seek(0)
-    head = bytearray(rebuilt.read(own.entry + ENTRY))
-    head[own.checksum : own.checksum + CHECKSUM] = bytes(CHECKSUM)
-    head[own.entry :] = entry
-    checksum.add(head)
-    for data in pieces_of(rebuilt, len(head), own.size):
-        checksum.add(data)
-    checksum.add(bytes(padding))
-    for data in pieces_of(shipped, signed.table, signed.size):
-        checksum.add(data)
+    shipped.seek(own.checksum)
     after = own.entry + ENTRY
     pieces: list[Piece] = [
         Own(offset=0, length=own.checksum),
-        Derived(data=checksum.value().to_bytes(CHECKSUM, "little").hex()),
+        Derived(data=shipped.read(CHECKSUM).hex()),  # what is made has to have it
         Own(
             offset=own.checksum + CHECKSUM,
             length=own.entry - own.checksum - CHECKSUM,
@@ -163,7 +151,7 @@ PE = SignatureFormat(
         taken=_MAX_TABLE,
         places=pe_places,
         fits=pe_fits,
-        is_summed=pe_is_summed,
+        checksum=pe_checksum,
     ),
     pins=pins,
 )

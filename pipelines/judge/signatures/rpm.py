@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from builders.core.digest import CHUNK
 from builders.recipe.signature import PinnedSignature
-from pipelines.judge.signatures.filled import rpm_fits
+from pipelines.judge.signatures.filled import rpm_checksum, rpm_fits
 from pipelines.judge.signatures.left_out import RPM_LEAD, signature_header
 from pipelines.judge.signatures.openpgp import signing_keys, verify_openpgp
 from pipelines.judge.signatures.openpgp_packets import OpenPgpError
@@ -57,6 +57,7 @@ _FILE_SIGNATURES = frozenset({274, 275, 276, 277})
 """IMA signatures of files and fs-verity, with the lengths or the algorithm of them."""
 _RESERVED = frozenset({999, 1008})
 _SIZE, _LONG_SIZE, _MD5, _PAYLOAD_SIZE, _LONG_PAYLOAD_SIZE = 1000, 270, 1004, 1007, 271
+_MD5_SIZE = 16
 _SHA1, _SHA256, _SHA3 = 269, 273, 279
 _HEADER_DIGESTS = {_SHA1: "sha1", _SHA256: "sha256", _SHA3: "sha3_256"}
 _KINDS = {
@@ -86,7 +87,8 @@ def _package(file: BinaryIO, whose: str) -> RpmPackage:
             fault = SignatureFault.WRONG_HEADER if wrong else SignatureFault.UNEXPECTED_ATTRIBUTE
             raise BadSignatureError(fault, f"tag {one.tag} in the signature header")
         alone = one.kind in {INT32, INT64, STRING}
-        if one.kind != _KINDS[one.tag] or (alone and one.count != 1):
+        count = 1 if alone else _MD5_SIZE if one.tag == _MD5 else one.count
+        if one.kind != _KINDS[one.tag] or one.count != count:
             raise unreadable(f"tag {one.tag} of type {one.kind}, {one.count} values")
     misplaced = [one.tag for one in found.main.entries if one.tag in _ONLY_IN_SIGNATURES]
     if misplaced:
@@ -129,6 +131,8 @@ def plan(shipped: BinaryIO, rebuilt: BinaryIO) -> SplicePlan:
             pieces.append(_derived(bytes(one.start - at)))
         if one.tag in _SIGNED:
             pieces.append(Taken(offset=one.start, length=one.end - one.start, why="signature"))
+        elif one.tag == _MD5:  # what is made has to have it
+            pieces.append(_derived(header.value(one)))
         else:
             pieces.append(_derived(values.checked(one, header)))
         at = one.end
@@ -200,8 +204,6 @@ class _Values:
         if tag in _HEADER_DIGESTS:
             found = _hash(_HEADER_DIGESTS[tag], self._bytes.header)
             return bytes(found.hexdigest().encode() + b"\0")
-        if tag == _MD5:
-            return bytes(_hash("md5", self._bytes.all).digest())
         if tag in {_SIZE, _LONG_SIZE}:
             return size.to_bytes(4 if tag == _SIZE else 8, "big")
         if tag in _RESERVED:
@@ -225,7 +227,7 @@ def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     ]
     for one in sorted(header.entries, key=lambda entry: entry.start):
         if one.tag not in _SIGNED:
-            if one.tag != _MD5:  # slow, of no use, and made anew by the plan
+            if one.tag != _MD5:  # of no use but in a file that is made, where it is looked at
                 values.checked(one, header)
             uncovered.append(Uncovered(offset=one.start, length=one.end - one.start, why="digest"))
             continue
@@ -319,5 +321,6 @@ RPM = SignatureFormat(
         taken=MAX_SIGNATURE_DATA,
         places=signature_header,
         fits=rpm_fits,
+        checksum=rpm_checksum,
     ),
 )

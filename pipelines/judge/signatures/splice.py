@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, BinaryIO, Literal
 
 from pydantic import Field
@@ -19,8 +20,9 @@ from pydantic import Field
 from builders.core.digest import CHUNK, Digest
 from builders.core.frozen_model import FrozenModel
 from builders.packing import GzipPacking, XzPacking
-from pipelines.judge.signatures.filled import FilledGap
+from pipelines.judge.signatures.filled import NO_CHECKSUM, Checksum, FilledGap
 from pipelines.judge.signatures.left_out import Places
+from pipelines.judge.signatures.side_by_side import side_by_side
 from pipelines.judge.signatures.verity import hash_tree
 from pipelines.judge.signatures.zip_pieces import (
     Aligned,
@@ -111,8 +113,8 @@ class SpliceLimits:
     """Whether others may stand for parts of a range."""
     fits: Callable[[BinaryIO, BinaryIO, Sequence[FilledGap]], bool] | None = None
     """Says of our file and the one that was made whether others are what a signature needs."""
-    is_summed: Callable[[BinaryIO], bool] | None = None
-    """Says of the file that was made whether a checksum in it is right."""
+    checksum: Callable[[BinaryIO], Checksum | None] = lambda _: NO_CHECKSUM
+    """Of the file that was made, of which a plan does not say it; None where it has no place."""
     zip: ZipLimits | None = None
     """Of a zip archive; the pieces of one are refused in other files."""
     inside: SpliceLimits | None = None
@@ -136,23 +138,30 @@ def splice(
 ) -> Spliced:
     """Write the file that a plan says to `out`; raises `SpliceError`, then `out` is of no use.
 
-    What it makes counts after `check_fit` and `check_sum`.
+    What it makes counts after `check_fit`, and if it has the right checksum.
     """
     _check(plan, own, limits)
     maker = ZipMaker(own=own, shipped=shipped, limits=limits.zip) if limits.zip else None
     digest, size = hashlib.sha256(), 0
-    try:
-        for piece in plan.pieces:
-            if isinstance(piece, Taken) and piece.offset != size:
-                raise SpliceError(f"bytes taken from offset {piece.offset} would move to {size}")
-            for data in _bytes(piece, own, shipped, maker, size):
-                out.write(data)
-                digest.update(data)
-                size += len(data)
-        if maker:
-            maker.finish()
-    except ZipError as error:
-        raise SpliceError(str(error)) from error
+    with side_by_side() as started:
+        trees = [started(partial(_tree, p), own) for p in plan.pieces if isinstance(p, HashTree)]
+        try:
+            for piece in plan.pieces:
+                if isinstance(piece, Taken) and piece.offset != size:
+                    what = f"bytes taken from offset {piece.offset} would move to {size}"
+                    raise SpliceError(what)
+                for data in (
+                    [trees.pop()()]
+                    if isinstance(piece, HashTree)
+                    else _bytes(piece, own, shipped, maker, size)
+                ):
+                    out.write(data)
+                    digest.update(data)
+                    size += len(data)
+            if maker:
+                maker.finish()
+        except ZipError as error:
+            raise SpliceError(str(error)) from error
     out.flush()
     return Spliced(
         sha256=Digest(digest.hexdigest()),
@@ -173,12 +182,6 @@ def check_fit(plan: SplicePlan, own: BinaryIO, made: BinaryIO, limits: SpliceLim
         raise SpliceError("others in a place of a signature that are none, or of another length")
 
 
-def check_sum(made: BinaryIO, limits: SpliceLimits) -> None:
-    """Require that the checksum in a file is right; raises `SpliceError`."""
-    if limits.is_summed is not None and not limits.is_summed(made):
-        raise SpliceError("others in a place of a signature that are no checksum of the file")
-
-
 def _check(plan: SplicePlan, own: BinaryIO, limits: SpliceLimits) -> None:
     replaced = _left_out(plan, own, limits)
     derived = sum(len(piece.data) // 2 for piece in plan.pieces if isinstance(piece, Derived))
@@ -188,7 +191,7 @@ def _check(plan: SplicePlan, own: BinaryIO, limits: SpliceLimits) -> None:
         ("bytes of ours that are left out", replaced, limits.replaced),
         ("derived bytes", derived, limits.derived),
         ("bytes taken from the shipped file", taken, limits.taken),
-        ("hash trees", trees, 1),
+        ("hash trees", trees, 0 if limits.zip else 1),
     ):
         if found > most:
             raise SpliceError(f"{found} {what}, at most {most}")
@@ -248,10 +251,14 @@ def _gaps(plan: SplicePlan, own: int, size: int) -> Iterator[FilledGap]:
 
 
 def _bytes(
-    piece: Piece, own: BinaryIO, shipped: BinaryIO, maker: ZipMaker | None, at: int
+    piece: Own | Taken | Derived | ZipPiece,
+    own: BinaryIO,
+    shipped: BinaryIO,
+    maker: ZipMaker | None,
+    at: int,
 ) -> Iterator[bytes]:
     if not isinstance(piece, Own | Taken):
-        yield _made(piece, own, maker, at)
+        yield _made(piece, maker, at)
         return
     if maker and isinstance(piece, Own):
         maker.keep(piece.offset, piece.length, at)
@@ -268,21 +275,17 @@ def _bytes(
         left -= len(data)
 
 
-def _made(
-    piece: Derived | HashTree | ZipPiece, own: BinaryIO, maker: ZipMaker | None, at: int
-) -> bytes:
+def _made(piece: Derived | ZipPiece, maker: ZipMaker | None, at: int) -> bytes:
     """Return bytes that follow from others."""
-    match piece:
-        case Derived():
-            return bytes.fromhex(piece.data)
-        case HashTree():
-            if maker:
-                raise SpliceError("a hash tree in a zip archive")
-            try:
-                return hash_tree(own, piece.length, bytes.fromhex(piece.salt)).tree
-            except ValueError as error:
-                raise SpliceError(f"a hash tree over {error}") from error
-        case _:
-            if maker is None:
-                raise SpliceError("a piece of a zip archive")
-            return maker.make(piece, at)
+    if isinstance(piece, Derived):
+        return bytes.fromhex(piece.data)
+    if maker is None:
+        raise SpliceError("a piece of a zip archive")
+    return maker.make(piece, at)
+
+
+def _tree(piece: HashTree, own: BinaryIO) -> bytes:
+    try:
+        return hash_tree(own, piece.length, bytes.fromhex(piece.salt)).tree
+    except ValueError as error:
+        raise SpliceError(f"a hash tree over {error}") from error

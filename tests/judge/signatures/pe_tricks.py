@@ -141,8 +141,8 @@ TRICKS: dict[str, Trick] = {
     ),
     "a byte of the program": Trick(fault="bytes-differ", shipped=altered(len(OURS) - 1, b"X")),
     "a byte of the header": Trick(fault="bytes-differ", shipped=altered(2, b"X")),
-    "a stale checksum": Trick(fault="bytes-differ", shipped=altered(CHECKSUM, b"\1\2\3\4")),
-    "a checksum of zero": Trick(fault="bytes-differ", shipped=altered(CHECKSUM, bytes(4))),
+    "a stale checksum": Trick(fault="digest-differs", shipped=altered(CHECKSUM, b"\1\2\3\4")),
+    "a checksum of zero": Trick(fault="digest-differs", shipped=altered(CHECKSUM, bytes(4))),
     "data in the padding of the program": Trick(
         fault="bytes-differ", shipped=altered(len(OURS), b"\1")
     ),

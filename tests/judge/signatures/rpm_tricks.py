@@ -48,6 +48,7 @@ def pinned(*keys: PgpKey) -> PinnedSignature:
 
 BY_ADA = pinned(ADA)
 GOOD = RPM.signed(RPM.by(ADA))
+_MD5 = RPM.digests[MD5].value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +277,13 @@ TRICKS: dict[str, Trick] = {
     "a stale SHA-256": Trick(fault="digest-differs", shipped=value(SHA256, b"0" * 64)),
     "a stale SHA3-256": Trick(fault="digest-differs", shipped=value(SHA3, b"0" * 64)),
     "a stale MD5": Trick(fault="digest-differs", shipped=value(MD5, b"0" * 16)),
+    "an MD5 that is followed by bytes": Trick(
+        fault="signature-unreadable",
+        shipped=signed(Entry.binary(MD5, _MD5 + b"x"), drop=(MD5,)),
+    ),
+    "an MD5 of 15 bytes": Trick(
+        fault="signature-unreadable", shipped=signed(Entry.binary(MD5, _MD5[:15]), drop=(MD5,))
+    ),
     "a smaller size": Trick(fault="trailing-bytes", shipped=value(SIZE, b"\0\0\0\1")),
     "another size of the content": Trick(
         fault="digest-differs", shipped=value(PAYLOAD_SIZE, b"\0\0\0\1")

@@ -15,19 +15,22 @@ from typing import BinaryIO
 import pytest
 
 from pipelines.judge.signatures.filled import (
+    NO_CHECKSUM,
+    Checksum,
     FilledGap,
     cab_fits,
     clearsigned_fits,
     cvd_fits,
     info_fits,
+    pe_checksum,
     pe_fits,
-    pe_is_summed,
+    rpm_checksum,
     rpm_fits,
     tuf_fits,
 )
 from tests.judge.signatures.cab_tricks import GROWN, cabinet, with_signature
 from tests.judge.signatures.databases import OURS, SIGNED, Database, block
-from tests.judge.signatures.rpm_signing import LEAD, SHA1, Rpm
+from tests.judge.signatures.rpm_signing import LEAD, MD5, SHA1, Entry, Rpm
 from tests.judge.signatures.signing import CHECKSUM, ENTRY, program, with_table
 
 
@@ -160,7 +163,8 @@ def but(filled: Filled, *gaps: tuple[int, int, int, int]) -> Filled:
 
 
 def pe_stands(own: BinaryIO, out: BinaryIO, gaps: Sequence[FilledGap]) -> bool:
-    return pe_fits(own, out, gaps) and pe_is_summed(out)
+    checksum = pe_checksum(out)
+    return pe_fits(own, out, gaps) and checksum is not None and checksum.is_in(out)
 
 
 HONEST: dict[str, tuple[Callable[..., bool], Filled]] = {
@@ -277,3 +281,31 @@ def test_a_cabinet_of_4_gib_is_none() -> None:
         out.truncate(size)
         gaps = [FilledGap(begin=8, end=12, at=8, length=4)]
         assert not cab_fits(io.BytesIO(CABINET), out, gaps)
+
+
+def test_the_checksum_of_a_package_is_the_md5_of_header_and_payload() -> None:
+    package = Rpm()
+    data = package.file()
+    said = package.digests[MD5].value
+    assert rpm_checksum(io.BytesIO(data)) == Checksum(at=data.index(said), value=said)
+    stale = data.replace(said, b"0" * 16)
+    found = rpm_checksum(io.BytesIO(stale))
+    assert found is not None
+    assert not found.is_in(io.BytesIO(stale))
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (Rpm().file([Rpm().digests[SHA1]]), NO_CHECKSUM),
+        (Rpm().file([Entry.number(1, 1)] * 31 + [Rpm().digests[MD5]]), None),
+        (LEAD, NO_CHECKSUM),
+    ],
+    ids=["without the tag", "of 33 tags", "cut off"],
+)
+def test_a_package_without_md5_needs_none(data: bytes, found: Checksum | None) -> None:
+    assert rpm_checksum(io.BytesIO(data)) == found
+
+
+def test_what_is_no_program_has_no_checksum() -> None:
+    assert pe_checksum(io.BytesIO(b"MZ" * 99)) is None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -12,6 +14,7 @@ from builders.core.digest import Digest
 from builders.core.errors import SamebitsError
 from builders.jail.errors import JailEnd, JailFailedError
 from builders.packing.compress import PackingError
+from pipelines.judge.signatures.filled import pe_checksum
 from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.graft_readers import PACK, PLAN, UNPACK
 from pipelines.judge.signatures.signature_format import (
@@ -19,6 +22,7 @@ from pipelines.judge.signatures.signature_format import (
     Refused,
     SignatureFault,
     Signer,
+    Uncovered,
     VerifiedSignatures,
 )
 from pipelines.judge.signatures.splice import Derived, PackedPlan, SplicePlan
@@ -27,7 +31,7 @@ from tests.judge.signatures.module_tricks import BY_ADA as MODULE_BY_ADA
 from tests.judge.signatures.module_tricks import OURS as MODULE
 from tests.judge.signatures.modules import XZ, packed
 from tests.judge.signatures.pe_tricks import ADA, BY_ADA, EVE, OURS
-from tests.judge.signatures.signing import Signing, signed
+from tests.judge.signatures.signing import CHECKSUM, Signing, signed
 from tests.judge.signatures.test_packed_plans import CONTENT, SHIPPED, LyingJail
 
 SIGNED = signed(OURS, Signing(by=ADA))
@@ -63,6 +67,34 @@ def test_the_signers_that_the_jail_names_are_the_pinned_ones(names: str) -> None
 @pytest.mark.parametrize("alike", [False, True])
 def test_the_shipped_file_needs_nobody_who_takes_another_one(*, alike: bool) -> None:
     assert isinstance(grafted(OpenJail(), alike=alike), Graft)
+
+
+def test_a_file_that_is_not_the_shipped_one_gets_a_checksum_of_its_own() -> None:
+    """It is looked at by those who take such a file, and its digest is told."""
+    ours, out, seen = OURS[:-1] + b"x", io.BytesIO(), []
+
+    def alike(made: BinaryIO, _: Sequence[Uncovered]) -> bool:
+        made.seek(0)
+        seen.append(made.read())
+        return True
+
+    found = graft(OpenJail(), io.BytesIO(SIGNED), io.BytesIO(ours), BY_ADA, out, alike=alike)
+    assert isinstance(found, Graft)
+    assert seen == [out.getvalue()]
+    assert found.sha256 == Digest.of(out.getvalue())
+    checksum = pe_checksum(out)
+    assert checksum is not None
+    assert checksum.is_in(out)
+    assert not checksum.is_in(io.BytesIO(SIGNED))
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_a_checksum_that_the_shipped_file_has_wrong_is_not_taken(*, alike: bool) -> None:
+    stale = SIGNED[:CHECKSUM] + b"evil" + SIGNED[CHECKSUM + 4 :]
+    files = io.BytesIO(stale), io.BytesIO(OURS)
+    found = graft(OpenJail(), *files, BY_ADA, io.BytesIO(), alike=lambda *_: alike)
+    assert isinstance(found, Refused)
+    assert found.fault is SignatureFault.DIGEST
 
 
 def test_files_with_a_descriptor_are_read_side_by_side() -> None:
@@ -114,7 +146,7 @@ def test_what_the_jail_answers_is_what_a_plan_refuses() -> None:
 
 
 def test_a_file_that_is_taken_for_the_shipped_one_has_its_own_checksum() -> None:
-    """It is masked where it differs, and the checksum that it has is looked at before."""
+    """It is masked where it differs; what a plan says of the checksum does not matter."""
     plan = PLAN.read([io.BytesIO(SIGNED), io.BytesIO(OURS)], BY_ADA, tempfile.TemporaryFile)
     assert isinstance(plan, SplicePlan)
     wrong = [
@@ -124,5 +156,5 @@ def test_a_file_that_is_taken_for_the_shipped_one_has_its_own_checksum() -> None
         for at, piece in enumerate(plan.pieces)
     ]
     found = grafted(LyingJail(PLAN=SplicePlan(pieces=tuple(wrong))), alike=True)
-    assert isinstance(found, Refused)
-    assert "no checksum of the file" in found.detail
+    assert isinstance(found, Graft)
+    assert found.sha256 == Digest.of(SIGNED)

