@@ -23,6 +23,7 @@ from pipelines.judge.signatures.signature_format import (
     SignatureFault,
     Signer,
     Uncovered,
+    unreadable,
 )
 from pipelines.judge.signatures.signed_data import verify_signed_data
 from pipelines.judge.signatures.splice import SplicePlan
@@ -95,15 +96,15 @@ def signature_blocks(file: BinaryIO, archive: RawZip) -> list[bytes]:
 def _signature_pairs(files: Mapping[bytes, ZipEntry]) -> Iterator[tuple[ZipEntry, ZipEntry]]:
     """Yield each list of digests with the PKCS #7 that signs it."""
     named: dict[bytes, dict[bytes, ZipEntry]] = {}
-    for name in files.keys() - {_MANIFEST}:
-        base, _, ending = name.rpartition(b".")
-        named.setdefault(base, {})[ending] = files[name]
-    for base, parts in sorted(named.items()):
+    for name, entry in files.items():
+        if name != _MANIFEST:
+            base, _, ending = name.rpartition(b".")
+            named.setdefault(base, {})[ending] = entry
+    for base, parts in named.items():
         listed = parts.pop(b"SF", None)
         if listed is None or len(parts) != 1:
-            what = f"{shown(base)} has {len(parts)} signatures"
-            what += "" if listed else ", and no .SF"
-            raise BadSignatureError(SignatureFault.UNREADABLE, what)
+            what = f"{len(parts)} signatures and {'one' if listed else 'no'} .SF"
+            raise unreadable(f"{shown(base)} has {what}, expected one of each")
         (block,) = parts.values()
         yield listed, block
 
@@ -181,8 +182,7 @@ def _signer(der: bytes, content: bytes, pinned: PinnedSignature, *, weak: bool) 
         weak=weak,
     )
     if found.content_type != _DATA:
-        what = f"a signature over {found.content_type}"
-        raise BadSignatureError(SignatureFault.UNREADABLE, what)
+        raise unreadable(f"a signature over {found.content_type}")
     return found.signer
 
 
@@ -247,7 +247,7 @@ def _check_digests(
     found = {n.removesuffix(ending): v for n, v in attributes.items() if n.endswith(ending)}
     known = {name: one for name, one in (_SHA2 | _SHA1).items() if name in found}
     if len(known) < len(found) or not known.keys() & algorithms.keys():
-        names = ", ".join(sorted(found))
+        names = ", ".join(found)
         raise BadSignatureError(SignatureFault.WEAK_DIGEST, f"{what} by {names!a:.100}, not SHA-2")
     digests = {name: hashlib.new(one) for name, one in known.items()}
     for chunk in chunks:

@@ -158,23 +158,18 @@ def _directory(theirs: RawZip, ours: RawZip, files: SignatureFiles) -> Iterator[
             yield Dropped(offset=one.record, length=length)
 
 
-def _merged(pieces: list[Piece]) -> Iterator[Piece]:
-    """Yield the pieces, with those that follow each other in our file as one."""
-    last: Piece | None = None
-    for piece in pieces:
-        if (
-            isinstance(piece, Own | Directory)
-            and isinstance(last, Own | Directory)
-            and type(piece) is type(last)
-            and last.offset + last.length == piece.offset
-        ):
-            last = last.model_copy(update={"length": last.length + piece.length})
-            continue
-        if last:
-            yield last
-        last = piece
-    if last:
-        yield last
+def _merged(pieces: list[Piece]) -> list[Piece]:
+    """Return the pieces, with those that follow each other in our file as one."""
+    made = pieces[:1]
+    for piece in pieces[1:]:
+        match made[-1], piece:
+            case (Own() as last, Own() as more) | (Directory() as last, Directory() as more) if (
+                last.offset + last.length == more.offset
+            ):
+                made[-1] = last.model_copy(update={"length": last.length + more.length})
+            case _:
+                made.append(piece)
+    return made
 
 
 def _require(at: int, expected: int, entry: ZipEntry) -> None:

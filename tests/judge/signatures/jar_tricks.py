@@ -80,7 +80,7 @@ def without_line(data: bytes) -> Callable[[list[Item]], list[Item]]:
     return changed("META-INF/CERT.EC", content=data)
 
 
-SAME = {"Name": CLASS}
+EMPTY = Item(name="empty", stored=True)
 GOOD_JAR = Package(first=(signing(),), front=True)
 WRONG_SIZE = changed(CLASS, size=9)(without_manifest(JAR_ITEMS))
 TWO = (signing(), signing(by=BEN, name="BEN"))
@@ -147,6 +147,9 @@ TRICKS: dict[str, Trick] = {
     "an attribute of the list that is not known": jar(
         "unexpected-attribute", signing(listed={"Evil": "yes"})
     ),
+    "an attribute of a section of the list that is not known": listed(
+        "unexpected-attribute", b"Name: a/B.class\r\n", b"Name: a/B.class\r\nEvil: yes\r\n"
+    ),
     # what the manifest says
     "another program to run": jar("manifest-differs", signing(main={"Main-Class": "evil.E"})),
     "an agent to launch": jar(
@@ -180,8 +183,20 @@ TRICKS: dict[str, Trick] = {
     ),
     "a section of a package": jar("manifest-differs", signing(sections={"a/": {"Sealed": "true"}})),
     "an entry that is not in the manifest": jar("unsigned-entry", signing(skipped=(CLASS,))),
+    "an empty entry that is not in the manifest": jar(
+        "unsigned-entry",
+        signing(skipped=("empty",)),
+        items=(*JAR_ITEMS, EMPTY),
+        ours=archive([*JAR_ITEMS, EMPTY]),
+    ),
     "an entry that is not there": jar(
         "missing-entry", signing(sections={"gone.class": {"SHA-256-Digest": "AAAA"}})
+    ),
+    "an entry without a digest that is not there": jar(
+        "missing-entry", signing(sections={"gone.class": {"SHA-256-Digest": ""}})
+    ),
+    "a folder with a digest that is not there": jar(
+        "missing-entry", signing(sections={"gone/": {"SHA-256-Digest": "AAAA"}})
     ),
     "a folder with content": jar(
         "unsigned-entry",

@@ -71,6 +71,11 @@ GOOD: dict[str, tuple[bytes, PinnedSignature, bytes]] = {
         JAR_BY_ANN,
         archive([Item(name="META-INF/MANIFEST.MF", content=SECTION), *PLAIN]),
     ),
+    "a section of a folder that has no entry": (
+        Package(first=(signing(sections={"gone/": {}}),), front=True).made(PLAIN),
+        JAR_BY_ANN,
+        OUR_JAR,
+    ),
     "a digest of the main attributes": (
         Package(first=(signing(main={**MAIN}, attributes=True, schemes=None),), front=True).made(
             PLAIN

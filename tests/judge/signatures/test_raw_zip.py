@@ -123,6 +123,13 @@ def test_an_archive_that_is_not_read_is_named(data: bytes, why: str) -> None:
         read(data)
 
 
+@pytest.mark.parametrize(("length", "fault"), [(0xFFFF, "zip-comment"), (1 << 16, "unreadable")])
+def test_a_comment_has_the_most_bytes_that_its_length_can_say(length: int, fault: str) -> None:
+    with pytest.raises(BadSignatureError) as refused:
+        read(GOOD + bytes(length))
+    assert refused.value.refused.fault.endswith(fault)
+
+
 def test_a_directory_that_is_cut_off_has_something_else_in_it() -> None:
     directory = LAYOUT.directory + b"PK\1\2"
     made = LAYOUT.entries + directory + replace(LAYOUT, directory=directory).end(DIRECTORY)

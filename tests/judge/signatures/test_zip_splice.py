@@ -44,6 +44,7 @@ FILES = SignatureFiles(taken=lambda name: name in {b"SIGN", b"LIST"}, replaced={
 ITEMS = (Item(name="a", content=b"first"), Item(name="b.so", content=b"second", stored=True))
 SIGN = Item(name="SIGN", content=b"signature")
 EVIL = Item(name="evil", content=b"evil")
+LONGER = replace(ITEMS[1], content=b"second, and more")
 
 
 def made(plan: list[Piece], ours: bytes, theirs: bytes, limits: SpliceLimits = LIMITS) -> bytes:
@@ -52,10 +53,10 @@ def made(plan: list[Piece], ours: bytes, theirs: bytes, limits: SpliceLimits = L
     return out.getvalue()
 
 
-def planned(ours: bytes, theirs: bytes) -> list[Piece]:
+def planned(ours: bytes, theirs: bytes, block: int | None = None) -> list[Piece]:
     shipped, rebuilt = io.BytesIO(theirs), io.BytesIO(ours)
     archives = read_zip(shipped, "shipped"), read_zip(rebuilt, "rebuilt")
-    return list(plan_zip(shipped, *archives, FILES).pieces)
+    return list(plan_zip(shipped, *archives, FILES, block=block).pieces)
 
 
 ENTRIES = st.lists(
@@ -92,6 +93,32 @@ def test_a_manifest_of_ours_gives_place_to_that_of_the_shipped_file() -> None:
         archive([SIGN, *ITEMS]),
     ):
         assert made(planned(ours, theirs), ours, theirs) == theirs
+    ours, theirs = archive([*ITEMS, one]), archive([*ITEMS, SIGN])
+    assert made(planned(ours, theirs), ours, theirs) == theirs
+
+
+@pytest.mark.parametrize(
+    ("theirs", "fault", "why"),
+    [
+        ((EVIL,), "layout", "'evil' where ours has 'a'"),
+        ((*ITEMS, EVIL), "layout", "'evil' where ours has no more entries"),
+        ((SIGN, ITEMS[0], LONGER), "bytes-differ", "'b.so': at "),
+    ],
+    ids=["another", "one more", "a longer one"],
+)
+def test_an_entry_that_is_not_ours_is_named(theirs: tuple[Item, ...], fault: str, why: str) -> None:
+    with pytest.raises(BadSignatureError) as refused:
+        planned(OURS, archive(theirs))
+    assert refused.value.refused.fault == fault
+    assert why in refused.value.refused.detail
+
+
+def test_a_record_of_the_directory_that_is_not_ours_is_named() -> None:
+    layout, end = laid_out([*ITEMS, SIGN]), 46 + len(ITEMS[0].name)
+    commented = layout.directory[:32] + b"\1\0" + layout.directory[34:end] + b"x"
+    theirs = replace(layout, directory=commented + layout.directory[end:]).made()
+    with pytest.raises(BadSignatureError, match="'SIGN': at "):
+        planned(OURS, theirs)
 
 
 def test_padding_that_is_there_is_made_anew() -> None:
@@ -107,7 +134,12 @@ FILLER = b"PK\3\4" + bytes(24) + struct.pack("<H", 9) + bytes(9)
 def test_fillers_of_ours_stay_and_others_are_refused() -> None:
     ours, theirs = archive(ITEMS, between=FILLER), archive([*ITEMS, SIGN], between=FILLER)
     assert made(planned(ours, theirs), ours, theirs) == theirs
-    for one, other in ((OURS, theirs), (ours, SIGNED), (ours, archive([*ITEMS[::-1], SIGN]))):
+    for one, other in (
+        (OURS, theirs),
+        (OURS, archive([ITEMS[0], SIGN, ITEMS[1]], between=FILLER)),
+        (ours, SIGNED),
+        (ours, archive([*ITEMS[::-1], SIGN])),
+    ):
         with pytest.raises(BadSignatureError):
             planned(one, other)
     for bad in (FILLER[:-1] + b"x", FILLER[:26] + b"\1" + FILLER[27:], FILLER + b"\0", bytes(39)):
@@ -136,6 +168,8 @@ OURS = archive(ITEMS)
 SIGNED = archive([*ITEMS, SIGN])
 LOCALS = len(laid_out(ITEMS).entries)
 RECORDS = len(laid_out(ITEMS).directory)
+PAGE = -LOCALS % 4096
+"""How many zeros bring the end of our entries to a page."""
 TAKEN = len(SIGN.local())
 FILE = Taken(offset=LOCALS, length=TAKEN, why="signature-file")
 RECORD = Taken(offset=LOCALS + TAKEN + RECORDS, length=50, why="directory-record")
@@ -276,6 +310,30 @@ def test_a_block_may_stand_before_the_directory_and_nowhere_else() -> None:
     no_block = replace(LIMITS, zip=ZipLimits(taken="SIGN"))
     with pytest.raises(SpliceError, match="no record"):
         made(plan, OURS, theirs, no_block)
+
+
+@pytest.mark.parametrize(
+    ("gap", "blocked", "fits"),
+    [
+        (b"", True, True),
+        (bytes(PAGE), True, True),
+        (bytes(PAGE - 1) + b"x", True, False),
+        (bytes(PAGE - 1), True, False),
+        (bytes(PAGE), False, False),
+    ],
+    ids=["nothing", "zeros", "data", "less than a page", "zeros without a block"],
+)
+def test_a_block_may_begin_at_a_page(gap: bytes, *, blocked: bool, fits: bool) -> None:
+    size = struct.pack("<Q", 24)
+    block = (size + size + b"APK Sig Block 42") * blocked
+    theirs = laid_out(ITEMS, after=gap).made(block)
+    start = LOCALS + len(gap) if blocked else None
+    if fits:
+        assert made(planned(OURS, theirs, start), OURS, theirs) == theirs
+        return
+    with pytest.raises(BadSignatureError) as refused:
+        planned(OURS, theirs, start)
+    assert refused.value.refused.fault == "data-between-entries"
 
 
 @given(
