@@ -56,13 +56,7 @@ def with_grafts(
                 found[name] = graft(jail, theirs, ours, signature, made, digest=served.sha256)
             except JailUnavailableError as error:
                 found[name] = Unread(reason=str(error))
-    signed = {
-        name: one
-        for name, one in found.items()
-        if isinstance(one, Graft)
-        and isinstance(served := facts.served[name], FileFact)
-        and one.sha256 == served.sha256
-    }
+    signed = {name: one for name, one in found.items() if isinstance(one, Graft)}
     sought = [
         {name: outputs[name] for name in signed},
         *({name: one} for name, graft in signed.items() for one in graft.contents),

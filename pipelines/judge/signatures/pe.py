@@ -102,14 +102,13 @@ def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
             page_hashes=cache(partial(page_hashes, file, image)),
         ),
     )
-    uncovered = [
+    uncovered = (
         Uncovered(offset=image.checksum, length=CHECKSUM, why="checksum"),
         Uncovered(offset=image.entry, length=ENTRY, why="directory-entry"),
         *(Uncovered(offset=at - 8, length=8, why="certificate-header") for at, _ in found),
         *verified.uncovered,
-    ]
-    uncovered.sort(key=lambda one: one.offset)
-    return verified.model_copy(update={"uncovered": tuple(uncovered)})
+    )
+    return verified.model_copy(update={"uncovered": uncovered})
 
 
 def pins(file: BinaryIO) -> FoundPins:

@@ -159,13 +159,11 @@ def _directory(theirs: RawZip, ours: RawZip, files: SignatureFiles) -> Iterator[
 
 
 def _merged(pieces: list[Piece]) -> list[Piece]:
-    """Return the pieces, with those that follow each other in our file as one."""
+    """Return the pieces, with those of a kind as one: they follow each other in our file too."""
     made = pieces[:1]
     for piece in pieces[1:]:
         match made[-1], piece:
-            case (Own() as last, Own() as more) | (Directory() as last, Directory() as more) if (
-                last.offset + last.length == more.offset
-            ):
+            case (Own() as last, Own() as more) | (Directory() as last, Directory() as more):
                 made[-1] = last.model_copy(update={"length": last.length + more.length})
             case _:
                 made.append(piece)

@@ -147,6 +147,9 @@ TRICKS: dict[str, Trick] = {
     "an attribute of the list that is not known": jar(
         "unexpected-attribute", signing(listed={"Evil": "yes"})
     ),
+    "a section of the list for what the manifest does not name": listed(
+        "missing-entry", b"Name: a/B.class", b"Name: a/C.class"
+    ),
     "an attribute of a section of the list that is not known": listed(
         "unexpected-attribute", b"Name: a/B.class\r\n", b"Name: a/B.class\r\nEvil: yes\r\n"
     ),

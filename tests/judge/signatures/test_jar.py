@@ -123,3 +123,8 @@ def test_an_archive_that_is_looked_at_alone_is_named_too() -> None:
         with pytest.raises(BadSignatureError) as raised:
             call()
         assert raised.value.refused.fault is SignatureFault.MISSING
+
+
+def test_no_signature_covers_how_its_own_files_are_stored() -> None:
+    found = JAR.verify(io.BytesIO(GOOD["two signers"][0]), GOOD["two signers"][1]).uncovered
+    assert [one.why for one in found] == ["signature-file", "directory-record"] * 5

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from builders.core.digest import CHUNK
 from pipelines.judge.signatures.raw_zip import END, RawZip, entry_chunks, entry_content, read_zip
 from pipelines.judge.signatures.signature_format import BadSignatureError
 from tests.judge.signatures.zips import Item, archive, laid_out
@@ -144,6 +145,8 @@ def test_a_content_has_its_size_and_no_more_than_is_wanted() -> None:
     assert content(large, 3 << 20) == large.content
     packed = replace(large, stored=False)
     assert content(packed, 3 << 20) == large.content
+    held_back = replace(packed, content=bytes(CHUNK + 100))  # by zlib, once all input is read
+    assert content(held_back, 2 << 20) == held_back.content
     with pytest.raises(BadSignatureError, match="has 200 bytes, at most 199"):
         content(ONE, 199)
 

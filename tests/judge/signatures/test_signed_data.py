@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import cache
 
 import pytest
-from asn1crypto import algos, cms, core
+from asn1crypto import algos, cms, core, x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from pipelines.judge.signatures.signature_format import BadSignatureError, Graft, Refused
 from pipelines.judge.signatures.signed_data import verify_signed_data
 from tests.judge.signatures import nuget_tricks
-from tests.judge.signatures.pe_tricks import ADA, BY_ADA, CLOCK, OURS, pinned
+from tests.judge.signatures.pe_tricks import ADA, BOB, BY_ADA, CLOCK, EVE, OURS, pinned
 from tests.judge.signatures.signing import (
     IMAGE_DATA,
     INDIRECT_DATA,
@@ -32,7 +33,13 @@ DIGEST = hashlib.sha256(b"detached").digest()
 TOLD = {"type": "signing_time", "values": [cms.Time({"utc_time": "200101000000Z"})]}
 
 
-def bare(by: Vendor, signature: bytes) -> bytes:
+@cache
+def dee() -> Vendor:
+    """Return a vendor with a key of DSA, which takes long to make."""
+    return Vendor.of("dee", dsa.generate_private_key(1024))  # noqa: S505
+
+
+def bare(by: Vendor, signature: bytes, algorithm: str = "sha256_dsa") -> bytes:
     """Return a detached PKCS #7 without signed attributes."""
     made = cms.ContentInfo.load(cms_of(Signing(by=ADA), "data", value(0x04, b"")))
     data = made["content"]
@@ -45,7 +52,7 @@ def bare(by: Vendor, signature: bytes) -> bytes:
         }
     }
     info["signed_attrs"] = None
-    info["signature_algorithm"] = {"algorithm": "sha256_dsa"}
+    info["signature_algorithm"] = {"algorithm": algorithm}
     info["signature"] = signature
     data["certificates"] = [cms.CertificateChoices.load(by.der)]
     data["encap_content_info"] = {"content_type": "data"}
@@ -54,17 +61,30 @@ def bare(by: Vendor, signature: bytes) -> bytes:
 
 @pytest.mark.parametrize("signed", [DIGEST, hashlib.sha256(b"other").digest()])
 def test_a_dsa_signature_over_a_digest_alone_has_to_verify(signed: bytes) -> None:
-    by = Vendor.of("dee", dsa.generate_private_key(1024))  # noqa: S505
-    der = bare(by, by.key.sign(signed, Prehashed(hashes.SHA256())))
-    pins = pinned(by)
+    der = bare(dee(), dee().key.sign(signed, Prehashed(hashes.SHA256())))
+    pins = pinned(dee())
     if signed == DIGEST:
         found = verify_signed_data(der, pins, detached=lambda _: DIGEST)
-        assert found.signer.certificate == by.pin
+        assert found.signer.certificate == dee().pin
         with pytest.raises(BadSignatureError, match="content apart"):
             verify_signed_data(der, pins)
         return
     with pytest.raises(BadSignatureError, match="does not verify"):
         verify_signed_data(der, pins, detached=lambda _: DIGEST)
+
+
+@pytest.mark.parametrize("algorithm", ["sha256_rsa", "sha256_ecdsa", "sha256_dsa"])
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa", "dsa"])
+def test_a_key_signs_by_an_algorithm_of_its_own(kind: str, algorithm: str) -> None:
+    by = {"rsa": ADA, "ecdsa": BOB}.get(kind) or dee()
+    hashed = Prehashed(hashes.SHA256())
+    how = {"rsa": (padding.PKCS1v15(), hashed), "ecdsa": (ec.ECDSA(hashed),), "dsa": (hashed,)}
+    der = bare(by, by.key.sign(DIGEST, *how[kind]), algorithm)
+    if algorithm == f"sha256_{kind}":
+        assert verify_signed_data(der, pinned(by), detached=lambda _: DIGEST).signer
+        return
+    with pytest.raises(BadSignatureError, match="a signature by "):
+        verify_signed_data(der, pinned(by), detached=lambda _: DIGEST)
 
 
 def content(algorithm: str) -> bytes:
@@ -112,3 +132,11 @@ def test_no_attribute_is_there_twice_or_has_two_values() -> None:
         "type": "signature_time_stamp_token", "values": [stamp],
     },))  # fmt: skip
     assert fault(cms_of(again, INDIRECT_DATA, content("sha256")), pins) == "unexpected-attribute"
+
+
+@pytest.mark.parametrize("field", ["issuer", "serial_number"])
+def test_a_signer_is_named_by_issuer_and_number(field: str) -> None:
+    other = x509.Certificate.load(EVE.der)
+    der = cms.ContentInfo.load(cms_of(Signing(by=ADA), INDIRECT_DATA, content("sha256")))
+    der["content"]["signer_infos"][0]["sid"].chosen[field] = getattr(other, field)
+    assert fault(der.dump(force=True)) == "signature-unreadable"

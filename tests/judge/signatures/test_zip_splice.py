@@ -127,6 +127,12 @@ def test_padding_that_is_there_is_made_anew() -> None:
     assert made(planned(ours, theirs), ours, theirs) == theirs
 
 
+def test_where_no_field_has_place_to_state_an_alignment_there_are_zeros() -> None:
+    one = Item(name="abc", extra=b"\1\0" + struct.pack("<H", 0xFFF9) + bytes(0xFFF9))
+    ours, theirs = archive([one]), archive([replace(one, extra=one.extra + bytes(2)), SIGN])
+    assert made(planned(ours, theirs), ours, theirs) == theirs
+
+
 FILLER = b"PK\3\4" + bytes(24) + struct.pack("<H", 9) + bytes(9)
 """A local record without name and content, as zipflinger fills a place with."""
 
