@@ -159,6 +159,9 @@ TRICKS: dict[str, Trick] = {
         "manifest-differs", signing(main={**MAIN, "Launcher-Agent-Class": "evil.E"})
     ),
     "a path to other archives": jar("manifest-differs", signing(main={**MAIN, "Class-Path": "e"})),
+    "who made it, which ours does not say": jar(
+        "manifest-differs", signing(main={**MAIN, "Built-By": "eve"})
+    ),
     "a main attribute less": jar("manifest-differs", signing(main={})),
     "a section that says more": jar(
         "manifest-differs", signing(sections={CLASS: {"Sealed": "true"}})

@@ -170,6 +170,10 @@ _OTHER_COUNTER = {
     "type": "counter_signature",
     "values": [signer_info(countersigned()["countersigned"], None, b"another signature")],
 }
+_TWO_ROLES = {
+    "type": COMMITMENT,
+    "values": [attributes(ADA, role)[0]["values"][0] for role in (AUTHOR, REPOSITORY)],
+}
 _WRONG = replace(countersigned()["countersigned"], signature=EVE.sign(b"x", "sha256"))
 TRICKS: dict[str, Trick] = {
     "not signed": trick("signature-missing", lambda: OURS),
@@ -228,6 +232,9 @@ TRICKS: dict[str, Trick] = {
     ),
     "the certificate of another": trick("signature-invalid", by(signed_attributes=attributes(EVE))),
     "no role": trick("signature-invalid", by(signed_attributes=attributes(ADA)[1:])),
+    "two roles": trick(
+        "signature-invalid", by(signed_attributes=(_TWO_ROLES, *attributes(ADA)[1:]))
+    ),
     "no certificate among what is signed": trick(
         "signature-invalid", by(signed_attributes=attributes(ADA)[:1])
     ),

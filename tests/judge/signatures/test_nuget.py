@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from asn1crypto import cms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,18 @@ def test_our_bytes_with_the_signature_are_the_shipped_package(name: str) -> None
     assert all((one.stamped_on is not None) == stamped for one in found.signers)
     assert sum(one.length for one in found.carried if one.why == "time") == 8
     assert sum(one.length for one in found.carried) < found.taken
+
+
+def test_time_stamps_are_carried_and_a_countersignature_is_not() -> None:
+    shipped, pins = GOOD["time stamps of both"]
+    found = grafted(shipped, pins, OURS)
+    assert isinstance(found, Graft)
+    assert [one.why for one in found.carried].count("time-stamp") == 2
+    data = cms.ContentInfo.load(shipped[shipped.index(b".signature.p7s") + 14 :])["content"]
+    attributes = data["signer_infos"][0]["unsigned_attrs"]
+    (counter,) = (a["values"][0] for a in attributes if a["type"].native == "counter_signature")
+    at = shipped.index(counter["signature"].native)
+    assert not any(one.offset <= at < one.offset + one.length for one in found.carried)
 
 
 @settings(max_examples=10, deadline=None)

@@ -131,6 +131,15 @@ def test_a_comment_has_the_most_bytes_that_its_length_can_say(length: int, fault
     assert refused.value.refused.fault.endswith(fault)
 
 
+@pytest.mark.parametrize(
+    ("size", "why"), [(32 << 20, "something else in it"), ((32 << 20) + 1, "a directory of")]
+)
+def test_a_directory_is_read_up_to_32_mebibytes(size: int, why: str) -> None:
+    end = struct.pack("<4sHHHHIIH", END, 0, 0, 1, 1, size, 0, 0)
+    with pytest.raises(BadSignatureError, match=why):
+        read(bytes(size) + end)
+
+
 def test_a_directory_that_is_cut_off_has_something_else_in_it() -> None:
     directory = LAYOUT.directory + b"PK\1\2"
     made = LAYOUT.entries + directory + replace(LAYOUT, directory=directory).end(DIRECTORY)
