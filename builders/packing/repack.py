@@ -92,7 +92,7 @@ def ar_members(file: BinaryIO) -> list[ArMember]:
         file.seek(at)
         header = file.read(_HEADER)
         size = header[48:58].strip(b" ")
-        if len(header) != _HEADER or header[58:] != b"`\n" or not size.isdigit():
+        if header[58:] != b"`\n" or not size.isdigit():
             raise ArchiveError("a broken ar archive", got=repr(header[:16]))
         name = header[:16].rstrip(b" ").rstrip(b"/").decode("latin-1")
         found.append(ArMember(name, header, at + _HEADER, int(size)))

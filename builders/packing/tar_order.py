@@ -39,10 +39,10 @@ def tar_members(file: BinaryIO) -> TarMembers:
                 if len(found) > MAX_MEMBERS:
                     raise ArchiveError("too many members in a tar", expected=MAX_MEMBERS)
             end = archive.offset
-    except (tarfile.TarError, ValueError, OSError, EOFError) as error:
+    except (tarfile.TarError, ValueError, OSError) as error:
         raise ArchiveError("a tar that cannot be put in order", got=error) from error
-    starts = [info.offset for info in found]
-    pairs = zip(found, [*starts[1:], end], strict=True)
+    ends = [*(info.offset for info in found), end][1:]
+    pairs = zip(found, ends, strict=True)
     return TarMembers(tuple(TarMember(info.name, info.offset, at) for info, at in pairs), size)
 
 

@@ -20,8 +20,8 @@ from builders.packing.compress import deflated
 from builders.packing.parameters import ZipAlignment, ZipPacking
 from builders.packing.tar_order import ordered, piece
 
-_CENTRAL, _END = 46, 22
-_DESCRIBED, DEFLATED, _BIG = 1 << 3, 8, 0xFFFFFFFF
+_CENTRAL, _END = 46, b"PK\x05\x06"
+_DESCRIBED, DEFLATED = 1 << 3, 8
 _SIGNED_DESCRIPTOR = b"PK\x07\x08"
 _ALIGNED = 0xD935
 MAX_REST = 1 << 20
@@ -78,8 +78,8 @@ def read_zip(file: BinaryIO) -> ZipFile:
     size = file.seek(0, 2)
     start, length, _ = find_directory(file, size)
     file.seek(start)
-    records = file.read(length)
-    if start + length + _END > size or any(entry.packed >= _BIG for entry in entries):
+    records, end = file.read(length), file.read(len(_END))
+    if end != _END:
         raise ArchiveError("a zip64 file is not packed again", got=f"{size} bytes")
     starts = sorted([*(entry.offset for entry in entries), start])
     after = dict(pairwise(starts))
@@ -92,7 +92,7 @@ def read_zip(file: BinaryIO) -> ZipFile:
         names, extras = struct.unpack_from("<HH", header.ljust(LOCAL.size, b"\0"), 26)
         local = file.read(names + extras)
         data = entry.offset + LOCAL.size + names + extras
-        if len(local) != names + extras or data + entry.packed > after[entry.offset]:
+        if data + entry.packed > after[entry.offset]:
             raise ArchiveError("a broken local header in a zip", got=repr(entry.name[:64]))
         found.append(
             ZipMember(
@@ -163,7 +163,7 @@ def _local_header(member: ZipMember, size: int, alignment: ZipAlignment | None, 
         extra = _unpadded(extra)
         if member.method == 0:
             extra += _padding(at + LOCAL.size + len(member.name) + len(extra), member, alignment)
-    if not member.described or header[18:22] != bytes(4):
+    if header[18:22] != bytes(4):
         header[18:22] = struct.pack("<I", size)
     header[28:30] = struct.pack("<H", len(extra))
     return bytes(header) + member.name + extra

@@ -18,7 +18,8 @@ from builders.packing.xz import CHECKS, DICTIONARIES, FOOTER, HEADER, MAGIC, blo
 from pipelines.judge.packing.encoders import encoders, gives, is_affordable
 
 _GZIP, _NAMED, _TRAILER = b"\x1f\x8b\x08", 8, 8
-_MAX_NAME = 255
+_HEAD = 10 + 255 + 1
+"""Bytes of a gzip header with the longest name."""
 _LZMA2 = b"\x21\x01"
 _SIZES = (0x80, 0x40)
 _MAX_INDEX = 1 << 20
@@ -72,7 +73,7 @@ def read_gzip(file: BinaryIO, content: BinaryIO, deadline: Deadline) -> GzipPack
     """Return how the gzip file of a content is packed; raises `UnknownPackingError`."""
     size, length = file.seek(0, 2), content.seek(0, 2)
     file.seek(0)
-    head = file.read(10 + _MAX_NAME + 1)
+    head = file.read(_HEAD)
     if head[:3] != _GZIP or size < 18:
         raise UnknownPackingError("it is no gzip file")
     flags, mtime, xfl, system = struct.unpack_from("<BIBB", head, 3)
@@ -106,10 +107,9 @@ def _after_deflate(file: BinaryIO, start: int, deadline: Deadline) -> int:
         while not stream.eof and (data := stream.unconsumed_tail or read(CHUNK)):
             deadline.check()
             stream.decompress(data, CHUNK)
-            start += len(data) - len(stream.unconsumed_tail) - len(stream.unused_data)
     except zlib.error as error:
         raise UnknownPackingError(f"a broken deflate stream: {error}") from error
-    return start
+    return file.tell() - len(stream.unused_data)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,12 +131,12 @@ def _xz_layout(file: BinaryIO) -> _XzLayout:
     head = file.read(HEADER + 1024)
     file.seek(max(0, size - HEADER))
     foot = file.read(HEADER)
-    if not head.startswith(MAGIC) or foot[-2:] != FOOTER or foot[8:10] != head[6:8]:
+    if not head.startswith(MAGIC) or foot[-2:] != FOOTER:
         raise UnknownPackingError("it is no xz file of one stream")
     checks = {number: name for name, number in CHECKS.items()}
     (backward,) = struct.unpack_from("<I", foot, 4)
     length = 4 * (backward + 1)
-    if head[7] not in checks or not 8 <= length <= min(_MAX_INDEX, size - 2 * HEADER):
+    if head[7] not in checks or length > min(_MAX_INDEX, size - 2 * HEADER):
         raise UnknownPackingError("its xz headers are odd")
     file.seek(size - HEADER - length)
     numbers = _numbers(file.read(length)[1:])
@@ -153,7 +153,7 @@ def _xz_layout(file: BinaryIO) -> _XzLayout:
     for _ in range(sizes):
         skipped = next(i for i, byte in enumerate(rest) if byte < 0x80)
         rest = rest[skipped + 1 :]
-    if flags & 0x3F or sizes == 1 or rest[:2] != _LZMA2 or rest[2] > 40:
+    if flags & 0x3F or rest[:2] != _LZMA2:
         raise UnknownPackingError("it is not compressed with the filter LZMA2 alone")
     return _XzLayout(
         check=checks[head[7]],

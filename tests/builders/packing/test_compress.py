@@ -72,6 +72,7 @@ def test_each_library_gives_a_stream_of_its_own(library: str) -> None:
 def test_a_content_too_large_for_an_encoder_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compress_module, "MAX_WHOLE", 10)
     encoder = DeflateEncoder(library="libdeflate")
+    assert zlib.decompress(b"".join(deflated([bytes(10)], encoder)), -15) == bytes(10)
     with pytest.raises(PackingError, match="too large"):
         list(deflated([bytes(11)], encoder))
 

@@ -6,9 +6,11 @@ import gzip
 import io
 import lzma
 import random
+import struct
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from typing import IO, cast
 
@@ -27,6 +29,7 @@ from builders.packing import (
     XzPacking,
     ZipAlignment,
     ZipPacking,
+    zip_layout,
 )
 from builders.packing.repack import repacked
 
@@ -67,6 +70,35 @@ class _NotSeekable:
 
     def seekable(self) -> bool:
         return False
+
+
+RAW = zlib.compress(b"content")[2:-4]
+"""A deflate stream."""
+
+
+def said_to_be_deflated(packed: bytes) -> bytes:
+    """Return a zip of a member that has these bytes in place of a deflate stream."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a", packed)
+    made = bytearray(file.getvalue())
+    made[8] = made[made.index(b"PK\1\2") + 10] = 8
+    return bytes(made)
+
+
+def zip64(plain: bytes) -> bytes:
+    """Return a zip with the end record of zip64 in front of its own."""
+    at = plain.index(b"PK\5\6")
+    count, size, start = struct.unpack_from("<HII", plain, at + 10)
+    end = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
+    return plain[:at] + end + struct.pack("<4sIQI", b"PK\6\7", 0, at, 1) + plain[at:]
+
+
+def gap_behind(plain: bytes, gap: bytes) -> bytes:
+    """Return a zip of one member with bytes between it and the directory."""
+    at, end = plain.index(b"PK\1\2"), plain.index(b"PK\5\6")
+    moved = plain[:at] + gap + plain[at:end]
+    return moved + plain[end : end + 16] + struct.pack("<IH", at + len(gap), 0)
 
 
 def ar_of(members: dict[str, bytes]) -> bytes:
@@ -142,7 +174,7 @@ def test_stored_members_are_aligned_and_others_are_not(padding: str) -> None:
 
 def test_members_of_an_ar_are_compressed_again() -> None:
     tar = tar_of(NAMES)
-    members = {"debian-binary": b"2.0\n", "control.tar.gz": gzip.compress(tar, 1)}
+    members = {"debian-binary": b"2.0", "control.tar.gz": gzip.compress(tar, 1)}
     ours = ar_of({**members, "data.tar.xz": lzma.compress(tar, preset=1)})
     data = XzPacking(preset=0, threads=True)
     theirs = packed(ours, ArPacking(members={"data.tar.xz": data}))
@@ -153,14 +185,75 @@ def test_members_of_an_ar_are_compressed_again() -> None:
     ("file", "packing", "fault"),
     [
         (b"", ZipPacking(), "zip"),
+        (ar_of({"a": b""}).upper(), ArPacking(members={"a": GzipPacking()}), "no ar archive"),
+        (ar_of({"a": b""})[:-2] + b"x\n", ArPacking(members={"a": GzipPacking()}), "broken ar"),
+        (ar_of({"a": b""})[:-9], ArPacking(members={"a": GzipPacking()}), "broken ar"),
         (b"!<arch>\nnonsense", ArPacking(members={"a": GzipPacking()}), "ar archive"),
         (ar_of({"b": b""}), ArPacking(members={"a": GzipPacking()}), "without the member a"),
         (b"\x1f\x8b\x08\0broken", GzipPacking(), "gzip"),
         (tar_of("ab"), TarPacking(format="tar", order=MemberOrder(first=("c",))), "not there"),
         (zip_of("ab"), ZipPacking(order=MemberOrder(first=("c",))), "not there"),
+        (said_to_be_deflated(b"\xff"), ZipPacking(encoder=DeflateEncoder()), "broken zip member"),
+        (said_to_be_deflated(RAW[:-1]), ZipPacking(encoder=DeflateEncoder()), "another end"),
+        (said_to_be_deflated(RAW + b"x"), ZipPacking(encoder=DeflateEncoder()), "another end"),
+        (zip64(zip_of("ab")), ZipPacking(), "zip64"),
         (tar_of("a")[:700], TarPacking(format="tar", order=MemberOrder()), "order|early"),
     ],
 )
 def test_what_is_no_such_file_is_refused(file: bytes, packing: Packing, fault: str) -> None:
     with pytest.raises(ArchiveError, match=fault):
         packed(file, packing)
+
+
+KEPT, PADDING = struct.pack("<HH4s", 0x9999, 4, b"data"), struct.pack("<HHHxx", 0xD935, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("extra", "kept"),
+    [
+        (PADDING + KEPT, KEPT),
+        (KEPT + PADDING, KEPT),
+        (struct.pack("<HH", 0x9999, 0), struct.pack("<HH", 0x9999, 0)),
+        (KEPT + bytes(3), KEPT),
+        (KEPT + bytes(8), KEPT),
+        (KEPT + struct.pack("<HHB", 0x8888, 2, 0), KEPT),
+    ],
+)
+def test_alignment_is_taken_from_extra_fields_and_others_stay(extra: bytes, kept: bytes) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("a"), b"content", zipfile.ZIP_DEFLATED)
+    plain = file.getvalue()
+    begin, at, end = 31, plain.index(b"PK\1\2"), plain.index(b"PK\5\6")
+
+    def with_extra(field: bytes) -> bytes:
+        head = plain[:28] + struct.pack("<H", len(field)) + plain[30:begin] + field
+        moved = head + plain[begin:end] + plain[end : end + 16]
+        return moved + struct.pack("<IH", at + len(field), 0)
+
+    packing = ZipPacking(alignment=ZipAlignment())
+    assert packed(with_extra(extra), packing) == with_extra(kept)
+
+
+def test_bytes_between_members_are_carried_along_and_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(zip_layout, "MAX_REST", 100)
+    most = gap_behind(zip_of("a"), b"x" * 100)
+    assert packed(most, ZipPacking()) == most
+    with pytest.raises(ArchiveError, match="bytes between the members"):
+        packed(gap_behind(zip_of("a"), b"x" * 101), ZipPacking())
+
+
+def test_sizes_behind_a_member_need_no_mark() -> None:
+    def unmarked(plain: bytes) -> bytes:
+        at, end = plain.index(b"PK\7\x08"), plain.index(b"PK\5\6")
+        moved = plain[:at] + plain[at + 4 : end] + plain[end : end + 16]
+        return moved + struct.pack("<IH", plain.index(b"PK\1\2") - 4, 0)
+
+    ours, theirs = (unmarked(zip_of("a", level, streamed=True)) for level in (1, 9))
+    assert packed(ours, ZipPacking(encoder=DeflateEncoder(level=9))) == theirs
+
+
+def test_a_tar_without_members_stays_as_it_is() -> None:
+    assert packed(tar_of(""), TarPacking(format="tar", order=MemberOrder())) == tar_of("")

@@ -227,6 +227,12 @@ TRICKS: dict[str, Trick] = {
     "a line end of another kind": listed(
         "signature-unreadable", b"a.B\r\n", b"a.B\rMain-Class: e\r\n", "META-INF/MANIFEST.MF"
     ),
+    "an empty manifest": jar(
+        "signature-unreadable", changed=changed("META-INF/MANIFEST.MF", content=b"")
+    ),
+    "a manifest that is no UTF-8": listed(
+        "signature-unreadable", b"a.B\r\n", b"a.\xff\r\n", "META-INF/MANIFEST.MF"
+    ),
     "a manifest that begins with an entry": listed(
         "signature-unreadable", b"Manifest-Version: 1.0", b"Name: x", "META-INF/MANIFEST.MF"
     ),

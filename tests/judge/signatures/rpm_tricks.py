@@ -82,13 +82,13 @@ def body(**fields: object) -> Callable[[], bytes]:
     return lambda: RPM.signed(Entry.binary(RSA, made))
 
 
-def _gap() -> bytes:
-    """Move the trailer of the region, so that bytes are in front of it."""
+def _gap(filled: bytes) -> bytes:
+    """Move the trailer of the region, so that 8 bytes are in front of it."""
     count, size = struct.unpack_from(">II", GOOD, 96 + 8)
     data = 96 + 16 + 16 * count
     head = patched(GOOD[:data], 96 + 12, struct.pack(">I", size + 8))
     head = patched(head, index_of(GOOD, 62) + 8, struct.pack(">I", size - 16 + 8))
-    whole = GOOD[data : data + size - 16] + b"anything" + GOOD[data + size - 16 : data + size]
+    whole = GOOD[data : data + size - 16] + filled + GOOD[data + size - 16 : data + size]
     return head + whole + bytes(-(16 * (count + 1) + len(whole)) % 8) + RPM.all
 
 
@@ -266,7 +266,8 @@ TRICKS: dict[str, Trick] = {
             GOOD[index_of(GOOD, SHA1) + 8 :][:4],
         ),
     ),
-    "bytes in front of the region": Trick(fault="data-in-slack", shipped=_gap),
+    "bytes in front of the region": Trick(fault="data-in-slack", shipped=lambda: _gap(b"anything")),
+    "zeros in front of the region": Trick(fault="data-in-slack", shipped=lambda: _gap(bytes(8))),
     "padding that holds bytes": Trick(
         fault="data-in-slack", shipped=lambda: patched(GOOD, _main_start() - 1, b"x")
     ),
