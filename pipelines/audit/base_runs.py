@@ -76,18 +76,20 @@ def own_base_run(
 ) -> BaseRun | None:
     """Return the newest run of `center` that judged the file of that `digest` of a release.
 
-    None where no comparison of its own has another verdict than NOT_CHECKED. Of what it rests on
-    no more is read than that run: its statements say what they rest on themselves.
+    None where no comparison of its own has another verdict than NOT_CHECKED. Of a file that is
+    there under two names the worst verdict counts. Of what it rests on no more is read than that
+    run: its statements say what they rest on themselves.
     """
     for stated in _own_runs(store, center, release, is_own, run=run):
-        file = next((one for one in stated if _judges(one, digest)), None)
-        if file is not None:
+        judged = [one for one in stated if _judges(one, digest)]
+        if judged:
+            file = min(judged, key=lambda one: _BETTER(one.predicate.verdict))
             return BaseRun(
                 run=file.predicate.run,
                 verdict=file.predicate.verdict,
                 comparison=file.digest(),
                 chain=_chain(file, digest, stated),
-                is_delta=file.predicate.delta is not None,
+                is_delta=any(one.predicate.delta for one in judged),
             )
     return None
 
@@ -112,16 +114,22 @@ def first_logged_sight(
 def _own_runs(
     store: ByteStore, center: str, release: str, is_own: IsOwn, *, run: str
 ) -> Iterator[list[ComparisonStatement]]:
-    """Yield the comparisons of each run of a center, the newest or the oldest first, or of one."""
+    """Yield the comparisons of each run of a center, the newest or the oldest first, or of one.
+
+    A statement counts in the folder of its own run alone: whoever writes the store could else show
+    an old one as the newest.
+    """
     folder = f"{release_prefix(*ReleaseName.parse(release).parts)}{encode(center)}/"
     one = run not in {_NEWEST, _OLDEST}
     names = store.list(f"{folder}{encode(run)}/" if one else folder)
     runs = [list(of_run) for _, of_run in groupby(names, key=lambda name: name.rpartition("/")[0])]
     for of_run in islice(runs if run == _OLDEST else reversed(runs), _RUNS):
+        name = of_run[0].rpartition("/")[0].rpartition("/")[2]
         yield [
             statement
             for statement, envelope in _comparisons(store, of_run)
-            if (statement.predicate.center, statement.predicate.release) == (center, release)
+            for about in (statement.predicate,)
+            if (about.center, about.release, encode(about.run)) == (center, release, name)
             and is_own(envelope)
         ]
 

@@ -29,8 +29,9 @@ class Evidence:
 
     def put(
         self, run: str, verdict: Verdict = Verdict.IDENTICAL, *, center: str = "zurich",
-        folder: str = "zurich", logged: bool = True,
+        folder: str = "zurich", logged: bool = True, inside: str | None = None, record: str = "1",
     ) -> Digest:  # fmt: skip
+        """Put a comparison of `run`, into the folder of the run `inside`."""
         example = example_comparison()
         grounds = {Verdict.IDENTICAL: Ground.SAME_DIGEST, Verdict.NOT_CHECKED: Ground.NO_REBUILD}
         said = {
@@ -43,9 +44,9 @@ class Evidence:
             subject=example.subject, predicate=example.predicate.model_copy(update=said)
         )
         envelope: Envelope = sign_envelope(statement.to_bytes(), FixedKey("statements"))
-        prefix = f"{release_prefix(*RELEASE.parts)}{encode(folder)}/{encode(run)}/"
-        self.store.put_record(f"{prefix}comparison-1.dsse.json", envelope.to_bytes())
-        self.store.put_record(f"{prefix}attempt-1.dsse.json", b"never read")
+        prefix = f"{release_prefix(*RELEASE.parts)}{encode(folder)}/{encode(inside or run)}/"
+        self.store.put_record(f"{prefix}comparison-{record}.dsse.json", envelope.to_bytes())
+        self.store.put_record(f"{prefix}attempt-{record}.dsse.json", b"never read")
         if logged:
             self.logged.add(envelope.digest())
         return statement.digest()
@@ -89,6 +90,23 @@ def test_the_word_of_another_center_counts_for_nothing(evidence: Evidence) -> No
     evidence.put(THIRD, center="tokyo")
     assert (found := evidence.found())
     assert found.run == FIRST
+
+
+def test_a_statement_counts_in_the_folder_of_its_own_run_alone(evidence: Evidence) -> None:
+    newest = evidence.put(SECOND, Verdict.DIFFERENT)
+    evidence.put(FIRST, inside=THIRD)
+    assert (found := evidence.found())
+    assert (found.run, found.comparison) == (SECOND, newest)
+
+
+@pytest.mark.parametrize("records", ["12", "21"])
+def test_of_a_file_under_two_names_the_worse_verdict_counts(
+    evidence: Evidence, records: str
+) -> None:
+    for record, verdict in zip(records, (Verdict.IDENTICAL, Verdict.DIFFERENT), strict=True):
+        evidence.put(SECOND, verdict, record=record)
+    assert (found := evidence.found())
+    assert (found.run, found.verdict) == (SECOND, Verdict.DIFFERENT)
 
 
 def test_another_file_or_release_was_not_judged(evidence: Evidence) -> None:

@@ -7,15 +7,19 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from builders.core.errors import RecipeError, UsageError
 from builders.images.provide import ProvidedImage
 from builders.recipe.recipe import load_recipe
+from pipelines.center.center import Center
 from pipelines.evidence.report import Report
+from pipelines.verify.session import Session
 from pipelines.verify.unpublished import require_candidates
 from tests.command import RELEASES, samebits
-from tests.lab import SOURCE, write_recipe
+from tests.lab import SOURCE, verified, write_recipe
+from tests.verify.test_updates import Shipped, bsdiff, full, release
 
 BUILD = [["sh", "-c", "tr a-z A-Z < /inputs/source/source.c > /out/out.bin"]]
 BUILT = SOURCE.upper()
@@ -199,3 +203,43 @@ def test_json_is_the_format_json(tmp_path: Path, home: Path, build_image: Provid
     ]
     assert [next(iter(document)) for document in documents] == ["reports"] * 3
     assert len({tuple(document["reports"][0]) for document in documents}) == 1
+
+
+def test_a_candidate_of_an_update_is_judged_on_what_the_center_has_verified(
+    center: Center, session: Session, build_image: ProvidedImage, tmp_path: Path
+) -> None:
+    old, new = full("7.0"), full("7.1")
+    base = ("lab/agent@7.0", old)
+    recipe = release(
+        tmp_path / "agent" / "7.1",
+        "7.1",
+        rebuilt=Shipped(delta=bsdiff(new), base=base, judged="rebuilt"),
+        applied=Shipped(delta=bsdiff(new, 0), base=base),
+        swapped=Shipped(delta=bsdiff(full("6.6")), base=base),
+    )
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    document = yaml.safe_load(recipe.read_text())
+    for artefact in document["artefacts"]:
+        (recipe.parent / artefact["name"]).rename(dist / artefact["name"])
+        del artefact["shipped"]
+    recipe.write_text(yaml.safe_dump(document))
+    command = ("verify", recipe, "--candidate", dist, "--json")
+
+    def judged() -> dict[str, tuple[str, str]]:
+        ended = samebits(*command, home=center.home)
+        (report,) = ended.document()["reports"]
+        reasons = {f["name"]: f["reason"].partition(":")[0] for f in report["artefacts"]}
+        return {f["name"]: (f["verdict"], reasons[f["name"]]) for f in report["artefacts"]}
+
+    assert judged()["rebuilt.bsdiff"] == ("NOT_CHECKED", "base-not-judged")
+    verified(session, release(tmp_path / "agent" / "7.0", "7.0"))
+    found = judged()
+    assert found["swapped.bsdiff"] == ("DIFFERENT", "application-mismatch")
+    assert {name: verdict for name, (verdict, _) in found.items()} == {
+        "agent-7.1.bin": "IDENTICAL",
+        "rebuilt.bsdiff": "IDENTICAL",
+        "applied.bsdiff": "EQUIVALENT",
+        "swapped.bsdiff": "DIFFERENT",
+    }
+    assert not list(session.store.list("public/releases/lab/agent/7.1/"))
