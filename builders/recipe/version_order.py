@@ -24,7 +24,11 @@ def is_higher(order: VersionOrder, version: str, base: str) -> bool:
         return _semver(version) > _semver(base)
     from debian.debian_support import Version  # noqa: PLC0415  # few recipes need it
 
-    return bool(Version(version) > Version(base))
+    try:
+        return bool(Version(version) > Version(base))
+    except ValueError as error:
+        expected = "expected the versions of Debian Policy, or `version_order: semver`"
+        raise ValueError(f"{error}; {expected}") from error
 
 
 def _semver(text: str) -> tuple[int, int, int, bool, tuple[_Identifier, ...]]:

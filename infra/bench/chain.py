@@ -48,7 +48,7 @@ def measure(links: int, *, runs: int = 15) -> dict[str, Any]:
             _make(root, center, links)
         chain = _Chain(root)
         measured: dict[str, Callable[[int], Callable[[], object]]] = {
-            "verify": chain.verified,
+            "base_lookup": chain.looked_up,
             "consensus_in_round": chain.joined_in_round,
             "consensus_alone": chain.joined_alone,
         }
@@ -87,7 +87,7 @@ class _Chain:
         self._policy = made_up_policy()
         self._stores = {center: DirectoryStore(root / center) for center in CENTERS}
 
-    def verified(self, number: int) -> Callable[[], object]:
+    def looked_up(self, number: int) -> Callable[[], object]:
         """Return what finds the run that judged the base of an update, and what that rests on."""
         center, before = CENTERS[0], number - 1
 

@@ -11,21 +11,28 @@ from pipelines.cli.terminal import tell
 @click.command()
 @click.option("--links", default=50, show_default=True, type=click.IntRange(2, 1000))
 @click.option("--runs", default=15, show_default=True, type=click.IntRange(1, 100))
+@click.option("--engine", is_flag=True, help="Verify a real chain, too: each update is rebuilt.")
 @options.json
-def chain(links: int, runs: int) -> None:
+def chain(links: int, runs: int, *, engine: bool) -> None:
     """Compare what the last update of a long chain costs with the first one, in turn.
 
     The updates of three centers are made up, each on the one before it. What a verification reads
     of its base is measured, and the consensus: in a round, and alone, where it reads the chain.
 
     \b
-    Example:
+    Examples:
       samebits bench chain --links 50 --json
+      samebits bench chain --links 50 --engine
     """
     from infra.bench.chain import measure
     from infra.bench.show import show_figures
 
-    show_figures(measure(links, runs=runs))
+    figures = measure(links, runs=runs)
+    if engine:
+        from infra.bench.verified_chain import measure as measure_verified
+
+        figures["whole_verify"] = measure_verified(links, runs=runs, told=tell)
+    show_figures(figures)
 
 
 @click.command()

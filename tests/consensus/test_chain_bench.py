@@ -14,5 +14,5 @@ def test_the_last_update_of_a_chain_stands_beside_the_first_one() -> None:
     assert done.exit_code == 0, done.output
     figures = json.loads(done.stdout)
     assert (figures["links"], figures["centers"]) == (3, 3)
-    for what in ("verify", "consensus_in_round", "consensus_alone"):
+    for what in ("base_lookup", "consensus_in_round", "consensus_alone"):
         assert figures[what].keys() == {"first", "last", "ratio"}

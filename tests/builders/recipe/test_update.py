@@ -49,6 +49,8 @@ def update(folder: Path, **changes: Any) -> Recipe:
         ({"version": "0.9"}, "downgrade: expected a version higher"),
         ({"version": "1.0~rc1"}, "downgrade: expected a version higher"),
         ({"version_order": "semver", "version": "1.1"}, "'1.1' is no semantic version"),
+        ({"version": "1_1"}, "'1_1'; expected the versions of Debian Policy, or `version_order"),
+        ({"version": "1!1.1"}, "'1!1.1'; expected the versions of Debian Policy, or `version_"),
         ({"base": {"release": None}}, "expected `release` for an input of role base"),
         ({"base": {"release": "tool 1.0"}}, "String should match pattern"),
         ({"base": {"release": "lab/tööl@1.0"}}, "String should match pattern"),
