@@ -38,9 +38,9 @@ _RUN = "20260102T030405Z-0a1b2c3d"
 def measure(links: int, *, runs: int = 15) -> dict[str, Any]:
     """Make up a full release and `links` updates on it, each on the one before, of three centers.
 
-    Each release has two files. Figures are in milliseconds of CPU time, of the first and the last
-    update: what a verification reads of its base; the consensus in a round that has joined the
-    updates before it; and the consensus alone, which reads the whole chain.
+    Each release has two files. Figures are in milliseconds of CPU time, of the first, the second
+    and the last update: what a verification reads of its base; the consensus in a round that has
+    joined the updates before it; and the consensus alone, which reads the whole chain.
     """
     with tempfile.TemporaryDirectory(prefix="samebits-bench-") as name:
         root = Path(name)
@@ -62,8 +62,11 @@ def measure(links: int, *, runs: int = 15) -> dict[str, Any]:
 def _side_by_side(
     job: Callable[[int], Callable[[], object]], links: int, runs: int
 ) -> dict[str, Any]:
-    """Time a job for the first and the last update, in turn; the ratio is of the fastest."""
-    times: dict[int, list[float]] = {1: [], links: []}
+    """Time a job for the first, the second and the last update, in turn.
+
+    Ratios are of the fastest. The first update alone is on a release without a delta.
+    """
+    times: dict[int, list[float]] = {1: [], 2: [], links: []}
     for _ in range(runs + 1):
         for number, taken in times.items():
             work = job(number)
@@ -75,8 +78,14 @@ def _side_by_side(
                 taken.append((time.process_time() - start) * 1000)
             finally:
                 gc.enable()
-    first, last = (spread(taken[1:]) for taken in (times[1], times[links]))
-    return {"first": first, "last": last, "ratio": round(last["min"] / first["min"], 2)}
+    first, second, last = (spread(times[number][1:]) for number in (1, 2, links))
+    return {
+        "first": first,
+        "second": second,
+        "last": last,
+        "ratio": round(last["min"] / first["min"], 2),
+        "ratio_to_second": round(last["min"] / second["min"], 2),
+    }
 
 
 class _Chain:

@@ -14,7 +14,7 @@ from pipelines.cli.terminal import tell
 @click.option("--engine", is_flag=True, help="Verify a real chain, too: each update is rebuilt.")
 @options.json
 def chain(links: int, runs: int, *, engine: bool) -> None:
-    """Compare what the last update of a long chain costs with the first one, in turn.
+    """Compare what the last update of a long chain costs with the first two, in turn.
 
     The updates of three centers are made up, each on the one before it. What a verification reads
     of its base is measured, and the consensus: in a round, and alone, where it reads the chain.

@@ -15,4 +15,6 @@ def test_the_last_update_of_a_chain_stands_beside_the_first_one() -> None:
     figures = json.loads(done.stdout)
     assert (figures["links"], figures["centers"]) == (3, 3)
     for what in ("base_lookup", "consensus_in_round", "consensus_alone"):
-        assert figures[what].keys() == {"first", "last", "ratio"}
+        assert figures[what].keys() == {
+            "first", "second", "last", "ratio", "ratio_to_second",
+        }  # fmt: skip
