@@ -158,10 +158,10 @@ class FieldComparison:
                 yield Told(field=theirs, shipped=theirs.value, rebuilt=None, count=theirs.size)
 
     def _pair(self, one: Field, other: Field) -> Iterator[Told]:
+        if one.packed and not self.is_same(one.member):
+            return
         count = self.count(one, other)
         if count == 0 and one.value == other.value:
-            return
-        if one.packed and not self.is_same(one.member):
             return
         covered = 0
         if count and one.value == other.value:
