@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Page
 
+from pipelines.storage.directory import DirectoryStore
 from tests.browser.accessible import overflow, violations
 from tests.browser.watched import Visitor
 from tests.command import started
 from tests.desk import ONE, TWO, Desk, packed
+from tests.review.last_run import store_run
 
 HOSTILE = {"<script>alert(1)</script>.py": "# \u202e</td><script>alert(2)</script>\n".encode()}
 
@@ -42,6 +44,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewServer]:
     desk.release("1", packed(ONE))
     desk.release("2", packed(TWO | HOSTILE, runs="run.sh"))
     desk.approve(desk.recipes / "1.yaml", "ada")
+    store_run(DirectoryStore(desk.home / "store"), desk.folder / "scene")
     words = ("review", "serve", "--reviewer", "ada", "--json", "--center", desk.center)
     with started(*words, home=desk.home) as process:
         assert process.stdout is not None
@@ -139,10 +142,16 @@ def test_everybody_can_use_each_page(
     for url in (
         about, f"{file}split", index, f"{file}unified", f"{file}whole", hostile,
         f"{about}/recipe", f"{about}/search?q=int&in=all",
-    )[: 8 if width == 320 else 2]:  # fmt: skip
+        f"{index}release/lab/tool/1/log", f"{index}release/lab/tool/1/depth",
+    )[: 10 if width == 320 else 2]:  # fmt: skip
         page.goto(url)
         assert violations(page) == [], url
         assert overflow(page) == 0, url
+    page.goto(about)
+    page.get_by_role("button", name="Prepare the approval").click()
+    assert heading(page) == "Sign it in the terminal"
+    assert violations(page) == []
+    assert overflow(page) == 0
 
 
 def test_nothing_is_shown_to_a_browser_without_the_token(

@@ -19,9 +19,10 @@ from pipelines.policy.reviews.count import ReviewExclusion
 from pipelines.review.words import WORDS
 from tests.desk import ONE, TWO, Desk, packed
 from tests.review.conftest import Browser, Terminal
+from tests.review.last_run import BELL, BIDI
 
 GERMAN = {"accept-language": "fr, de-AT;q=0.9, en;q=0.8"}
-BIDI, BELL = "\u202e", "\x07"
+
 HOSTILE = {
     "<script>alert(1)</script>.c": b"int x;\n",
     f'a{BIDI}b".py': f"# {BIDI}</td><script>alert(2)</script> {BELL}\n".encode(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from pathlib import Path
@@ -10,55 +9,20 @@ from pathlib import Path
 import pytest
 
 from builders.core.digest import Digest
-from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
-from pipelines.evidence.stored_runs import RunName
-from pipelines.explain.quickdiff import quick_diff
-from pipelines.judge.finding import Cause, CauseName, Explanation
+from pipelines.judge.finding import CauseName
 from pipelines.review.review_pages import LOG_PIECE
-from pipelines.storage.names import REPORT, Visibility
 from tests.desk import ONE, Desk, packed
 from tests.review.conftest import Browser, Terminal
-from tests.review.test_review_pages import BELL, BIDI, Links, shown
-from tests.signer.scene import Scene
-
-LOG = f"\x1b[2J<script>alert(1)</script> {BIDI}{BELL}\n".encode() * 6000
-HTML = b"<script>alert(2)</script><p>deep"
+from tests.review.last_run import BELL, BIDI, HTML, LOG, store_run
+from tests.review.test_review_pages import Links, shown
 
 
 @pytest.fixture
 def run(desk: Desk, browser: Browser, tmp_path: Path) -> Report:
     """The run of lab/tool@1 at this center, which found a difference."""
     desk.release("1", packed(ONE))
-    store = browser.room.session.store
-    outputs = {
-        "rules.bin": b"ours!!",
-        "rules.idx": b"index",
-        "rules.debug": b"",
-        "rules.notes": b"",
-    }
-    report = Scene(folder=tmp_path / "scene", outputs=outputs).make().report
-    look = quick_diff(io.BytesIO(b"theirs"), io.BytesIO(b"ours!!"))
-    told = Explanation(first_look=look, html_diff=store.put_cas(Visibility.PRIVATE, HTML))
-    finding = report.artefacts[0].model_copy(
-        update={
-            "name": f"<b>{BIDI}.bin",
-            "explanation": told,
-            "causes": (Cause(name=CauseName.NONDETERMINISTIC, detail=f"<i>{BELL}</i> at 12:00"),),
-        }
-    )
-    judged = report.attempts[-1]
-    rebuild = judged.rebuild.model_copy(update={"log": store.put_cas(Visibility.PRIVATE, LOG)})
-    report = report.model_copy(
-        update={
-            "vendor": "lab", "product": "tool", "version": "1", "center": "local",
-            "artefacts": (finding,),
-            "attempts": (judged.model_copy(update={"rebuild": rebuild}),),
-        }
-    )  # fmt: skip
-    name = RunName.of(ReleaseName.parse(report.release), "local", report.run)
-    store.put_record(name.prefix + REPORT, report.to_json())
-    return report
+    return store_run(browser.room.session.store, tmp_path / "scene")
 
 
 def test_the_build_log_is_shown_in_pages_from_its_end(run: Report, browser: Browser) -> None:
