@@ -19,6 +19,7 @@ from pipelines.evidence.statements.acknowledgement import LeafRange
 from pipelines.portal.paths import center_path, release_path
 from pipelines.portal.release_line import ReleaseLine
 from pipelines.portal.run_times import began
+from pipelines.portal.shown_text import cut_text
 from pipelines.portal.standing import Standing
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -81,7 +82,7 @@ class AlarmRow(FrozenModel):
             about=alarm.about,
             path=_path(alarm.release, alarm.center),
             center=alarm.center,
-            text=alarm.text,
+            text=cut_text(alarm.text),
             open=listed.is_open,
             since=began(alarm.since),
             leaves=ranges_of(alarm.leaves),
@@ -112,7 +113,7 @@ class NotCountedRow(FrozenModel):
         return cls(
             center=excluded.center,
             reason=str(excluded.reason),
-            detail=excluded.detail,
+            detail=cut_text(excluded.detail),
             record=excluded.record,
         )
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+from markupsafe import escape
+
 from builders.core.digest import Digest
+from builders.core.escaping import escaped
 from builders.core.frozen_model import FrozenModel
 from pipelines.audit.explained_findings import ExplainedFinding
 from pipelines.evidence.run_explanation import ExplainedArtefact
@@ -24,6 +27,8 @@ from pipelines.portal.shown_text import cut_text
 
 LISTED = 100
 """Entries of one list, such as members that were added."""
+MOST = 40_000
+"""Characters of one list, as a page has them."""
 _RULES = " rules"
 """How the format of a field ends that is one of a detection rule."""
 
@@ -77,7 +82,7 @@ def explained(found: ExplainedFinding, *, closed: bool) -> Explained:
     told = about.explanation
     look = told.first_look
     fields = differences(look) if look else ()
-    cut_off = max(0, len(whole.fields) - LISTED) if whole else 0
+    cut_off = len(whole.fields) - len(fields) if whole else 0
     return Explained(
         on=found.explained_on,
         index=found.index,
@@ -108,7 +113,7 @@ def without_texts(about: ExplainedArtefact) -> ExplainedArtefact:
 
 
 def bounded(about: ExplainedArtefact) -> ExplainedArtefact:
-    """Return what is known of an artefact with at most `LISTED` entries a list, and no long text.
+    """Return what is known of an artefact with at most `LISTED` entries a list, and not too long.
 
     An honest center writes less; the document of another may hold anything.
     """
@@ -121,10 +126,34 @@ def _bounded(value: Any) -> Any:
         case str():
             return cut_text(value)
         case list():
-            return [_bounded(one) for one in value[:LISTED]]
+            return _first(value)
         case dict():
             return {key: _bounded(one) for key, one in islice(value.items(), LISTED)}
     return value
+
+
+def _first(entries: list[Any]) -> list[Any]:
+    """Return the entries of a list up to either limit."""
+    found: list[Any] = []
+    size = 0
+    for one in map(_bounded, entries[:LISTED]):
+        size += _size(one)
+        if found and size > MOST:
+            break
+        found.append(one)
+    return found
+
+
+def _size(value: Any) -> int:
+    """Return the characters of all texts in a value, as a page has them."""
+    match value:
+        case str():
+            return len(escape(escaped(value)))
+        case list():
+            return sum(map(_size, value))
+        case dict():
+            return sum(map(_size, value.values()))
+    return 0
 
 
 def _rule(field: FieldDifference) -> RuleDifference:

@@ -31,6 +31,11 @@ _ORDER = tuple(Standing)
 _FAILED = frozenset({Result.SPLIT, Result.NONDETERMINISTIC})
 
 
+def worst_first(found: Iterable[Consensus]) -> list[Consensus]:
+    """Return artefacts by their standing, the worst first; those of one standing stay as given."""
+    return sorted(found, key=lambda one: _ORDER.index(standing_of(one)))
+
+
 def standing_of(found: Consensus) -> Standing:
     """Return the standing of one artefact.
 

@@ -25,8 +25,8 @@ from pipelines.judge.finding import (
 from pipelines.portal.pages.difference import (
     DifferencePage,
     difference_page,
+    differing,
     diffoscope_file,
-    has_difference,
 )
 from pipelines.portal.paths import check_path, difference_path
 from pipelines.portal.rendering import html
@@ -72,7 +72,7 @@ class Differing(World):
 
     def page(self, now: datetime = NOW) -> DifferencePage:
         (one,) = self.consensus(None).artefacts
-        assert has_difference(one)
+        assert differing([one]) == [one]
         sources = {s.id: Source(center=s.id, store=s.store) for s in self.sites.values()}
         return difference_page(RELEASE, one, self.reader, sources, now=now)
 
@@ -118,7 +118,7 @@ def test_an_identical_artefact_has_no_such_page() -> None:
     world = World()
     for site in world.sites.values():
         site.run()
-    assert not has_difference(world.consensus().artefacts[0])
+    assert differing(world.consensus().artefacts) == []
 
 
 def test_of_a_closed_source_the_page_says_what_it_does_not_show() -> None:
@@ -163,6 +163,27 @@ def test_what_others_wrote_is_cut_and_stays_text() -> None:
     assert "\u202e" not in shown
     assert "\x1b" not in shown
     assert "Only shipped: 500" in shown
+
+
+def test_all_that_a_center_says_together_is_cut() -> None:
+    text = "<\u202e" * 300
+    fields = [
+        FieldDifference(
+            path=f"{n}{text}", format="tar", field="mode", kind=FieldKind.CONTENT, shipped=text
+        )
+        for n in range(1000)
+    ]
+    member = MemberFact(path=text, kind="file", size=1, sha256=None)
+    many = dict.fromkeys(("removed", "added"), (member,) * 1000)
+    members = MemberDiff(complete=True, counts=dict.fromkeys(many, 100_000), **many)
+    page = Differing({"first_look": look(*fields, members=members)}).page()
+    told = page.centers[0].explained
+    assert told is not None
+    assert 1 < len(told.fields) < 20
+    assert told.fields_left_out == 1000 - len(told.fields)
+    shown = html(page, "en")
+    assert len(shown) < 250_000
+    assert f"{told.fields_left_out} more fields are not listed".encode() in shown
 
 
 @pytest.mark.parametrize(

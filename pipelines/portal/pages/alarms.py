@@ -11,6 +11,7 @@ from pipelines.alarms.alarm import ListedAlarm
 from pipelines.audit.center_finding import Excluded
 from pipelines.portal.portal_page import PortalPage
 from pipelines.portal.rows import AlarmRow, NotCountedRow
+from pipelines.portal.shown_text import cut_text
 
 SHOWN = 500
 """Alarms of each kind that are listed; more are counted."""
@@ -30,8 +31,10 @@ class AlarmsPage(PortalPage):
     all_acknowledged: int
     not_counted: tuple[NotCountedRow, ...]
     """Acknowledgements that do not count."""
+    all_not_counted: int
     faults: tuple[str, ...]
     """Releases and centers that could not be looked at."""
+    all_faults: int
 
     @property
     def path(self) -> str:
@@ -45,11 +48,14 @@ def alarms_page(
     """Return the page of all alarms, which come gravest first."""
     is_open = [one for one in alarms if one.is_open]
     known = [one for one in alarms if not one.is_open]
+    records = [*excluded]
     return AlarmsPage(
         open=tuple(AlarmRow.of(one) for one in is_open[:SHOWN]),
         all_open=len(is_open),
         acknowledged=tuple(AlarmRow.of(one) for one in known[:SHOWN]),
         all_acknowledged=len(known),
-        not_counted=tuple(NotCountedRow.of(one) for one in excluded),
-        faults=faults,
+        not_counted=tuple(NotCountedRow.of(one) for one in records[:SHOWN]),
+        all_not_counted=len(records),
+        faults=tuple(map(cut_text, faults[:SHOWN])),
+        all_faults=len(faults),
     )

@@ -6,7 +6,7 @@ and names of causes; the page says what it does not show.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
@@ -31,7 +31,7 @@ from pipelines.portal.portal_page import PortalPage
 from pipelines.portal.run_times import began
 from pipelines.portal.shown_explanation import Explained, explained
 from pipelines.portal.site_file import SiteFile
-from pipelines.portal.standing import Standing, standing_of_verdict
+from pipelines.portal.standing import Standing, standing_of_verdict, worst_first
 from pipelines.portal.translation import translatable
 from pipelines.storage.names import Visibility, cas
 
@@ -45,6 +45,8 @@ DIFFERING = frozenset(
     }
 )
 """Verdicts that have a page of their difference."""
+MAX_PAGES = 200
+"""Artefacts of a release that have a page of their difference, the worst ones."""
 MAX_FRAME = 64 << 20
 """Bytes of what diffoscope wrote; it is told to write a third of that."""
 _PATIENCE = timedelta(days=7)
@@ -158,16 +160,22 @@ class DifferencePage(PortalPage):
         return {digest: tuple(centers) for digest, centers in found.items()}
 
 
-def has_difference(one: Consensus) -> bool:
-    """Return whether an artefact has a page of its difference: a center's newest finding is one."""
+def _differs(one: Consensus) -> bool:
+    """Return whether the newest finding of a center is a difference."""
     return any(f.verdict in DIFFERING for f in _newest(one))
+
+
+def differing(artefacts: Iterable[Consensus]) -> list[Consensus]:
+    """Return the artefacts of a release that have a page of their difference."""
+    found = [one for one in artefacts if _differs(one)]
+    return found if len(found) <= MAX_PAGES else worst_first(found)[:MAX_PAGES]
 
 
 def difference_files(facts: ReleaseFacts) -> Iterator[DifferencePage | SiteFile]:
     """Yield the pages of the artefacts that differ, and diffoscope's beside them."""
     sources = {source.center: source for source in facts.view.sources}
     reader = StatementReader(policy=facts.view.policy.policy, logs=facts.logs)
-    for one in filter(has_difference, facts.joined.consensus.artefacts):
+    for one in differing(facts.joined.consensus.artefacts):
         page = difference_page(facts.release, one, reader, sources, now=facts.now)
         centers = []
         for center in page.centers:

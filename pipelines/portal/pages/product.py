@@ -45,7 +45,7 @@ class ProductPage(PortalPage):
     """The highest ones, the lowest of them first."""
     all_versions: int
     regressions: tuple[Regression, ...]
-    """The newest first."""
+    """The newest first, as many as versions at most."""
 
     @property
     def path(self) -> str:
@@ -65,7 +65,7 @@ def product_page(lines: Iterable[ReleaseLine]) -> ProductPage:
         counts=counts_of(ordered),
         versions=rows[-SHOWN:],
         all_versions=len(rows),
-        regressions=tuple(_regressions(rows))[::-1],
+        regressions=tuple(_regressions(rows))[-SHOWN:][::-1],
     )
 
 

@@ -23,7 +23,7 @@ from pipelines.judge.finding import worst_verdict
 from pipelines.policy import ConsensusRules, SignedPolicy
 from pipelines.portal.built_from import BuiltFrom, built_from
 from pipelines.portal.facts import ReleaseFacts
-from pipelines.portal.pages.difference import has_difference
+from pipelines.portal.pages.difference import differing
 from pipelines.portal.paths import (
     center_path,
     difference_path,
@@ -37,10 +37,14 @@ from pipelines.portal.release_line import shown_artefacts
 from pipelines.portal.reviews import ReviewsOfRelease, reviews_of_release
 from pipelines.portal.rows import AlarmRow, NotCountedRow
 from pipelines.portal.run_times import began
-from pipelines.portal.standing import Standing, standing_of, standing_of_verdict
+from pipelines.portal.standing import Standing, standing_of, standing_of_verdict, worst_first
 
 MAX_RUNS = 200
 """Runs that the time line has; earlier ones are counted."""
+MAX_ARTEFACTS, SHOWN = 1000, 100
+"""Artefacts that the twin has, and that the page shows: of more the worst ones."""
+LISTED = 100
+"""Alarms, and records that do not count, of a release; of an artefact a tenth of that."""
 
 
 class FindingRow(FrozenModel):
@@ -180,6 +184,8 @@ class ReleasePage(PortalPage):
     policy: PolicyPart
     alarms: tuple[AlarmRow, ...]
     artefacts: tuple[ArtefactPart, ...]
+    """All by name; of more than a page shows the worst ones first, and no more than are allowed."""
+    all_artefacts: int
     not_counted: tuple[NotCountedRow, ...]
     """What does not count of a center as a whole, or of all artefacts."""
     reviews: ReviewsOfRelease | None
@@ -187,6 +193,11 @@ class ReleasePage(PortalPage):
     runs: tuple[RunRow, ...]
     """The newest first."""
     all_runs: int
+
+    @property
+    def shown(self) -> tuple[ArtefactPart, ...]:
+        """The artefacts that the page shows."""
+        return self.artefacts[:SHOWN]
 
     @property
     def path(self) -> str:
@@ -201,6 +212,8 @@ def release_page(facts: ReleaseFacts) -> ReleasePage:
     subject = found[0].subject if found else None
     runs = sorted(_runs(joined, found), key=lambda row: (row.run, row.center), reverse=True)
     built = built_from(facts)
+    listed = found if len(found) <= SHOWN else worst_first(found)[:MAX_ARTEFACTS]
+    differ = {id(one) for one in differing(found)}
     return ReleasePage(
         release=str(name),
         vendor_path=vendor_path(name.vendor),
@@ -210,9 +223,10 @@ def release_page(facts: ReleaseFacts) -> ReleasePage:
         claim=subject.claim if subject else None,
         scope=subject.scope if subject else None,
         policy=PolicyPart.of(facts.view.policy, facts.rules),
-        alarms=tuple(AlarmRow.of(one) for one in facts.alarms),
-        artefacts=tuple(_artefact(joined, one) for one in found),
-        not_counted=tuple(NotCountedRow.of(one) for one in joined.consensus.excluded),
+        alarms=tuple(AlarmRow.of(one) for one in facts.alarms[:LISTED]),
+        artefacts=tuple(_artefact(joined, one, differs=id(one) in differ) for one in listed),
+        all_artefacts=len(found),
+        not_counted=tuple(NotCountedRow.of(one) for one in joined.consensus.excluded[:LISTED]),
         reviews=reviews_of_release(facts, built),
         built_from=built,
         runs=tuple(runs[:MAX_RUNS]),
@@ -220,7 +234,7 @@ def release_page(facts: ReleaseFacts) -> ReleasePage:
     )
 
 
-def _artefact(joined: JoinedRelease, one: Consensus) -> ArtefactPart:
+def _artefact(joined: JoinedRelease, one: Consensus, *, differs: bool) -> ArtefactPart:
     subject = one.subject
     where = difference_path(joined.read.release, subject.artefact)
     return ArtefactPart(
@@ -234,7 +248,7 @@ def _artefact(joined: JoinedRelease, one: Consensus) -> ArtefactPart:
         regions=one.regions,
         work=one.work_proof,
         operators=tuple(map(_operator, one.operators)),
-        not_counted=tuple(NotCountedRow.of(excluded) for excluded in one.excluded),
+        not_counted=tuple(NotCountedRow.of(record) for record in one.excluded[: LISTED // 10]),
         served=tuple(
             ServedRow(alarm=alarm.name, center=f.center.id, region=f.center.region, sha256=f.served)
             for alarm in one.alarms
@@ -242,7 +256,7 @@ def _artefact(joined: JoinedRelease, one: Consensus) -> ArtefactPart:
             if f.served is not None
         ),
         base=str(one.base) if one.base else None,
-        difference=where if has_difference(one) else None,
+        difference=where if differs else None,
     )
 
 

@@ -13,6 +13,9 @@ from pipelines.portal.paths import product_path, vendor_path
 from pipelines.portal.portal_page import PortalPage
 from pipelines.portal.release_line import ReleaseLine
 
+SHOWN = 500
+"""Vendors or products that a page shows, the worst ones; its twin has all."""
+
 
 class ProductRow(CountedGroup):
     """The releases of a product."""
@@ -28,6 +31,12 @@ class VendorsPage(PortalPage):
         "samebits/portal/vendors/v1"
     )
     vendors: tuple[VendorRow, ...]
+    """First where most has failed, then by name."""
+
+    @property
+    def shown(self) -> tuple[VendorRow, ...]:
+        """Those that the page shows."""
+        return self.vendors[:SHOWN]
 
     @property
     def path(self) -> str:
@@ -46,6 +55,11 @@ class VendorPage(PortalPage):
     counts: Counts
     products: tuple[ProductRow, ...]
     """First where most has failed, then by name."""
+
+    @property
+    def shown(self) -> tuple[ProductRow, ...]:
+        """Those that the page shows."""
+        return self.products[:SHOWN]
 
     @property
     def path(self) -> str:
