@@ -103,8 +103,10 @@ def test_every_altered_byte_but_those_that_are_listed_is_refused() -> None:
 
 
 def test_keys_that_a_text_does_not_bring_are_asked_for() -> None:
+    by_id = Signature(by=ADA, kind=1, issuer=b"").packet(canonical(DSC))
     for shipped, fault, named in (
         (GOOD.whole(), "unexpected-signer", ADA.fingerprint),
+        (GOOD.but(packets=by_id).whole(), "unexpected-signer", f"key {ADA.fingerprint[-16:]};"),
         (DSC, "signature-unreadable", "not clear-signed"),
         (GOOD.but(packets=b"x").whole(), "signature-unreadable", "cannot be read"),
         (GOOD.but(after=b"x").whole(), "text-outside-frame", "after the frame"),
