@@ -54,8 +54,10 @@ def _members(files: Sequence[BinaryIO], asked: ApplyRequest, scratch: Scratch) -
     limits = DeltaLimits(size=asked.size, scratch=scratch)
 
     def write(known: DeltaFormat) -> None:
-        if known.members is not None:
-            known.members(target, out, limits)
+        if known.members is None:
+            what = f"files of format {asked.format} have no members"
+            raise UpdateError(UpdateFault.UNSUPPORTED, what)
+        known.members(target, out, limits)
 
     return _written(write, out, asked)
 

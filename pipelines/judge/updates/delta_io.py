@@ -185,10 +185,8 @@ def byte_sums(one: bytes, other: bytes) -> bytes:
     """Return the sums, modulo 256, of two runs of as many bytes, at most 64 KiB."""
     if not any(one):
         return other
-    unused = 8 * (_PIECE - len(one))
-    low, high = _LOW >> unused, _HIGH >> unused
     a, b = int.from_bytes(one, "little"), int.from_bytes(other, "little")
-    return (((a & low) + (b & low)) ^ ((a ^ b) & high)).to_bytes(len(one), "little")
+    return (((a & _LOW) + (b & _LOW)) ^ ((a ^ b) & _HIGH)).to_bytes(len(one), "little")
 
 
 def unreadable(detail: str) -> UpdateError:

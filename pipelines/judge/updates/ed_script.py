@@ -113,7 +113,7 @@ def _edit(name: bytes, first: int, last: int, text: bytes) -> _Edit:
 def _unknown(line: bytes) -> UpdateError:
     """Return the error for what is none of the commands."""
     name = line.lstrip(b"0123456789,;.$ ")[:1]
-    if name and name not in b"acd":
+    if name not in b"acd":
         return unsupported(f"the command {name!r} of ed: {line[:40]!r}")
     return unreadable(f"no command of ed: {line[:40]!r}")
 

@@ -43,7 +43,7 @@ def with_external_signatures(
         if isinstance(graft, Graft) and pinned[name].external
         if (lacking := _lacking(name, signing.get(name, ()), facts))
     }
-    return replace(facts, grafts={**facts.grafts, **found}) if found else facts
+    return replace(facts, grafts={**facts.grafts, **found})
 
 
 def _lacking(signed: str, signatures: Sequence[str], facts: Facts) -> Refused | Unread | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -90,6 +90,10 @@ class ManifestScene:
     version: str = "3"
     seen_on: datetime = SEEN
     failing: SamebitsError | None = None
+    jail: OpenJail | None = None
+    """In place of one that reads, or fails."""
+    changed: Callable[[Facts], Facts] = lambda facts: facts
+    """What becomes of the facts before the manifests are looked at."""
 
     def but(self, **changes: object) -> ManifestScene:
         return replace(self, **changes)  # type: ignore[arg-type]
@@ -113,12 +117,12 @@ class ManifestScene:
             served=served,
             input_fault=None,
         )
-        jail = OpenJail(self.failing)
+        jail = self.jail or OpenJail(self.failing)
         facts = with_grafts(
             facts, self.pins, jail, shipped=self._shipped, rebuilt=self._rebuilt, scanned=[]
         )
         return with_manifests(
-            facts,
+            self.changed(facts),
             self.manifests,
             self.pins,
             {
@@ -139,10 +143,17 @@ class ManifestScene:
         return dict(self.facts().manifests)
 
     def _shipped(self, name: str, _: Digest) -> AbstractContextManager[BinaryIO]:
-        return BytesIO(self.shipped[name])
+        return _opened(self.shipped[name])
 
     def _rebuilt(self, name: str, _: Digest) -> AbstractContextManager[BinaryIO]:
-        return BytesIO(self.rebuilt[name])
+        return _opened(self.rebuilt[name])
 
     def _base(self, digest: Digest) -> AbstractContextManager[BinaryIO]:
-        return BytesIO({Digest.of(data): data for data in self.bases}[digest])
+        return _opened({Digest.of(data): data for data in self.bases}[digest])
+
+
+def _opened(data: bytes) -> BytesIO:
+    """Open a file that stands anywhere."""
+    file = BytesIO(data)
+    file.seek(len(data) // 2)
+    return file

@@ -8,18 +8,20 @@ import io
 import random
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.jail import ParserJail
+from builders.jail.file_reader import Nothing
 from builders.recipe.update import DeltaName
-from pipelines.judge.updates import ed_script, vcdiff
+from pipelines.judge.updates import delta_io, ed_script, vcdiff
 from pipelines.judge.updates import zstd_patch as zstd_patch_module
 from pipelines.judge.updates.appliers import APPLY, FORMATS, MEMBERS, ApplyRequest
-from pipelines.judge.updates.delta_io import byte_sums
-from pipelines.judge.updates.update_fault import UpdateFault, UpdateRefused
+from pipelines.judge.updates.delta_io import Base, byte_sums
+from pipelines.judge.updates.update_fault import UpdateError, UpdateFault, UpdateRefused
 from pipelines.verify.readers import READERS
 from tests.judge.updates import delta_makers, delta_tricks, ostree_tricks, rpm_delta_tricks
 from tests.judge.updates.appliers import applied
@@ -37,6 +39,7 @@ MAKERS: dict[DeltaName, Callable[[bytes, bytes], bytes]] = {
 }
 APPLIED = [name for name in FORMATS if name is not DeltaName.CDIFF]
 """Those of cdiff are applied in `test_cdiff`."""
+PACKED_SCRIPT = gzip.compress(delta_tricks.SCRIPT)
 LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"\n", b"..\n", b" .\n", b"3d\n", b"c\r\n"]))
 
 
@@ -119,10 +122,45 @@ def test_one_stream_of_lzma_goes_through_all_windows() -> None:
 
 def test_a_script_is_bounded_when_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ed_script, "MAX_SCRIPT", 99)
+    most = b"1a\n" + b"x\n" * 47 + b".\n"
+    for delta in (most, gzip.compress(most)):
+        assert applied(DeltaName.PDIFF, b"a\n", delta, 96) == b"a\n" + b"x\n" * 47
     for delta in (b"1a\n" + b"x\n" * 50 + b".\n", gzip.compress(b"x" * 100)):
         refused = applied(DeltaName.PDIFF, BEFORE, delta, 1 << 20)
         assert isinstance(refused, UpdateRefused)
         assert refused.fault is UpdateFault.UNBOUNDED
+
+
+@pytest.mark.parametrize("chunk", [1, len(PACKED_SCRIPT), 1 << 20])
+def test_a_packed_script_is_read_in_pieces_of_any_size(
+    monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(delta_io, "CHUNK", chunk)
+    assert applied(DeltaName.PDIFF, BEFORE, PACKED_SCRIPT, len(AFTER)) == AFTER
+    for more in (b"x", PACKED_SCRIPT):
+        refused = applied(DeltaName.PDIFF, BEFORE, PACKED_SCRIPT + more, len(AFTER))
+        assert isinstance(refused, UpdateRefused)
+        assert refused.fault is UpdateFault.LEFT_OVER
+
+
+def test_a_part_of_a_base_ends_where_it_says() -> None:
+    file = io.BytesIO(b"0123456789")
+    assert [Base(file).size, Base(file, 4).size, Base(file, 4, 3).size] == [10, 6, 3]
+    assert b"".join(Base(file, 4, 3).pieces(1, 2)) == b"56"
+    for base, start, size in ((Base(file, 4, 3), 1, 3), (Base(file, 4, 9), 0, 9)):
+        with pytest.raises(UpdateError):
+            list(base.pieces(start, size))
+
+
+def test_what_an_applier_wrote_is_in_the_file_once_it_answers(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as out:
+        asked = ApplyRequest(format=DeltaName.PDIFF, size=len(AFTER))
+        base, delta = io.BytesIO(BEFORE), io.BytesIO(delta_tricks.SCRIPT)
+        assert isinstance(APPLY.read([base, delta, out], asked, tempfile.TemporaryFile), Nothing)
+        assert (tmp_path / "out").read_bytes() == AFTER
+    refused = MEMBERS.read([io.BytesIO(AFTER), io.BytesIO()], asked, tempfile.TemporaryFile)
+    assert isinstance(refused, UpdateRefused)
+    assert refused.fault is UpdateFault.UNSUPPORTED
 
 
 def test_a_base_is_bounded_that_is_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.judge.updates import cdiff as cdiff_module
 from pipelines.judge.updates.cdiff import CDIFF
 from pipelines.judge.updates.delta_format import DeltaLimits
 from pipelines.judge.updates.update_fault import UpdateError
@@ -78,6 +79,26 @@ def test_what_changes_nothing_changes_nothing() -> None:
     assert applied(WHOLE, cdiff(text), len(found)) == found
 
 
+def test_a_member_that_is_opened_and_closed_may_end_within_a_line() -> None:
+    base, target = (
+        settled(SIGNED.but(members={**members, b"test.ign": b"x"}, version=version))
+        for members, version in ((BEFORE, b"6"), (AFTER, b"7"))
+    )
+    text = b"OPEN test.ign\nCLOSE\n" + script(everything(base), everything(target))
+    assert applied(base.whole(), cdiff(text)) == listed(target.whole())
+
+
+def test_a_script_and_a_base_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = sum(map(len, everything(BASE).values()))
+    for name, most in (("_MAX_SCRIPT", len(SCRIPT)), ("_MAX_DATABASE", held)):
+        monkeypatch.setattr(cdiff_module, name, most)
+        assert applied(WHOLE, cdiff(SCRIPT)) == listed(GOAL)
+        monkeypatch.setattr(cdiff_module, name, most - 1)
+        with pytest.raises(UpdateError):
+            applied(WHOLE, cdiff(SCRIPT))
+        monkeypatch.undo()
+
+
 def test_a_full_file_that_is_no_database_has_no_members() -> None:
     with pytest.raises(UpdateError):
         listed(b"PK\3\4" * 200)
@@ -133,6 +154,9 @@ def other_base(**members: bytes) -> bytes:
 
 
 OTHER_VERSION = settled(SIGNED.but(members=AFTER, version=b"8"))
+LISTED_TWICE = settled(
+    TARGET.but(claims=b"\n".join(TARGET.info.splitlines()[:2]), info_signature=None)
+)
 DRILLS: dict[str, Drill] = {
     "a line that is another": Drill(
         fault="wrong-base",
@@ -152,6 +176,10 @@ DRILLS: dict[str, Drill] = {
         "ambiguous-edit",
         b"MOVE test.hdb test.ign 1 aa:1:Eicar 2 bb:2:Old\n",
         base=other_base(test_ign=b"x"),
+    ),
+    "an .info that lists a member twice": Drill(
+        fault="checksum-differs",
+        delta=lambda: cdiff(script(everything(BASE), everything(LISTED_TWICE))),
     ),
     "a base with a member twice": Drill(
         fault="delta-unreadable",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
@@ -81,21 +81,33 @@ class Update:
     base: bytes = BASE
     run: BaseRun | None = RUN
     failing: SamebitsError | None = None
+    jail: OpenJail | None = None
+    """In place of one that reads, or fails."""
+    changed: Callable[[Facts], Facts] = lambda facts: facts
+    """What becomes of the facts before deltas are looked at."""
+    more: tuple[str, ...] = ()
+    """Names of other deltas like this one, in front of it."""
 
     def finding(self) -> Finding:
+        return compare(self.facts())[-1]
+
+    def facts(self) -> Facts:
         rebuilt = {FULL: TARGET} if self.rebuilt is None else self.rebuilt
-        served = {FULL: TARGET, NAME: self.served}
+        served = {FULL: TARGET, **dict.fromkeys((*self.more, NAME), self.served)}
         stands_in = self.judged is DeltaJudged.APPLIED
         facts = Facts(
             outcome=Outcome.BUILT,
             outcome_reason=None,
             declared=(
                 Declared(name=FULL, published=Digest.of(TARGET)),
-                Declared(
-                    name=NAME,
-                    published=Digest.of(self.delta),
-                    is_update=True,
-                    stands_in=stands_in,
+                *(
+                    Declared(
+                        name=name,
+                        published=Digest.of(self.delta),
+                        is_update=True,
+                        stands_in=stands_in,
+                    )
+                    for name in (*self.more, NAME)
                 ),
             ),
             rebuilt=tuple(
@@ -112,17 +124,15 @@ class Update:
             format=DeltaName.BSDIFF, judged=self.judged, base=Digest.of(self.base), target=FULL
         )
         base = CheckedBase(release="lab/tool@1.0", sha256=declared.base, judged=self.run)
-        facts = with_deltas(
-            facts,
-            {NAME: declared},
+        return with_deltas(
+            self.changed(facts),
+            dict.fromkeys((*self.more, NAME), declared),
             {declared.base: base},
-            OpenJail(self.failing),
+            self.jail or OpenJail(self.failing),
             shipped=lambda n, _: io.BytesIO(served[n] or b""),
             rebuilt=lambda n, _: io.BytesIO(rebuilt[n]),
             base=lambda _: opened(self.base),
         )
-        _, finding = compare(facts)
-        return finding
 
 
 def fact(data: bytes) -> FileFact:
@@ -319,8 +329,7 @@ def test_without_canonical_bytes_members_are_compared(
 ) -> None:
     by_members = DeltaFormat(apply=sorted_lines, members=lines_of)
     monkeypatch.setitem(appliers.FORMATS, DeltaName.BSDIFF, by_members)
-    ours = b"".join(reversed(TARGET.splitlines(keepends=True))) * target
-    finding = Update(rebuilt={FULL: ours}).finding()
+    finding = Update(rebuilt={FULL: TARGET * target}).finding()
     assert finding.verdict is verdict, finding.reason
     assert finding.delta
     assert finding.delta.members

@@ -89,6 +89,10 @@ def not_served(facts: Facts) -> Facts:
     return replace(facts, served=served, manifests=manifests)
 
 
+def not_served_but_judged(facts: Facts) -> Facts:
+    return replace(not_served(facts), manifests=facts.manifests)
+
+
 def other_published(facts: Facts) -> Facts:
     declared = tuple(
         replace(one, published=Digest.of(b"other")) if one.name == SIGN else one
@@ -138,6 +142,16 @@ def test_a_missing_external_signature_is_no_pass() -> None:
     assert "unreachable" in found[SIGN][1]
 
 
+def test_a_signature_in_the_file_that_does_not_count_is_named_first() -> None:
+    made = scene(external())
+    by_eve = made.but(shipped={**made.shipped, DELTA: SHIPPED[:-9] + b"A" * 9})
+    left = with_external_signatures(by_eve.facts(), {**made.pins, DELTA: REQUIRED}, {})
+    found = left.grafts[DELTA]
+    assert isinstance(found, Refused)
+    assert found.fault == "signature-invalid"
+
+
+NOT_READ = f"signature-not-read: the external signature {SIGN}:"
 OF_ANOTHER = DeclaredManifest(format=ManifestName.CLAMSIGN, files={"signed-file": "test-7.cvd"})
 OF_TUF = DeclaredManifest(format=ManifestName.TUF_TARGETS, files={"signed-file": DELTA})
 LACKING: dict[str, tuple[str, str, bytes, Change, DeclaredManifest | None]] = {
@@ -160,9 +174,16 @@ LACKING: dict[str, tuple[str, str, bytes, Change, DeclaredManifest | None]] = {
     "that is not the published one": (
         "DIFFERENT", "external-signature-refused", external(), other_published, OF_DELTA,
     ),
-    "that is not served": ("NOT_CHECKED", "signature-not-read", external(), not_served, OF_DELTA),
-    "that no jail read": ("NOT_CHECKED", "signature-not-read", external(), unread, OF_DELTA),
-    "that nothing read": ("NOT_CHECKED", "signature-not-read", external(), not_read, OF_DELTA),
+    "that is not served": (
+        "NOT_CHECKED", f"{NOT_READ} not found", external(), not_served, OF_DELTA,
+    ),
+    "that is judged and not served": (
+        "NOT_CHECKED", f"{NOT_READ} not found", external(), not_served_but_judged, OF_DELTA,
+    ),
+    "that no jail read": ("NOT_CHECKED", f"{NOT_READ} no jail", external(), unread, OF_DELTA),
+    "that nothing read": (
+        "NOT_CHECKED", f"{NOT_READ} nothing has read it", external(), not_read, OF_DELTA,
+    ),
     "that is not judged": (
         "NOT_CHECKED", "signature-not-read", external(), without_target, OF_DELTA,
     ),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from tempfile import TemporaryFile
 
 import pytest
 
@@ -11,6 +14,8 @@ from builders.recipe.signature import PinnedSignature, SignedFormat
 from builders.recipe.update_manifest import DeclaredManifest, ManifestName
 from pipelines.judge.signatures.signature_format import Graft
 from pipelines.judge.updates.manifest_format import ManifestFact
+from pipelines.judge.updates.manifests.read_manifest import MANIFEST, ManifestChoice
+from pipelines.judge.updates.update_fault import UpdateRefused
 from tests.judge.signatures.pe_tricks import ADA, EVE
 from tests.judge.signatures.rauc_signing import Verity, plain, squashfs
 from tests.judge.updates.manifest_scene import ManifestScene
@@ -48,6 +53,25 @@ def test_the_images_of_a_bundle_are_those_that_were_built() -> None:
         "[update] compatible": "box",
         "[image.rootfs] adaptive": "block-hash-index",
     }
+
+
+def test_what_is_computed_anew_in_one_section_is_a_claim_in_another() -> None:
+    more = "[update.more]\nsize=1\nformat=x\n\n"
+    made = replace(bundle(more=more), more="custom=1\n")
+    assert {claim.path: claim.says for claim in fact(scene(made)).claims} == {
+        "[update] compatible": "box",
+        "[image.rootfs] adaptive": "block-hash-index",
+        "[update.more] size": "1",
+        "[update.more] format": "x",
+        "[bundle] custom": "1",
+    }
+
+
+def test_what_is_no_bundle_has_no_manifest() -> None:
+    choice = ManifestChoice(format=ManifestName.RAUC)
+    found = MANIFEST.read([BytesIO(b"no bundle")], choice, TemporaryFile)
+    assert isinstance(found, UpdateRefused)
+    assert found.fault == "manifest-unreadable"
 
 
 SECOND = "[image.other]\n" + "".join(f"{key}={value}\n" for key, value in SAID.items())
@@ -92,6 +116,10 @@ DRILLS: dict[str, tuple[str, Callable[[], ManifestScene]]] = {
     "no image": ("nothing-recomputed", lambda: scene(Verity(update="[update]\nversion=3\n\n"))),
     "two images of one file": ("manifest-unreadable", lambda: scene(bundle(more=SECOND))),
     "a digest that is none": ("manifest-unreadable", lambda: scene(bundle(sha256="secret"))),
+    "a digest that is longer": ("manifest-unreadable", lambda: scene(bundle(sha256="0" * 128))),
+    "a size that only Python reads": ("manifest-unreadable", lambda: scene(bundle(size="1_0"))),
+    "an image of no file": ("manifest-unreadable", lambda: scene(bundle(filename=""))),
+    "a version that is too long": ("manifest-unreadable", lambda: scene(bundle("9" * 200))),
     "no version": ("manifest-unreadable", lambda: scene(Verity(update="[update]\na=b\n\n"))),
     "a bundle of format plain": (
         "unsupported-feature", lambda: scene(plain(ADA, squashfs())),

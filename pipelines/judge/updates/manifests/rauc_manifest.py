@@ -50,8 +50,8 @@ def _images(sections: Mapping[str, Mapping[str, str]]) -> Iterator[ListedFile]:
         name, sha256, size = (keys.get(key, "") for key in ("filename", "sha256", "size"))
         if not re.fullmatch("[0-9a-f]{64}", sha256) or not re.fullmatch("[0-9]{1,18}", size):
             raise _unreadable(f"[{section}] without digest and size")
-        if not name or name in seen:
-            raise _unreadable(f"[{section}] is of no file, or of that of another image")
+        if name in seen:
+            raise _unreadable(f"[{section}] is of the file of another image")
         seen.add(name)
         yield ListedFile(path=name, size=int(size), digests={"sha256": sha256})
 
