@@ -11,6 +11,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.finding import FileFact, verdict_follows
+from pipelines.judge.updates.update_fault import UpdateResult
 
 SHIPPED, OTHER, THIRD = (Digest.of(name) for name in (b"shipped", b"other", b"third"))
 PAIRS = list(product((None, SHIPPED, OTHER, THIRD), repeat=2))
@@ -83,3 +84,13 @@ def test_what_is_equal_but_for_something_was_compared_with_the_published_file(
         grafted=grafted,
     )
     assert supported is (served == SHIPPED and rebuilt not in {None, SHIPPED})
+    for update in (UpdateResult.REFUSED, UpdateResult.UNJUDGED):
+        assert not verdict_follows(
+            verdict,
+            published=SHIPPED,
+            served=served,
+            same=same(served, rebuilt),
+            normalized=normalized,
+            grafted=grafted,
+            update=update,
+        )

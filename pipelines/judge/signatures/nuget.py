@@ -79,8 +79,6 @@ def _signed_package(file: BinaryIO) -> tuple[RawZip, ZipEntry, bytes]:
         raise BadSignatureError(SignatureFault.LOCAL_HEADER, what)
     with readable():
         size = der_header(data)[1]
-    if size > len(data):
-        raise unreadable("a PKCS #7 that ends early")
     if size < len(data):
         raise BadSignatureError(SignatureFault.SLACK, f"{len(data) - size} bytes after a PKCS #7")
     return archive, entry, data

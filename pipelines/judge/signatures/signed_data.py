@@ -203,8 +203,6 @@ def signer_certificate(bag: Iterable[bytes], info: Any) -> bytes:
     named = info["sid"].chosen
     issuer, serial = named["issuer"].dump(), named["serial_number"].native
     for one in bag:
-        if one[:1] != b"\x30":  # not an attribute certificate or the like
-            continue
         certificate = load_der_x509_certificate(one)
         if certificate.issuer.public_bytes() == issuer and certificate.serial_number == serial:
             return one

@@ -143,6 +143,9 @@ TRICKS: dict[str, Trick] = {
     "hashes that are text": trick(
         _UNREADABLE, linked(moniker(value(0x30, SHA256 + value(0x31, value(0x0C, _ALL)))))
     ),
+    "hashes in a sequence, which has to be a set": trick(
+        _UNREADABLE, linked(value(0xA1, value(4, CLASS) + value(4, value(0x30, attribute(_ALL)))))
+    ),
     "bytes after the hashes": trick(_UNREADABLE, linked(moniker(attribute(_ALL), after=b"x"))),
     "a moniker with a third field": trick(
         _UNREADABLE, linked(moniker(attribute(_ALL), more=value(4, b"")))

@@ -19,6 +19,7 @@ BROKEN = {
     "an empty integer": ("0200", "integer"),
     "an identifier that goes on": ("060186", "object identifier"),
     "an identifier that begins with zeros": ("06028001", "object identifier"),
+    "an identifier that goes on after zeros": ("06032a8680", "object identifier"),
     "an arc that begins with zeros": ("06032a8001", "object identifier"),
 }
 GOOD = ("020100", "020180", "02020080", "0202ff7f", "06022a03", "0603813403", "3000", "0500")

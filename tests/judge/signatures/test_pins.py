@@ -13,7 +13,7 @@ from pipelines.judge.signatures.pins import pins_of
 from pipelines.judge.signatures.signature_format import BadSignatureError, SignatureFormat
 from tests.judge.signatures import test_nuget, test_pe
 from tests.judge.signatures.pe_tricks import ADA, BY_ADA, OLD, OURS, ROOT, TAG
-from tests.judge.signatures.signing import Signing, Vendor, signed
+from tests.judge.signatures.signing import Signing, Vendor, edited, signed, value
 
 TAGGED = signed(OURS, Signing(by=ADA, attributes=(TAG,)))
 FILES: dict[str, tuple[SignatureFormat, bytes, PinnedSignature]] = {
@@ -32,6 +32,12 @@ def test_all_that_is_in_a_signature_is_pinned_by_its_role(name: str) -> None:
         assert sorted(map(str, pinned)) == sorted(map(str, getattr(pins, role))), role
     pinned = (*pins.signers, *pins.certificates, *pins.time_stamps)
     assert found.names.keys() == set(map(str, pinned))
+
+
+def test_of_a_signature_that_is_no_der_nothing_is_pinned() -> None:
+    der = edited(Signing(by=ADA).pkcs7(OURS), lambda _: value(0x02, b"\0\1"), 0, 1, 0, 0)
+    with pytest.raises(BadSignatureError, match="an integer that is longer"):
+        pins_of(SignedFormat.PE, [der])
 
 
 def test_a_certificate_is_shown_by_its_name_and_last_day() -> None:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
+from pipelines.judge.signatures.der import der_header
 from pipelines.judge.signatures.signature_format import BadSignatureError, Graft, Refused
 from pipelines.judge.signatures.signed_data import verify_signed_data
 from tests.judge.signatures import nuget_tricks
@@ -107,6 +108,16 @@ def test_what_is_signed_has_to_be_of_its_type_and_digest() -> None:
         "signature-unreadable"
     )
     assert fault(cms_of(Signing(by=ADA), INDIRECT_DATA, content("sha1"))) == "weak-digest"
+
+
+def test_content_that_is_not_apart_is_signed_with_attributes() -> None:
+    """Or attributes that somebody signed would pass as content."""
+    body = content("sha256")
+    der = cms.ContentInfo.load(cms_of(Signing(by=ADA), INDIRECT_DATA, body))
+    info = der["content"]["signer_infos"][0]
+    info["signed_attrs"] = None
+    info["signature"] = ADA.sign(body[der_header(body)[0] :], "sha256")
+    assert fault(der.dump(force=True)) == "signature-invalid"
 
 
 def test_a_package_has_to_be_signed_as_data() -> None:
