@@ -205,6 +205,9 @@ TRICKS: dict[str, Trick] = {
         "local-header-differs", altered((_AT + 14, b"evil"), (_RECORD_AT + 16, b"evil"))
     ),
     "a signature of a megabyte": trick("signature-unreadable", carrying(bytes(1 << 20))),
+    "the most bytes that a signature may have, all zeros": trick(
+        "data-in-slack", carrying(bytes(256 << 10))
+    ),
     "bytes that count as the signature": trick("data-in-slack", carrying(_DER + b"payload")),
     "a zero that counts as the signature": trick("data-in-slack", carrying(_DER + b"\0")),
     "a signature that is text": trick("signature-unreadable", carrying(b"no signature")),

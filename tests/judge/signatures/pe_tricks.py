@@ -231,6 +231,10 @@ TRICKS: dict[str, Trick] = {
         fault="data-in-slack",
         shipped=with_field(lambda o: o[:-1] + b"\2", *_DIGESTS, 0, 0),
     ),
+    "a digest whose name is text": Trick(
+        fault="data-in-slack",
+        shipped=with_field(lambda o: b"\x04" + o[1:], *_DIGESTS, 0, 0),
+    ),
     "a version of many bytes": Trick(
         fault="data-in-slack", shipped=with_field(lambda _: value(2, b"data" * 99), *_SIGNER, 0)
     ),
