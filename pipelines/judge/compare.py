@@ -11,9 +11,10 @@ The rules, in order; the first that holds decides:
    nothing was rebuilt under its name: MISSING, even when the shipped file is out of reach, since
    MISSING is the worse of the two and does not need the shipped bytes;
    the shipped file is out of reach: NOT_CHECKED;
+   its signature could not be looked at, for want of a jail or of the file that holds it:
+   NOT_CHECKED;
    size and SHA-256 are the same: IDENTICAL;
    the vendor's signature on the rebuilt bytes gives the shipped file: IDENTICAL_SIGNED;
-   that signature could not be looked at, for want of a jail: NOT_CHECKED;
    masking declared fields of the rebuilt bytes gives the shipped file: EQUIVALENT;
    those fields could not be looked at, for want of a jail: NOT_CHECKED;
    the bytes are not the same: DIFFERENT.
@@ -275,12 +276,12 @@ def _compared(
     file: FileFact, served: FileFact, found: Graft | Refused | Unread | None
 ) -> tuple[Verdict, str]:
     """Return the verdict on a rebuilt file from the bytes alone, then from its graft."""
+    if isinstance(found, Unread):
+        return Verdict.NOT_CHECKED, f"signature-not-read: {found.reason}"
     if (file.sha256, file.size) == (served.sha256, served.size):
         return Verdict.IDENTICAL, "same SHA-256"
     sizes = f"{served.size} bytes shipped, {file.size} rebuilt"
     match found:
-        case Unread(reason=reason):
-            return Verdict.NOT_CHECKED, f"signature-not-read: {reason}"
         case Graft(sha256=served.sha256, size=served.size):
             return Verdict.IDENTICAL_SIGNED, "same SHA-256 with the vendor's signature"
         case Refused(fault=fault, detail=detail):

@@ -83,6 +83,6 @@ def signed_by_md5(signature: bytes, md5: bytes, keys: PinnedKeys) -> Signer:
     """Verify the signature of a header by one of the keys: bare RSA, without any padding."""
     for pin, key in keys:
         if _opened(signature, key) == int.from_bytes(md5, "big"):
-            subject = f"RSA key of {key.key_size} bits, over MD5"
+            subject = f"RSA key of {key.key_size} bits"
             return Signer(certificate=pin, subject=subject, weak_digest="md5")
     raise BadSignatureError(SignatureFault.INVALID, "the header is signed by no pinned key")

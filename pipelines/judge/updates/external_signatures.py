@@ -30,19 +30,23 @@ def with_external_signatures(
 ) -> Facts:
     """Return the facts without grafts, by artefact name, that lack a required external signature.
 
-    Several may sign one file; each of them has to count.
+    Several may sign one file; each of them has to count. A file whose bytes are ours as they are
+    has no graft, and is left unread where it lacks one.
     """
     signing: dict[str, list[str]] = {}
     for name, manifest in manifests.items():
         if manifest.format is ManifestName.CLAMSIGN:
             for signed in manifest.files.values():
                 signing.setdefault(signed, []).append(name)
-    found = {
-        name: lacking
-        for name, graft in facts.grafts.items()
-        if isinstance(graft, Graft) and pinned[name].external
-        if (lacking := _lacking(name, signing.get(name, ()), facts))
-    }
+    found: dict[str, Refused | Unread] = {}
+    for name in [name for name, one in pinned.items() if one.external]:
+        graft, lacking = facts.grafts.get(name), _lacking(name, signing.get(name, ()), facts)
+        if isinstance(graft, Graft) and lacking:
+            found[name] = lacking
+        elif graft is None and isinstance(lacking, Refused):
+            found[name] = Unread(reason=f"{lacking.fault}: {lacking.detail}")
+        elif graft is None and lacking:
+            found[name] = lacking
     return replace(facts, grafts={**facts.grafts, **found})
 
 

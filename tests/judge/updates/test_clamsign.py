@@ -126,12 +126,16 @@ def judged(
     made = scene(sign)
     pins = {**made.pins, DELTA: REQUIRED} if required else made.pins
     manifests = {SIGN: declared} if declared else {}
-    facts = with_external_signatures(change(made.facts()), pins, manifests)
-    declared_ones = tuple(
+    return verdicts(with_external_signatures(change(made.facts()), pins, manifests))
+
+
+def verdicts(facts: Facts) -> dict[str, tuple[str, str]]:
+    """Return verdicts and reasons by name, where the signature is declared as a manifest."""
+    declared = tuple(
         replace(one, is_update=one.name == SIGN, stands_in=one.name == SIGN)
         for one in facts.declared
     )
-    left = compare(replace(facts, declared=declared_ones))
+    left = compare(replace(facts, declared=declared))
     return {one.name: (str(one.verdict), one.reason) for one in left}
 
 
@@ -201,6 +205,25 @@ def test_a_file_that_needs_an_external_signature_is_judged_with_it(name: str) ->
     assert without[0] == "IDENTICAL_SIGNED", "nothing demands it"
 
 
+@pytest.mark.parametrize(
+    ("declared", "sign", "verdict", "reason"),
+    [
+        (OF_DELTA, external(content=OURS), "IDENTICAL", "same SHA-256"),
+        (None, external(content=OURS), "NOT_CHECKED", ": external-signature-missing"),
+        (OF_DELTA, external(), "NOT_CHECKED", ": external-signature-refused"),
+    ],
+    ids=["that holds", "that is not shipped", "over other bytes"],
+)
+def test_a_file_that_is_ours_as_it_is_needs_its_external_signature_too(
+    declared: DeclaredManifest | None, sign: bytes, verdict: str, reason: str
+) -> None:
+    made = scene(sign).but(shipped={DELTA: OURS, SIGN: sign}, pins={DELTA: REQUIRED, SIGN: BY_ADA})
+    manifests = {SIGN: declared} if declared else {}
+    found = verdicts(with_external_signatures(made.facts(), made.pins, manifests))[DELTA]
+    assert found[0] == verdict
+    assert reason in found[1]
+
+
 @pytest.mark.parametrize("change", [unchanged, not_served])
 def test_each_of_several_external_signatures_has_to_hold(change: Change) -> None:
     second = "second.sign"
@@ -226,6 +249,7 @@ def test_only_files_that_can_have_an_external_signature_can_need_one() -> None:
         (external, BY_BOTH, "missing-signer", str(EVE.pin)),
         (lambda: _stating(DIGEST), BY_ADA, "signature-unreadable", "states no digest, or several"),
     ],
+    ids=["by one of two", "of two digests"],
 )
 def test_a_signature_is_by_all_pinned_signers_and_states_one_digest(
     sign: Callable[[], bytes], pins: PinnedSignature, fault: str, says: str
