@@ -13,6 +13,7 @@ from builders.inputs.input_file import InputFile, input_name
 from builders.rebuild.plan import make_plan
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
+from builders.recipe.update_manifest import ManifestName
 
 
 def check_recipes(
@@ -77,6 +78,18 @@ def recipe_warnings(loaded: LoadedRecipe) -> list[str]:
         "counts as reproduced; its target is what counts"
         for artefact in recipe.artefacts
         if artefact.delta and artefact.stands_in
+    ]
+    external = {
+        name
+        for one in recipe.manifests.values()
+        if one.format is ManifestName.CLAMSIGN
+        for name in one.files.values()
+    }
+    found += [
+        f"{name} needs an external signature, and no manifest of format clamsign is one: it is "
+        "DIFFERENT, whatever its bytes"
+        for name, one in recipe.signatures.items()
+        if one.external and name not in external
     ]
     found += [
         f"{input_name(item)} is not searched whole for copies: {item.opaque}"

@@ -128,6 +128,17 @@ def test_a_delta_is_told_as_one(site: ChainSite) -> None:
     assert found.is_delta
 
 
+@pytest.mark.parametrize("names", [(DELTA, "copy.bin"), ("copy.bin", DELTA)])
+def test_a_delta_is_told_as_one_under_two_names(site: ChainSite, names: tuple[str, str]) -> None:
+    site.full("1.0")
+    delta, data = site.delta("1.1", "1.0"), b"delta to 1.1"
+    files = {DELTA: delta, "copy.bin": MadeUpFile.identical(data)}
+    site.state("1.1", {name: files[name] for name in names})
+    found = judged(site, "1.1", data)
+    assert found is not None
+    assert found.is_delta
+
+
 def test_a_chain_begins_with_a_full_release(site: ChainSite) -> None:
     run = site.full("1.0")
     for on, version in (("1.0", "1.1"), ("1.1", "1.2")):

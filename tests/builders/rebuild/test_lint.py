@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.methods.base import MAX_TEXT
 from builders.rebuild.lint import recipe_warnings
@@ -77,3 +78,22 @@ def test_a_normalizer_is_said_to_be_no_match(tmp_path: Path) -> None:
     path.write_text(json.dumps(recipe))
     (note,) = [note for note in recipe_warnings(load_recipe(path)) if "masked" in note]
     assert note.startswith("out.bin is masked by ar-times: at best it is EQUIVALENT, which no")
+
+
+def test_a_signature_that_is_required_and_not_declared_is_noted(tmp_path: Path) -> None:
+    pem = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+    pins = {"signers": [str(Digest.of(bytes(3)))], "public_keys": [pem]}
+    path = write_recipe(tmp_path / "x", [["true"]], kind="update")
+    recipe = json.loads(path.read_text())
+    (artefact,) = recipe["artefacts"]
+    artefact["signature"] = {"format": "cdiff", **pins, "external": "required"}
+    sign = {
+        **artefact,
+        "name": "out.bin.sign",
+        "signature": {"format": "clamsign", "signers": pins["signers"]},
+        "manifest": {"format": "clamsign", "files": {"signed-file": "out.bin"}},
+    }
+    for artefacts, noted in (([artefact], True), ([artefact, sign], False)):
+        path.write_text(json.dumps({**recipe, "artefacts": artefacts}))
+        notes = "".join(recipe_warnings(load_recipe(path)))
+        assert ("out.bin needs an external signature, and no" in notes) is noted
