@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.images.provide import ProvidedImage
 from pipelines.verify.session import Session
 from tests.judge.signatures.databases import STRONG, WEAK, Database, pinned
+from tests.judge.signatures.pe_tricks import ADA, EVE
+from tests.judge.signatures.signing import Vendor
 from tests.judge.updates.cdiffs import BASE, TARGET, cdiff, everything, script
+from tests.judge.updates.external_signatures import external
 from tests.lab import SOURCE, verified, write_recipe
 
 SCRIPT = script(everything(BASE), everything(TARGET))
@@ -55,8 +60,17 @@ def first(folder: Path) -> Path:
     return recipe(folder, "6", {"test-6.cvd": unsigned(BASE)}, (BASE.whole(), shipped))
 
 
-def second(folder: Path, text: bytes = SCRIPT, **needed: str) -> Path:
-    """Return the recipe of the update; `needed` are fields of the signature in the delta."""
+def second(folder: Path, text: bytes = SCRIPT, *, by: Vendor | None = None, **needed: str) -> Path:
+    """Return the recipe of the update; `needed` are fields of the signature in the delta.
+
+    With `by`, there is an external signature beside that.
+    """
+    shipped = cdiff(text, by=STRONG)
+    sign = {
+        "name": "test-7.cdiff.sign",
+        "signature": {"format": "clamsign", "signers": [str(ADA.pin)]},
+        "manifest": {"format": "clamsign", "files": {"signed-file": "test-7.cdiff"}},
+    }
     delta = {"format": "cdiff", "judged": "rebuilt", "base": str(KNOWN), "target": "test-7.cvd"}
     return recipe(
         folder,
@@ -64,9 +78,10 @@ def second(folder: Path, text: bytes = SCRIPT, **needed: str) -> Path:
         {"test-7.cvd": unsigned(TARGET), "test-7.cdiff": cdiff(text)},
         (TARGET.whole(), {"name": "test-7.cvd", "signature": dict(PINS)}),
         (
-            cdiff(text, by=STRONG),
+            shipped,
             {"name": "test-7.cdiff", "signature": {**DELTA_PINS, **needed}, "delta": delta},
         ),
+        *([(external(by, shipped), sign)] if by else []),
     )
 
 
@@ -89,7 +104,25 @@ def test_a_signed_delta_gives_the_signed_database(
     assert delta.verdict is Verdict.DIFFERENT
     assert delta.reason.startswith("checksum-differs: "), delta.reason
 
-    target, delta = verified(session, second(folder, external="required")).artefacts
-    assert target.verdict is Verdict.IDENTICAL_SIGNED, target.reason
-    assert delta.verdict is Verdict.DIFFERENT
-    assert delta.reason.startswith("external-signature-missing: "), delta.reason
+
+@pytest.mark.parametrize(
+    ("by", "verdict", "reason"),
+    [
+        (None, Verdict.DIFFERENT, "external-signature-missing: "),
+        (ADA, Verdict.IDENTICAL_SIGNED, "same SHA-256 with the vendor's signature"),
+        (EVE, Verdict.DIFFERENT, "external-signature-refused: test-7.cdiff.sign: signature-"),
+    ],
+    ids=["none", "of ADA", "of EVE"],
+)
+def test_a_delta_that_needs_an_external_signature(
+    session: Session, build_image: ProvidedImage, tmp_path: Path,
+    by: Vendor | None, verdict: Verdict, reason: str,
+) -> None:  # fmt: skip
+    folder = tmp_path / "clam"
+    verified(session, first(folder))
+    recipe = second(folder, by=by, external="required")
+    found = {one.name: one for one in verified(session, recipe).artefacts}
+    assert found["test-7.cvd"].verdict is Verdict.IDENTICAL_SIGNED
+    delta = found["test-7.cdiff"]
+    assert delta.verdict is verdict, delta.reason
+    assert delta.reason.startswith(reason), delta.reason
