@@ -11,8 +11,8 @@ from typing import NamedTuple
 from builders.archives import MonotonicClock
 from pipelines.rules.change import ChangeKind, Effect, Judgement, RuleChanges
 from pipelines.rules.languages import ORDERED
-from pipelines.rules.rule import LOGIC_FIELDS, METADATA_FIELDS, Rule
-from pipelines.rules.rule_pairs import Pair, rule_pairs
+from pipelines.rules.rule import LOGIC_FIELDS, METADATA_FIELDS, Language, Rule
+from pipelines.rules.rule_pairs import Pair, identity_of, rule_pairs
 from pipelines.rules.rule_set import RuleSet
 from pipelines.rules.told_changes import duplicates, told
 from pipelines.rules.weakening import judge_change
@@ -24,8 +24,14 @@ SHOWN = 2000
 _KINDS, _EFFECTS = (
     {kind: number for number, kind in enumerate(enum)} for enum in (ChangeKind, Effect)
 )
-_ALIKE = {"yaml": "yml", "yara": "yar"}
-"""Suffixes that engines take for the same."""
+_ALIKE = {(Language.SEMGREP, "yaml"): "yml", (Language.YARA, "yara"): "yar"}
+"""Suffixes that engines take for others; those of capa and Sigma pass over `.yaml`."""
+_ONCE = frozenset({
+    Language.CAPA, Language.MODSECURITY, Language.SIGMA, Language.SNORT, Language.SURICATA,
+    Language.YARA,
+})  # fmt: skip
+"""Languages whose engines may refuse rules, or a whole set, for an identity that is used twice."""
+_SOUND = {Effect.NONE, Effect.STRENGTHENED}
 _SAME_LOGIC = {ChangeKind.RENAMED, ChangeKind.METADATA_ONLY, ChangeKind.LAYOUT_ONLY}
 
 
@@ -60,9 +66,13 @@ def compare_rules(
     """
     pairs = list(rule_pairs(old.rules, new.rules))
     faulty = {_base(fault.file) for fault in new.faults}
+    before, after = (Counter(map(identity_of, side.rules)) for side in (old, new))
+    doubled = {key for key, n in after.items() if key[0] in _ONCE and n > max(1, before[key])}
     deadline = clock() + JUDGING
     found = [
-        change for pair in pairs if (change := _change(*pair, faulty, late=clock() > deadline))
+        change
+        for pair in pairs
+        if (change := _change(*pair, faulty, doubled, late=clock() > deadline))
     ]
     found += _moved(pairs)
     dependents = list(_dependents(pairs, found))
@@ -82,12 +92,19 @@ def compare_rules(
     )
 
 
-def _change(old: Rule | None, new: Rule | None, faulty: set[str], *, late: bool) -> _Found | None:
+def _change(
+    old: Rule | None,
+    new: Rule | None,
+    faulty: set[str],
+    doubled: set[tuple[str, str]],
+    *,
+    late: bool,
+) -> _Found | None:
     """Return what became of a rule; None where it says the same in the same words."""
     if old and new and _unchanged(old, new):
-        if _suffix(old.file) == _suffix(new.file):
+        if _loaded(old) == _loaded(new):
             return None
-        details = ("its file has another suffix: whether an engine loads it is not known",)
+        details = ("its file has another suffix, or is hidden: engines may not load it",)
         return _Found(ChangeKind.MOVED, old, new, Judgement(effect=Effect.UNKNOWN, details=details))
     kind = _kind(old, new)
     if kind in _SAME_LOGIC:
@@ -98,6 +115,9 @@ def _change(old: Rule | None, new: Rule | None, faulty: set[str], *, late: bool)
         judgement = Judgement(effect=Effect.UNKNOWN, details=("not judged within the time",))
     else:
         judgement = judge_change(old, new)
+    if new and identity_of(new) in doubled and judgement.effect in _SOUND:
+        details = ("its identity is used twice now: an engine may refuse all that have it",)
+        judgement = Judgement(effect=Effect.UNKNOWN, details=details)
     return _Found(kind, old, new, judgement)
 
 
@@ -193,7 +213,8 @@ def _base(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _suffix(path: str) -> str:
-    """Return how a file name ends after its last dot; yaml and yml are one."""
-    suffix = _base(path).rpartition(".")[2].lower() if "." in _base(path) else ""
-    return _ALIKE.get(suffix, suffix)
+def _loaded(rule: Rule) -> tuple[str, bool]:
+    """Return what of a path engines look at: how it ends, and whether a part of it is hidden."""
+    suffix = _base(rule.file).rpartition(".")[2].lower() if "." in _base(rule.file) else ""
+    hidden = any(part.startswith(".") for part in rule.file.split("/"))
+    return _ALIKE.get((rule.language, suffix), suffix), hidden

@@ -47,9 +47,15 @@ def test_equal_sets_do_not_differ_wherever_their_files_are() -> None:
 
 
 def test_a_file_that_an_engine_may_not_load_any_more_is_told() -> None:
-    changes = compared({"r.yar": rule("one")}, {"r.yar.disabled": rule("one")})
-    assert kinds(changes) == {"one": ChangeKind.MOVED}
-    assert only(changes).judgement.effect is Effect.UNKNOWN
+    moves = [
+        ("r.yar", "r.yar.disabled", rule("one")),
+        ("r.yar", ".old/r.yar", rule("one")),
+        ("r.yml", "r.yaml", OPEN),
+    ]
+    for old, new, text in moves:
+        change = only(compared({old: text}, {new: text}))
+        assert (change.kind, change.judgement.effect) == (ChangeKind.MOVED, Effect.UNKNOWN)
+    assert not compared({"r.yml": SEMGREP}, {"s/r.yaml": SEMGREP}).differs
 
 
 def test_a_changed_rule_has_to_raise_its_revision() -> None:
@@ -68,7 +74,10 @@ def test_an_identity_that_is_used_twice_is_named() -> None:
     assert (twice.identity, twice.count, twice.new) == ("one", 2, True)
     assert [place.file for place in twice.places] == ["a.yar", "b.yar"]
     assert kinds(changes) == {"one": ChangeKind.ADDED}
+    assert only(changes).judgement.effect is Effect.UNKNOWN
     assert not compared({**old, "b.yar": rule("one", "true")}, old).duplicates
+    copies = {"a.ndb": "E:0:*:41\n", "b.ndb": "E:0:*:42\n"}
+    assert compared({"a.ndb": copies["a.ndb"]}, copies).effects == {"strengthened": 1}
 
 
 def test_no_more_is_listed_than_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

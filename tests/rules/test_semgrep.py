@@ -78,6 +78,7 @@ def test_the_order_of_patterns_changes_nothing() -> None:
         ("languages: [python]\n    severity: E", "languages: []\n    severity: E"),
         ("    patterns:\n", "    pattern: x\n    patterns:\n"),
         ("    pattern-sinks: [{pattern: eval($X)}]\n", ""),
+        ('\n      - pattern: exec($X)\n      - pattern-not: exec("...")', ""),
         ("  - id: exec-used\n", "  - idd: exec-used\n"),
     ],
 )

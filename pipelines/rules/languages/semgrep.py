@@ -108,6 +108,8 @@ def _checked(value: Any) -> dict[str, Any]:
         )
     if not _texts(value["languages"]):
         raise RuleSyntaxError(f"the rule {about} names no language", got=value["languages"])
+    if empty := [key for key in sorted(_SEARCH & value.keys()) if not value[key]]:
+        raise RuleSyntaxError(f"the rule {about} has an empty pattern", got=", ".join(empty))
     found = _SEARCH & value.keys()
     tainted = "taint" in value or all(key in value for key in _TAINT)
     if len(found) > 1 or not (found or tainted or _WITHOUT_PATTERNS & value.keys()):

@@ -28,6 +28,8 @@ _MAX_DEPTH = 40
 _MAX_TOKENS = 20_000
 _OPEN, _CLOSE = {"(", "["}, {")", "]"}
 _UNITS = {"KB": 1024, "MB": 1024 * 1024}
+_COUNTS = re.compile(r"filesize|[#@!]\w*|uint(?:8|16|32)(?:be)? \( \w+ \)")
+"""What is a whole number, and not below 0."""
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 OPAQUE = "? "
@@ -228,25 +230,25 @@ def comparison(tokens: Sequence[str], text: Callable[[Sequence[str]], str]) -> F
         name = text(left)
         if left[0].startswith("#") and len(left) == 1:
             name = name.removeprefix("#")
-        return interval(name, compared, value)
+        counts = _COUNTS.fullmatch(" ".join(left)) is not None
+        return interval(name, compared, value, counts=counts)
     return None
 
 
-def interval(variable: str, sign: str, value: float) -> Formula:
+def interval(variable: str, sign: str, value: float, *, counts: bool = True) -> Formula:
     """Return the formula of `variable sign value`, for one of the six signs."""
-    step = 1 if value == int(value) else 0
-    match sign:
-        case "==":
-            return Atom(variable, value, value)
-        case "!=":
-            return Not(Atom(variable, value, value))
-        case ">=":
-            return Atom(variable, value)
-        case "<=":
-            return Atom(variable, -math.inf, value)
-        case ">":
-            return Atom(variable, value + step if step else math.nextafter(value, math.inf))
-    return Atom(variable, -math.inf, value - step if step else math.nextafter(value, -math.inf))
+    low, high = -math.inf, math.inf
+    if sign in ("==", "!=", ">="):
+        low = value
+    if sign in ("==", "!=", "<="):
+        high = value
+    step = 1 if counts and value == int(value) else 0
+    if sign == ">":
+        low = value + step if step else math.nextafter(value, math.inf)
+    if sign == "<":
+        high = value - step if step else math.nextafter(value, -math.inf)
+    found = Atom(variable, low, high, counts)
+    return Not(found) if sign == "!=" else found
 
 
 def number(tokens: Sequence[str]) -> float | None:

@@ -24,6 +24,8 @@ class Atom:
     variable: str
     low: float = 1
     high: float = math.inf
+    counts: bool = True
+    """Whether the variable is a count: a whole number, and not below 0."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,11 @@ def _points(formula: Formula) -> Mapping[str, list[float]]:
         values = found.setdefault(atom.variable, {0.0})
         for end, beyond in ((atom.low, -math.inf), (atom.high, math.inf)):
             if not math.isinf(end):
-                step = math.copysign(1, beyond) if end == int(end) else 0
-                values |= {end, end + step if step else math.nextafter(end, beyond)}
+                step = math.copysign(1, beyond) if atom.counts and end == int(end) else 0
+                near = end + step if step else math.nextafter(end, beyond)
+                values |= {one for one in (end, near) if one >= 0 or not atom.counts}
     # Large values first: a sample that has everything is what an old rule most often matches.
-    return {name: sorted((v for v in kept if v >= 0), reverse=True) for name, kept in found.items()}
+    return {name: sorted(kept, reverse=True) for name, kept in found.items()}
 
 
 def _search(

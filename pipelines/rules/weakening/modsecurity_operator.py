@@ -54,7 +54,11 @@ def _of_expressions(was: str, now: str) -> MatchRelation:
     return of_regexes(plain[0], plain[1], flags=(flags[0], flags[1]))
 
 
-def _of_lists(was: str, now: str) -> MatchRelation:
+def _of_words(was: str, now: str) -> MatchRelation:
+    return of_sets(*(text.lower().split() for text in (was, now)))
+
+
+def _of_addresses(was: str, now: str) -> MatchRelation:
     return of_sets(*(re.split(r"[\s,]+", text.lower()) for text in (was, now)))
 
 
@@ -85,8 +89,8 @@ _ARGUMENTS: Mapping[str, Callable[[str, str], MatchRelation]] = {
     "@containsword": _other,
     "@endswith": _of_ends(str.endswith),
     "@eq": _other,
-    "@ipmatch": _of_lists,
-    "@pm": _of_lists,
+    "@ipmatch": _of_addresses,
+    "@pm": _of_words,
     "@rx": _of_expressions,
     "@streq": _other,
     "@strmatch": of_texts,

@@ -45,6 +45,12 @@ _HEX = re.compile(
     rb"|(?P<group>!?\()"
 )
 
+_UNSURE = re.compile(r"\(\*|\(\?(?!:)|\\[1-9gkKPQX]|[*+?}]\+|\[\^?\]|\[:")
+"""Parts of regular expressions by which more alternatives may match less, or of which the end is
+not known: what looks around, verbs, references, what does not go back, quotes, odd classes."""
+_ONE_CASE = re.compile(r"[^A-Za-z.\[\x80-\U0010ffff]*")
+"""Regular expressions that match the same whatever their flags."""
+
 
 def combined(relations: Iterable[MatchRelation]) -> MatchRelation:
     """Return the relation of two things all of whose parts have to match."""
@@ -190,12 +196,16 @@ def of_regexes(old: str, new: str, *, flags: tuple[str, str] = ("", "")) -> Matc
 
     It is known where flags alone differ, or where alternatives are added or dropped.
     """
+    if (old, {*flags[0]}) == (new, {*flags[1]}):
+        return MatchRelation.EQUAL
     widening, other = "is", [set(one) - {"i", "s"} for one in flags]
-    if other[0] != other[1]:
+    if other[0] != other[1] or "x" in other[0] or _UNSURE.search(f"{old}\n{new}"):
         return MatchRelation.UNKNOWN
     of_flags = of_sets(*(set(one) & set(widening) for one in flags))
-    if of_flags is not MatchRelation.EQUAL and "." not in old and not re.search("[A-Za-z]", old):
+    if of_flags is not MatchRelation.EQUAL and _ONE_CASE.fullmatch(old):
         of_flags = MatchRelation.EQUAL
+    if of_flags is not MatchRelation.EQUAL and "[^" in old + new:
+        return MatchRelation.UNKNOWN  # what is matched in fewer forms is excluded in fewer
     if old == new:
         return of_flags
     return combined([of_flags, of_alternatives(old, new)])

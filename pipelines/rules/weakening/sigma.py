@@ -32,6 +32,7 @@ from pipelines.rules.weakening.pattern_relation import MatchRelation, of_interva
 _NAME = re.compile(r"(?P<search>[^.\[]+)(?:\[(?P<number>\d+)\])?(?:\.(?P<field>.*))?")
 _TOKEN = re.compile(r"[()]|[\w.*?-]+")
 _GLOBS = {"": "{}", "contains": "*{}*", "startswith": "{}*", "endswith": "*{}"}
+_ESCAPED = re.compile(r"\\[*?]")
 _WILD = re.compile(r"[*?]")
 _MOST_RELATED = 60
 """Values of one field that are compared with each other."""
@@ -120,7 +121,7 @@ def _variable(field: str, modifiers: set[str], value: str) -> str:
     """Return a variable that says what a field has to look like, as a pattern with wildcards."""
     kinds = modifiers - {"all"}
     name = field.partition("|")[0]
-    if len(kinds) > 1 or not kinds <= _GLOBS.keys():
+    if len(kinds) > 1 or not kinds <= _GLOBS.keys() or _ESCAPED.search(value):
         return f"{OPAQUE}{name}|{'|'.join(sorted(kinds))}={value}"
     glob = "*{}*" if not name and not kinds else _GLOBS["".join(kinds)]
     return f"{name}={glob.format(value.lower())}"

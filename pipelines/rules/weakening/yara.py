@@ -16,6 +16,7 @@ from pipelines.rules.weakening.formula import UndecidedError
 from pipelines.rules.weakening.paired_patterns import PairedPatterns, pair_patterns
 from pipelines.rules.weakening.pattern_relation import MatchRelation
 
+_ESCAPE = re.compile(r"(\\x[0-9a-f]{2}|\\.)", re.DOTALL)
 _XOR = re.compile(r"xor(?:\(([0-9a-fx-]+)\))?")
 _COMPILED = re.compile(r"compiled by (?:yarac|YARA-X): ")
 _REGEX = re.compile(r"(?s)/(.*)/(\w*)")
@@ -71,13 +72,23 @@ def _compare(old: Pattern, new: Pattern) -> tuple[MatchRelation, Weakness]:
 def _of_values(old: Pattern, new: Pattern) -> MatchRelation:
     kinds = {value[:1] for value in (old.value, new.value)}
     if kinds == {'"'}:
-        return relations.of_texts(old.value[1:-1], new.value[1:-1])
+        return relations.of_texts(_bytes(old.value[1:-1]), _bytes(new.value[1:-1]))
     if kinds == {"{"}:
         return relations.of_hex(old.value, new.value)
     first, second = _REGEX.fullmatch(old.value), _REGEX.fullmatch(new.value)
     if first and second:
         return relations.of_regexes(first[1], second[1], flags=(first[2], second[2]))
     return MatchRelation.UNKNOWN
+
+
+def _bytes(text: str) -> bytes:
+    """Return what a normalized text string stands for."""
+    parts = _ESCAPE.split(text)
+    found = [part.encode("utf-8", "surrogatepass") for part in parts]
+    found[1::2] = [
+        bytes.fromhex(one[2:]) if one[1] == "x" else one[1:].encode() for one in parts[1::2]
+    ]
+    return b"".join(found)
 
 
 def _of_modifiers(old: Pattern, new: Pattern) -> MatchRelation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.rules.weakening.formula import (
@@ -50,6 +50,7 @@ def samples() -> list[dict[str, int]]:
     return [dict(zip(NAMES, values, strict=True)) for values in product(VALUES, repeat=3)]
 
 
+@settings(deadline=None)
 @given(FORMULAS, FORMULAS, FORMULAS)
 def test_a_sample_is_found_where_there_is_one(old: Formula, new: Formula, fact: Formula) -> None:
     every = [sample for sample in samples() if holds(fact, sample)]
