@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from builders.images.provide import ProvidedImage, ensure_image
 from pipelines.center.center import Center
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
     from tests.softhsm import SoftToken
     from tests.storage.ceph import Gateway
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+"""How long an example may take depends on the machine and on what else it does."""
 
 Maker = Callable[..., bytes]
 

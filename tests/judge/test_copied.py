@@ -14,6 +14,8 @@ from backports import zstd
 from builders.archives import ArchiveLimits
 from builders.core.digest import Digest
 from builders.core.enums import Role
+from builders.core.errors import SamebitsError
+from builders.jail.errors import JailEnd, JailFailedError, JailUnavailableError
 from builders.jail.file_reader import Nothing
 from pipelines.judge.copied import (
     FILES,
@@ -225,6 +227,20 @@ def test_a_fault_is_never_cached(data: Path) -> None:
     cache = Cache()
     file = input_file((data / "truncated.deb").read_bytes())
     assert contents(file, JAIL, cache=cache).fault
+    assert cache.rows == {}
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        JailFailedError(JailEnd.CRASHED, "a reader crashed", got="signal 11"),
+        JailUnavailableError("no jail", got="this machine"),
+    ],
+)
+def test_an_input_that_no_jail_has_read_fails_closed(failing: SamebitsError) -> None:
+    file, cache = input_file(b"plain"), Cache()
+    check = input_fault([(file, contents(file, OpenJail(failing), cache=cache))], PUBLISHED)
+    assert str(check).startswith("input-not-scanned: the dependency x.tar.gz: ")
     assert cache.rows == {}
 
 

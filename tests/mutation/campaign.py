@@ -64,12 +64,12 @@ class Campaign:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Turn off pytest's report, and Hypothesis' database and shrinking of failing examples."""
+        """Turn off pytest's report, and Hypothesis' database, deadline and shrinking."""
         from hypothesis import Phase, settings  # not before pytest, which rewrites its assertions
 
         config.pluginmanager.unregister(name="terminalreporter")
         settings.register_profile(
-            "mutation", database=None, phases=[Phase.explicit, Phase.generate]
+            "mutation", database=None, deadline=None, phases=[Phase.explicit, Phase.generate]
         )
         settings.load_profile("mutation")
 
