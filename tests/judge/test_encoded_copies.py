@@ -272,6 +272,31 @@ def test_decoding_is_bounded_in_bytes_and_time(shipped: bytes) -> None:
         found_in(io.BytesIO(FILLING), shipped, limits=ArchiveLimits(seconds=-1))
 
 
+def test_files_are_listed_of_an_input_that_is_searched_too(shipped: bytes) -> None:
+    inside = contents(checked(source(shipped)), OpenJail(), sought=[sought(FILLING)])
+    assert inside.files[Digest.of(shipped).hex] == "x-1.0/tests/data.txt"
+    assert not inside.copies
+
+
+class Slow(io.BytesIO):
+    """Takes four seconds each time that it is read from its begin."""
+
+    now = 0.0
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self.now += 4 if (offset, whence) == (0, 0) else 0
+        return super().seek(offset, whence)
+
+
+@pytest.mark.parametrize(("seconds", "late"), [(7, True), (9, False)])
+def test_searching_and_listing_share_their_time(seconds: float, late: bool, shipped: bytes) -> None:
+    stream = Slow(source(b"a file"))
+    asked = SearchedInput(digest=Digest.of(b""), sought=(sought(shipped),))
+    limits = ArchiveLimits(seconds=seconds)
+    inside = read_contents(stream, asked, limits, clock=lambda: stream.now)
+    assert ("too long" in str(inside.fault)) is late
+
+
 def test_an_opaque_input_may_be_unreadable_and_may_not_hold_a_copy(
     data: Path, shipped: bytes
 ) -> None:

@@ -26,6 +26,8 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 _CALLED = {"any": "all", "all": "any", "min": "max", "max": "min"}
 _EMPTY = frozenset({"bytes", "dict", "frozenset", "int", "list", "set", "str", "tuple"})
 _OUTPUT = frozenset({"debug", "echo", "error", "exception", "info", "print", "warning"})
+_NEVER = frozenset({"assert_never"})
+"""What is there for the type checker, and never called."""
 
 
 def replacements(node: ast.AST, parent: ast.AST, returns: ast.expr | None) -> Iterator[Pair]:
@@ -168,7 +170,7 @@ def _does_something(func: ast.expr) -> bool:
         case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"):
             return False
         case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name not in _OUTPUT
+            return name not in _OUTPUT | _NEVER
     return True
 
 

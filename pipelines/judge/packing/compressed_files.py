@@ -21,7 +21,8 @@ _GZIP, _NAMED, _TRAILER = b"\x1f\x8b\x08", 8, 8
 _HEAD = 10 + 255 + 1
 """Bytes of a gzip header with the longest name."""
 _LZMA2 = b"\x21\x01"
-_SIZES = (0x80, 0x40)
+_SIZES = 0xC0
+"""The flags of a block header that has both sizes, as liblzma with threads writes it."""
 _MAX_INDEX = 1 << 20
 _PROBE = 4 << 20
 """Bytes of content on which a preset of xz is tried first."""
@@ -74,7 +75,7 @@ def read_gzip(file: BinaryIO, content: BinaryIO, deadline: Deadline) -> GzipPack
     size, length = file.seek(0, 2), content.seek(0, 2)
     file.seek(0)
     head = file.read(_HEAD)
-    if head[:3] != _GZIP or size < 18:
+    if head[:3] != _GZIP or size < 20:
         raise UnknownPackingError("it is no gzip file")
     flags, mtime, xfl, system = struct.unpack_from("<BIBB", head, 3)
     if flags & ~_NAMED:
@@ -147,18 +148,16 @@ def _xz_layout(file: BinaryIO) -> _XzLayout:
     if sum(-(-row[0] // 4) * 4 for row in rows) + 2 * HEADER + length != size:
         raise UnknownPackingError("it is no xz file of one stream")
     header = head[HEADER : HEADER + 4 * (head[HEADER] + 1)]
-    flags, fields = header[1], header[2:]
-    sizes = sum(bool(flags & bit) for bit in _SIZES)
-    rest = fields
-    for _ in range(sizes):
+    flags, rest = header[1], header[2:]
+    for _ in range(2 if flags else 0):
         skipped = next(i for i, byte in enumerate(rest) if byte < 0x80)
         rest = rest[skipped + 1 :]
-    if flags & 0x3F or rest[:2] != _LZMA2:
+    if flags not in {0, _SIZES} or rest[:2] != _LZMA2:
         raise UnknownPackingError("it is not compressed with the filter LZMA2 alone")
     return _XzLayout(
         check=checks[head[7]],
         dictionary=(2 | rest[2] & 1) << rest[2] // 2 + 11,
-        threads=sizes == 2,
+        threads=flags == _SIZES,
         blocks=tuple(content for _, content in rows),
         data=HEADER + len(header),
     )
@@ -191,7 +190,7 @@ def xz_packings(file: BinaryIO, content: BinaryIO, deadline: Deadline) -> Iterat
     """
     try:
         layout = _xz_layout(file)
-    except (IndexError, StopIteration, struct.error) as error:
+    except (IndexError, StopIteration) as error:
         raise UnknownPackingError("its xz headers are cut off") from error
     if not 4096 <= layout.dictionary <= 64 << 20:
         raise UnknownPackingError(f"a dictionary of {layout.dictionary} bytes")

@@ -72,7 +72,7 @@ def gives(
     """
     try:
         for made in deflated(content, encoder):
-            if made and packed(len(made)) != made:
+            if packed(len(made)) != made:
                 return False
     except PackingError:
         return False

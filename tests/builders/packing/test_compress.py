@@ -147,6 +147,28 @@ def test_every_xz_file_unpacks_to_its_content(content: bytes, threads: bool, che
     assert lzma.decompress(made(content, packing, 100)) == content
 
 
+def test_an_encoder_gets_its_content_in_even_pieces() -> None:
+    content = noise(200_000)
+    stream = zlib.compressobj(0, zlib.DEFLATED, -15)
+    fed = [stream.compress(content[at : at + 65536]) for at in range(0, len(content), 65536)]
+    for piece in (1000, 65536, 200_000):
+        pieces = (content[at : at + piece] for at in range(0, len(content), piece))
+        found = b"".join(deflated(pieces, DeflateEncoder(level=0)))
+        assert found == b"".join(fed) + stream.copy().flush()
+
+
+@pytest.mark.parametrize("size", range(90, 132))
+def test_numbers_are_as_short_as_they_can_be(size: int) -> None:
+    content = noise(size)
+    found = made(content, XzPacking(preset=0, threads=True, check="none"))
+    assert lzma.decompress(found) == content
+
+
+def test_more_than_a_block_is_one_that_is_not_divided() -> None:
+    content = bytes(3 << 19)
+    assert made(content, XzPacking(preset=0)) == lzma.compress(content, preset=0)
+
+
 def test_one_block_is_that_of_pythons_library() -> None:
     found = made(TEXT, XzPacking(preset=3, extreme=True, check="crc32"))
     preset = 3 | lzma.PRESET_EXTREME

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
+import os
 import random
 import struct
 import tarfile
@@ -29,9 +30,13 @@ from builders.packing import (
     XzPacking,
     ZipAlignment,
     ZipPacking,
+    tar_order,
     zip_layout,
 )
-from builders.packing.repack import repacked
+from builders.packing.compress import PackingError
+from builders.packing.repack import REPACK, Repacking, repacked
+from builders.packing.tar_order import piece, reordered_tar
+from tests.fakes.jail import OpenJail
 
 WORDS = [f"{n * n}-{n % 7}" for n in range(400)]
 NAMES = ("b", "a/long", "c")
@@ -94,6 +99,28 @@ def zip64(plain: bytes) -> bytes:
     return plain[:at] + end + struct.pack("<4sIQI", b"PK\6\7", 0, at, 1) + plain[at:]
 
 
+def with_byte(made: bytes, at: int, value: int) -> bytes:
+    return made[:at] + bytes([value]) + made[at + 1 :]
+
+
+def with_other_sizes() -> bytes:
+    """Return a zip whose member is followed by a size that it has not."""
+    made = zip_of("a", streamed=True)
+    return with_byte(made, made.index(b"PK\7\x08") + 8, 0xFF)
+
+
+def tar_of_holes() -> bytes:
+    """Return a tar with a sparse file whose list of holes is none."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a")
+        info.size = 512
+        names = ("major", "minor", "name", "realsize")
+        info.pax_headers = dict(zip((f"GNU.sparse.{n}" for n in names), "10a9", strict=True))
+        archive.addfile(info, io.BytesIO(b"no number\n" * 52))
+    return file.getvalue()
+
+
 def gap_behind(plain: bytes, gap: bytes) -> bytes:
     """Return a zip of one member with bytes between it and the directory."""
     at, end = plain.index(b"PK\1\2"), plain.index(b"PK\5\6")
@@ -146,6 +173,7 @@ def test_a_reversed_order_and_no_encoder_keep_what_is_packed() -> None:
     [
         (MemberOrder(rest="walked"), ["b", "d", "a/c", "a/b/x", "c/x"]),
         (MemberOrder(rest="walked", last=("a",)), ["b", "d", "c/x", "a/c", "a/b/x"]),
+        (MemberOrder(last=("a", "a/b")), ["b", "c/x", "d", "a/c", "a/b/x"]),
         (MemberOrder(rest="reversed", first=("b",)), ["b", "d", "c/x", "a/c", "a/b/x"]),
         (MemberOrder(rest="reversed", last=("a/c", "c/")), ["d", "b", "a/b/x", "a/c", "c/x"]),
     ],
@@ -169,6 +197,7 @@ def test_stored_members_are_aligned_and_others_are_not(padding: str) -> None:
             size = 4096 if info.filename.endswith(".so") else 4
             stored = info.compress_type == zipfile.ZIP_STORED
             assert not stored or data % size == 0
+            assert int.from_bytes(lengths[2:], "little") < size + 6
     assert packed(aligned, ZipPacking(alignment=alignment)) == aligned
 
 
@@ -187,6 +216,7 @@ def test_members_of_an_ar_are_compressed_again() -> None:
         (b"", ZipPacking(), "zip"),
         (ar_of({"a": b""}).upper(), ArPacking(members={"a": GzipPacking()}), "no ar archive"),
         (ar_of({"a": b""})[:-2] + b"x\n", ArPacking(members={"a": GzipPacking()}), "broken ar"),
+        (ar_of({"a": b""})[:-4] + b"x `\n", ArPacking(members={"a": GzipPacking()}), "broken ar"),
         (ar_of({"a": b""})[:-9], ArPacking(members={"a": GzipPacking()}), "broken ar"),
         (b"!<arch>\nnonsense", ArPacking(members={"a": GzipPacking()}), "ar archive"),
         (ar_of({"b": b""}), ArPacking(members={"a": GzipPacking()}), "without the member a"),
@@ -197,6 +227,9 @@ def test_members_of_an_ar_are_compressed_again() -> None:
         (said_to_be_deflated(RAW[:-1]), ZipPacking(encoder=DeflateEncoder()), "another end"),
         (said_to_be_deflated(RAW + b"x"), ZipPacking(encoder=DeflateEncoder()), "another end"),
         (zip64(zip_of("ab")), ZipPacking(), "zip64"),
+        (with_byte(zip_of("ab"), 28, 9), ZipPacking(), "broken local header"),
+        (with_other_sizes(), ZipPacking(), "without its sizes"),
+        (tar_of_holes(), TarPacking(format="tar", order=MemberOrder()), "cannot be put in order"),
         (tar_of("a")[:700], TarPacking(format="tar", order=MemberOrder()), "order|early"),
     ],
 )
@@ -257,3 +290,107 @@ def test_sizes_behind_a_member_need_no_mark() -> None:
 
 def test_a_tar_without_members_stays_as_it_is() -> None:
     assert packed(tar_of(""), TarPacking(format="tar", order=MemberOrder())) == tar_of("")
+
+
+def test_a_header_for_all_members_of_a_tar_stays_in_front() -> None:
+    def made(names: str) -> bytes:
+        file = io.BytesIO()
+        shared = {"comment": "a commit"}
+        with tarfile.open(
+            fileobj=file, mode="w", format=tarfile.PAX_FORMAT, pax_headers=shared
+        ) as archive:
+            for name in names:
+                archive.addfile(tarfile.TarInfo(name))
+        return file.getvalue()
+
+    order = TarPacking(format="tar", order=MemberOrder(rest="reversed"))
+    assert packed(made("abc"), order) == made("cba")
+
+
+def test_the_members_of_a_tar_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tar_order, "MAX_MEMBERS", 2)
+    order = TarPacking(format="tar", order=MemberOrder())
+    assert packed(tar_of("ab"), order) == tar_of("ab")
+    with pytest.raises(ArchiveError, match="too many members"):
+        packed(tar_of("abc"), order)
+
+
+def directory_reversed(plain: bytes) -> bytes:
+    first, second = plain.index(b"PK\1\2"), plain.rindex(b"PK\1\2")
+    end = plain.index(b"PK\5\6")
+    return plain[:first] + plain[second:end] + plain[first:second] + plain[end:]
+
+
+def with_remarks() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in "ab":
+            info = zipfile.ZipInfo(name)
+            info.extra, info.comment = KEPT, b"a remark"
+            archive.writestr(info, b"content")
+    return file.getvalue()
+
+
+def behind_a_script() -> bytes:
+    file = io.BytesIO(b"#!/bin/sh\n")
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("a", b"content")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        directory_reversed(zip_of("ab")),
+        with_remarks(),
+        with_byte(zip_of("a"), 6, 2),
+        behind_a_script(),
+    ],
+    ids=[
+        "directory in another order",
+        "extra fields and comments",
+        "a flag of the encoder",
+        "behind a script",
+    ],
+)
+def test_what_is_not_packed_again_stays_as_it_is(file: bytes) -> None:
+    assert packed(file, ZipPacking()) == file
+
+
+def test_a_file_that_is_packed_again_has_a_bound() -> None:
+    packing, content = GzipPacking(), b"content"
+    size = len(packed(content, packing))
+    for most, fits in ((size, True), (size - 1, False)):
+        with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as out:
+            file.write(content)
+            asked = Repacking(packing=packing, most=most)
+            if fits:
+                assert OpenJail().run(REPACK, [file], asked, outputs=[out]) == size
+                assert os.fstat(out.fileno()).st_size == size, "it is written when that is said"
+            else:
+                with pytest.raises(PackingError, match="too large when it is packed"):
+                    OpenJail().run(REPACK, [file], asked, outputs=[out])
+
+
+def test_what_stays_in_an_extra_field_counts_for_the_alignment() -> None:
+    made = packed(with_remarks(), ZipPacking(alignment=ZipAlignment(bytes=512)))
+    assert made[31 : 31 + len(KEPT)] == KEPT
+    assert (31 + int.from_bytes(made[28:30], "little")) % 512 == 0
+
+
+@pytest.mark.parametrize("size", [1 << 62, 1 << 80])
+def test_a_tar_of_a_size_that_no_file_has_is_refused(size: int) -> None:
+    block = tar_of("a")[:512]
+    block = block[:124] + b"\x80" + size.to_bytes(11) + block[136:148] + b" " * 8 + block[156:]
+    block = block[:148] + b"%06o\0 " % sum(block) + block[156:]
+    with tempfile.TemporaryFile() as file:
+        file.write(block + bytes(1024))
+        with pytest.raises(ArchiveError, match="cannot be put in order"):
+            list(reordered_tar(file, MemberOrder()))
+
+
+def test_a_piece_of_a_file_is_whole() -> None:
+    file = io.BytesIO(b"abcdef")
+    assert b"".join(piece(file, 1, 6)) == b"bcdef"
+    with pytest.raises(ArchiveError, match="ends early"):
+        list(piece(file, 1, 7))
