@@ -112,11 +112,13 @@ def with_other_sizes() -> bytes:
 def tar_of_holes() -> bytes:
     """Return a tar with a sparse file whose list of holes is none."""
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    names = ("major", "minor", "name", "realsize")
+    sparse = dict(zip((f"GNU.sparse.{name}" for name in names), "10a9", strict=True))
+    with tarfile.open(
+        fileobj=file, mode="w", format=tarfile.PAX_FORMAT, pax_headers=sparse
+    ) as archive:
         info = tarfile.TarInfo("a")
         info.size = 512
-        names = ("major", "minor", "name", "realsize")
-        info.pax_headers = dict(zip((f"GNU.sparse.{n}" for n in names), "10a9", strict=True))
         archive.addfile(info, io.BytesIO(b"no number\n" * 52))
     return file.getvalue()
 
