@@ -19,7 +19,7 @@ from pipelines.judge.signatures.apk_signer import LINEAGE, lineage_certificates,
 from pipelines.judge.signatures.signature_format import BadSignatureError
 from tests.judge.signatures.apk_signing import lineage, sign, sized, u32
 from tests.judge.signatures.pe_tricks import ADA, BOB, ODD
-from tests.judge.signatures.signing import Vendor
+from tests.judge.signatures.signing import Vendor, edited
 
 DATA, DIGEST = b"what is signed", b"digest of the file"
 PINNED = PinnedSignature(format=SignedFormat.APK, signers=(ADA.pin, BOB.pin))
@@ -92,6 +92,8 @@ def test_a_key_of_dsa_signs() -> None:
 
 
 ONE = signed(ADA, 0x0103)
+UNKNOWN_KEY = edited(ADA.der, lambda _: b"\x06\x03\x2a\x03\x04", 0, 0, 6, 0, 0)
+"""A certificate of a key by an algorithm that nobody knows."""
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,7 @@ ONE = signed(ADA, 0x0103)
     [
         (replace(ONE, certificates=()), "signature-unreadable"),
         (replace(ONE, certificates=(ODD.der,)), "signature-unreadable"),
+        (replace(ONE, certificates=(UNKNOWN_KEY,)), "signature-unreadable"),
         (replace(ONE, signatures=(), digests=()), "signature-unreadable"),
         (replace(ONE, signatures=ONE.signatures * 2, digests=ONE.digests * 2), "signature-invalid"),
         (replace(ONE, digests=((0x0104, DIGEST),)), "signature-invalid"),

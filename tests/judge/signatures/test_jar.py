@@ -9,6 +9,8 @@ import pytest
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature, SignedFormat
 from pipelines.judge.signatures.jar import JAR, pins
+from pipelines.judge.signatures.jar_signature import verify_jar
+from pipelines.judge.signatures.raw_zip import read_zip
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
     Graft,
@@ -128,3 +130,12 @@ def test_an_archive_that_is_looked_at_alone_is_named_too() -> None:
 def test_no_signature_covers_how_its_own_files_are_stored() -> None:
     found = JAR.verify(io.BytesIO(GOOD["two signers"][0]), GOOD["two signers"][1]).uncovered
     assert [one.why for one in found] == ["signature-file", "directory-record"] * 5
+
+
+def test_sha_1_counts_only_where_something_else_is_signed_with_more() -> None:
+    file = io.BytesIO(Package(first=(signing(digest="SHA-1"),), front=True).made(PLAIN))
+    signed = read_zip(file, "shipped")
+    (signer,) = verify_jar(file, signed, JAR_BY_ANN, weak=True).signers
+    assert signer.certificate == ANN.pin
+    with pytest.raises(BadSignatureError, match="not SHA-2"):
+        verify_jar(file, signed, JAR_BY_ANN)

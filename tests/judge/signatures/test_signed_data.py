@@ -16,6 +16,7 @@ from pipelines.judge.signatures.der import der_header
 from pipelines.judge.signatures.signature_format import BadSignatureError, Graft, Refused
 from pipelines.judge.signatures.signed_data import verify_signed_data
 from tests.judge.signatures import nuget_tricks
+from tests.judge.signatures.apk_signing import JarSigning, detached
 from tests.judge.signatures.pe_tricks import ADA, BOB, BY_ADA, CLOCK, EVE, OURS, pinned
 from tests.judge.signatures.signing import (
     IMAGE_DATA,
@@ -87,6 +88,17 @@ def test_a_key_signs_by_an_algorithm_of_its_own(kind: str, algorithm: str) -> No
         return
     with pytest.raises(BadSignatureError, match="a signature by "):
         verify_signed_data(der, pinned(by), detached=lambda _: DIGEST)
+
+
+def test_sha_1_counts_only_where_something_else_is_signed_with_more() -> None:
+    der = detached(JarSigning(by=ADA, digest="SHA-1"), b"listed")
+
+    def digest(algorithm: str) -> bytes:
+        return hashlib.new(algorithm, b"listed").digest()
+
+    assert verify_signed_data(der, BY_ADA, detached=digest, weak=True).content == b""
+    with pytest.raises(BadSignatureError, match="sha1, expected SHA-2"):
+        verify_signed_data(der, BY_ADA, detached=digest)
 
 
 def content(algorithm: str) -> bytes:
