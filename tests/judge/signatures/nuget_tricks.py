@@ -226,6 +226,16 @@ TRICKS: dict[str, Trick] = {
     "a digest of another algorithm": trick(
         "signed-other-bytes", over(content(OURS).replace(b".4.2.1", b".4.2.3"))
     ),
+    "text in a value of another type": trick(
+        "data-in-slack",
+        carrying(
+            cms_of(
+                Signing(by=ADA, signed_attributes=attributes(ADA)),
+                "data",
+                value(0x0C, content(OURS)),
+            )
+        ),
+    ),
     "no text": trick("signature-unreadable", over(b"")),
     "MD5": trick("weak-digest", by(algorithm="md5")),
     "SHA-1": trick("weak-digest", by(algorithm="sha1")),
