@@ -10,11 +10,15 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import tempfile
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
+
+import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
@@ -33,15 +37,18 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Purpose, Report
 from pipelines.evidence.salt import Salt, keep_salt
 from pipelines.evidence.statements.log_status import Work
+from pipelines.explain.differ import DifferLimits, explain
+from pipelines.judge.finding import Explanation, Finding
 from pipelines.nightly.periodic import publish_joined, publish_own_heartbeat
 from pipelines.storage.names import REPORT, Visibility
-from pipelines.verify import steps
+from pipelines.verify import explaining, steps
 from pipelines.verify.current_run import Wrap
 from pipelines.verify.readers import READERS
 from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import job_for, verify
 from tests.centers.three import NAMES, Three
 from tests.command import samebits
+from tests.explain.test_differ import Runner
 from tests.lab import SMALL, SOURCE, replacing
 
 _IMAGE = "debian-trixie-build"
@@ -75,16 +82,22 @@ class Evidence:
     def __exit__(self, *_: object) -> None:
         self.three.close()
 
-    def ship(self, name: str, files: Mapping[str, bytes], **fields: Any) -> None:
+    def ship(
+        self,
+        name: str,
+        files: Mapping[str, bytes],
+        *,
+        beside: Mapping[str, bytes] | None = None,
+        **fields: Any,
+    ) -> None:
         """Write the recipe of a release for each center, with the shipped files beside it."""
         release = ReleaseName.parse(name)
         for center in NAMES:
             recipe = self._recipe(center, release)
-            beside = recipe.parent / release.version
-            beside.mkdir(parents=True)
-            (beside / "source.c").write_bytes(SOURCE)
-            for artefact, content in files.items():
-                (beside / artefact).write_bytes(content)
+            folder = recipe.parent / release.version
+            folder.mkdir(parents=True)
+            for file, content in {"source.c": SOURCE, **files, **(beside or {})}.items():
+                (folder / file).write_bytes(content)
             recipe.write_text(json.dumps(_recipe(release, files, fields)))
             if fields.get("visibility") == "private":
                 salt = Salt(secret=b"a salt that is carried to each: 0"[:32])
@@ -97,10 +110,18 @@ class Evidence:
         outputs: Mapping[str, bytes],
         outcome: Outcome = Outcome.BUILT,
         log: bytes = b"cc -o agent agent.c\n",
+        diffoscope: bytes = b"",
     ) -> Report:
-        """Let a center verify a release whose build leaves `outputs`, or ends otherwise."""
+        """Let a center verify a release whose build leaves `outputs`, or ends otherwise.
+
+        `diffoscope` is the page that it writes, if the recipe asks for one.
+        """
         session = self.three.session(center)
-        with job_for(session, self._recipe(center, ReleaseName.parse(name))) as job:
+        with (
+            job_for(session, self._recipe(center, ReleaseName.parse(name))) as job,
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setattr(explaining, "explain_difference", partial(_without_differ, diffoscope))
             return verify(session, job, _without_engine(session, outputs, outcome, log))
 
     def tell(
@@ -155,14 +176,16 @@ class Evidence:
         return folder / release.vendor / release.product / f"{release.version}.yaml"
 
 
+def pinned_file(version: str, name: str, content: bytes) -> dict[str, str]:
+    """Return what a recipe says of a file that was shipped, or is beside those."""
+    return {"locator": f"file:{version}/{name}", "sha256": str(Digest.of(content))}
+
+
 def _recipe(
     release: ReleaseName, files: Mapping[str, bytes], fields: Mapping[str, Any]
 ) -> dict[str, Any]:
     def pinned(name: str, content: bytes) -> dict[str, str]:
-        return {
-            "locator": f"file:{release.version}/{name}",
-            "sha256": str(Digest.of(content)),
-        }
+        return pinned_file(release.version, name, content)
 
     return {
         "schema": "samebits/recipe/v1",
@@ -178,6 +201,23 @@ def _recipe(
         "limits": SMALL,
         **fields,
     }
+
+
+def _without_differ(
+    html: bytes, session: Session, job: Job, finding: Finding, _: Attempt, first: Explanation
+) -> Explanation:
+    """Explain a difference where diffoscope has left `html` in its container."""
+    outputs = Path(tempfile.mkdtemp(dir=job.folder))
+    explanation = explain(
+        first,
+        shipped=outputs,
+        rebuilt=outputs / finding.name,
+        outputs=outputs,
+        runner=Runner(leaves={"diff.json": b"{}", "diff.html": html}),
+        limits=DifferLimits(),
+    )
+    explaining.keep_reports(session.store, explanation, outputs, public=True)
+    return explanation
 
 
 def _without_engine(

@@ -7,8 +7,10 @@ from infra.bench.madeup import MadeUpFile
 from pipelines.evidence.statements.log_status import Work
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.nightly.record import store_night
-from tests.browser.evidence import Evidence, tar
+from tests.browser.evidence import Evidence, pinned_file, tar
 from tests.centers.three import NAMES
+from tests.judge.updates.delta_makers import Bsdiff
+from tests.lab import SOURCE
 from tests.nightly.nights import entry, night
 
 HOSTILE = (
@@ -18,6 +20,11 @@ HOSTILE = (
 LINE = 10_000_000
 """Bytes of one line of a file that differs."""
 AGENT, RULES = "agent.tar", "rules.yar"
+DIFFOSCOPE = b"""<!DOCTYPE html><html><head><title>diffoscope</title><style>
+.del { background: #fdd } .add { background: #dfd } table { width: 1200px }</style></head>
+<body><h1>Between shipped and rebuilt</h1><table><tr><td class="del">server = <b>one</b></td>
+<td class="add">server = <b>two</b></td></tr></table></body></html>"""
+"""As diffoscope writes it: with styles of its own, and as wide as it likes."""
 _DEBUG = {"agent.debug": b"symbols that nobody ships\n"}
 _RULE = 'rule dropper {{ strings: $a = "evil.example" $b = "{}" condition: {} of them }}\n'
 _CONFIRMED = {"6.1": "20260312", "6.2": "20260504", "6.3": "20260717"}
@@ -36,6 +43,7 @@ def fill(evidence: Evidence, *, hostile: bool = True) -> None:
     """Let the centers find what the pages show; `hostile`: also of a vendor whose texts are."""
     _history(evidence)
     _differences(evidence)
+    _update(evidence)
     _not_judged(evidence)
     _private(evidence)
     if hostile:
@@ -47,7 +55,8 @@ def fill(evidence: Evidence, *, hostile: bool = True) -> None:
     })  # fmt: skip
     for version in (*_CONFIRMED, "6.4", "6.5"):
         evidence.join(f"acme/agent@{version}")
-    evidence.join("globex/vault@3.1")
+    for name in ("vault@3.1", "console@1.0", "console@1.1"):
+        evidence.join(f"globex/{name}")
     if hostile:
         evidence.meet({})
         evidence.acknowledge("mallory/markup@1.0", "suspect", HOSTILE.partition("\u202e")[0])
@@ -55,14 +64,18 @@ def fill(evidence: Evidence, *, hostile: bool = True) -> None:
 
 
 def _everywhere(
-    evidence: Evidence, name: str, shipped: dict[str, bytes], *outputs: dict[str, bytes]
+    evidence: Evidence,
+    name: str,
+    shipped: dict[str, bytes],
+    *outputs: dict[str, bytes],
+    diffoscope: bytes = b"",
 ) -> None:
     """Let Europe really build a release, and the others say that they have built the same.
 
     With several `outputs` each center has its own.
     """
     each = outputs * len(NAMES) if len(outputs) == 1 else outputs
-    report = evidence.build(name, NAMES[0], each[0])
+    report = evidence.build(name, NAMES[0], each[0], diffoscope=diffoscope)
     assert report.claim
     assert report.scope
     for number, (center, built) in enumerate(zip(NAMES[1:], each[1:], strict=True)):
@@ -106,11 +119,48 @@ def _differences(evidence: Evidence) -> None:
     right, wrong = {**shipped, **_DEBUG}, {AGENT: other, **_DEBUG}
     _everywhere(evidence, "acme/agent@6.5", shipped, wrong, right, right)
     shipped = {"sensor.tar": agent("2.0")}
-    evidence.ship("acme/sensor@2.0", shipped)
-    _everywhere(evidence, "acme/sensor@2.0", shipped, {"sensor.tar": other})
+    evidence.ship("acme/sensor@2.0", shipped, explain="diffoscope")
+    _everywhere(evidence, "acme/sensor@2.0", shipped, {"sensor.tar": other}, diffoscope=DIFFOSCOPE)
     rules, weaker = (_RULE.format("dropper.exe", many).encode() for many in ("all", "any"))
     evidence.ship("acme/rules@2026.11", {RULES: rules}, kind="ruleset")
     _everywhere(evidence, "acme/rules@2026.11", {RULES: rules}, {RULES: weaker})
+
+
+def _update(evidence: Evidence) -> None:
+    """An update by two deltas, of which one leads to another file."""
+    full = {version: agent(version) for version in ("1.0", "1.1", "6.6")}
+    evidence.ship("globex/console@1.0", {"console-1.0.tar": full["1.0"]})
+    deltas = {
+        f"console-{leads}.bsdiff": Bsdiff(
+            size=len(full[to]), steps=((0, len(full[to]), 0),), extra=full[to]
+        ).file()
+        for leads, to in {"1.0-1.1": "1.1", "elsewhere": "6.6"}.items()
+    }
+    base = pinned_file("1.1", "base.tar", full["1.0"])
+    about = {"format": "bsdiff", "judged": "applied", "base": base["sha256"]}
+    shipped = {"console-1.1.tar": full["1.1"], **deltas}
+    evidence.ship(
+        "globex/console@1.1",
+        shipped,
+        beside={"base.tar": full["1.0"]},
+        kind="update",
+        inputs=[
+            {"role": "source", **pinned_file("1.1", "source.c", SOURCE)},
+            {"role": "base", "release": "globex/console@1.0", **base},
+        ],
+        artefacts=[
+            {
+                "name": name,
+                "shipped": pinned_file("1.1", name, content),
+                **({"delta": {**about, "target": "console-1.1.tar"}} if name in deltas else {}),
+            }
+            for name, content in shipped.items()
+        ],
+    )
+    for center in NAMES[:2]:
+        for version in ("1.0", "1.1"):
+            built = {f"console-{version}.tar": full[version], **_DEBUG}
+            evidence.build(f"globex/console@{version}", center, built)
 
 
 def _nights(evidence: Evidence) -> None:

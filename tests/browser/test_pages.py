@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -77,9 +78,31 @@ def test_no_page_breaks_a_rule_of_wcag_2_2_aa(
 
 
 def shown(portal: Portal) -> list[str]:
-    """Return a page of each kind, and those of the hostile vendor, whose texts are the longest."""
-    hostile = [path for path in portal.pages() if "mallory" in path]
-    return sorted({*portal.of_each_kind(), *hostile})
+    """Return a page of each kind, those of an update, and differences of each kind.
+
+    Those of the hostile vendor have the longest texts.
+    """
+    wanted = ("mallory", "console/1.1/", "/differences/")
+    more = [path for path in portal.pages() if any(part in path for part in wanted)]
+    return sorted({*portal.of_each_kind(), *more})
+
+
+def test_what_pages_show_is_in_the_portal(portal: Portal) -> None:
+    """Or the tests of every page would say nothing of it."""
+    differences = {
+        path: json.loads((portal.current / path / "index.json").read_bytes())["centers"]
+        for path in shown(portal)
+        if "/differences/" in path
+    }
+    told = [one["explained"] for centers in differences.values() for one in centers]
+    assert any(one and one["rules"] for one in told)
+    assert any(one and one["fields"] for one in told)
+    assert any(one["page"] for centers in differences.values() for one in centers)
+    update = json.loads((portal.current / "releases/globex/console/1.1/index.json").read_bytes())
+    results = {one["name"]: (one["result"], bool(one["base"])) for one in update["artefacts"]}
+    assert results["console-1.1.tar"] == ("CONFIRMED", False)
+    assert results["console-1.0-1.1.bsdiff"][1]
+    assert update["standing"] == "suspect", "centers agree that a delta leads elsewhere"
 
 
 def test_pages_are_read_without_scripts(portal: Portal, visitor: Visitor) -> None:
