@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import pytest
 
-from builders.core.digest import Digest
+from builders.core.digest import CHUNK, Digest
 from builders.core.errors import SamebitsError
 from builders.jail.errors import JailEnd, JailFailedError
 from builders.packing.compress import PackingError
@@ -27,6 +27,7 @@ from pipelines.judge.signatures.signature_format import (
 )
 from pipelines.judge.signatures.splice import Derived, PackedPlan, SplicePlan
 from tests.fakes.jail import OpenJail
+from tests.judge.signatures.large_files import LARGE
 from tests.judge.signatures.module_tricks import BY_ADA as MODULE_BY_ADA
 from tests.judge.signatures.module_tricks import OURS as MODULE
 from tests.judge.signatures.modules import XZ, packed
@@ -97,14 +98,16 @@ def test_a_checksum_that_the_shipped_file_has_wrong_is_not_taken(*, alike: bool)
     assert found.fault is SignatureFault.DIGEST
 
 
-def test_files_with_a_descriptor_are_read_side_by_side() -> None:
+@pytest.mark.parametrize("form", LARGE)
+def test_files_with_a_descriptor_are_read_side_by_side(form: str) -> None:
+    shipped, rebuilt, pins = LARGE[form](3 * CHUNK)
     with tempfile.TemporaryFile() as theirs, tempfile.TemporaryFile() as ours:
-        theirs.write(SIGNED)
-        ours.write(OURS)
-        theirs.flush()
-        ours.flush()
-        found = graft(OpenJail(), theirs, ours, BY_ADA, io.BytesIO())
-    assert found == grafted(OpenJail())
+        for file, data in ((theirs, shipped), (ours, rebuilt)):
+            file.write(data)
+            file.flush()
+        found = graft(OpenJail(), theirs, ours, pins, io.BytesIO())
+    assert isinstance(found, Graft)
+    assert found == graft(OpenJail(), io.BytesIO(shipped), io.BytesIO(rebuilt), pins, io.BytesIO())
 
 
 def test_a_graft_tells_what_was_taken_and_the_contents_that_were_compressed() -> None:
