@@ -154,6 +154,14 @@ def test_xz_files_at_the_edges_of_their_numbers(packing: XzPacking, content: byt
     assert of_xz(packed(packing, content), content) == packing
 
 
+def test_of_little_content_each_packing_that_gives_the_file_is_found() -> None:
+    file = packed(XzPacking(preset=6))
+    found = list(xz_packings(io.BytesIO(file), io.BytesIO(TEXT), Deadline(60)))
+    assert found[0] == XzPacking(preset=6)
+    assert {packed(one) for one in found} == {file}
+    assert XzPacking(preset=3, dictionary=8 << 20) not in found
+
+
 def test_an_xz_file_with_another_index_behind_it_is_no_packing() -> None:
     index = b"\0\1" + number(len(XZ) - 2 * HEADER + HEADER) + number(len(TEXT))
     index += bytes(-len(index) % 4) + bytes(4)

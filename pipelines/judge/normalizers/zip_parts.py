@@ -48,8 +48,9 @@ def zip_parts(file: BinaryIO, place: FilePlace, wanted: Wanted) -> Iterator[File
         yield from _member(file, place.start + entry.offset, end, entry, members)
         at = place.start + entry.record
         lengths = struct.unpack("<3H", read_at(file, at + 28, 6))
-        if wanted.within(at, _CENTRAL + sum(lengths)):
-            record = FilePlace(members=members, start=at, size=_CENTRAL + sum(lengths))
+        size = _CENTRAL + sum(lengths)
+        if wanted.within(at, size):
+            record = FilePlace(members=members, start=at, size=size)
             yield from _fields(_CENTRAL_FIELDS, record)
             yield from _texts(file, record, _CENTRAL, lengths)
 

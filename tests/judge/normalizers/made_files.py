@@ -118,6 +118,7 @@ def pe_with_copies(
     entries: int = 2,
     beyond: int = 0,
     directories: int = 16,
+    export: int = 0x1000,
 ) -> bytes:
     """Return a PE file whose export directory and debug entries repeat its time stamp.
 
@@ -130,7 +131,7 @@ def pe_with_copies(
     struct.pack_into("<H", made, PE + 24, 0x20B if wide else 0x10B)
     struct.pack_into("<H", made, PE + 20, table - PE - 24 + 8 * directories)
     made[table + 8 * directories : table + 8 * directories + 40] = head
-    for number, address, size in ((0, 0x1000, 40), (6, 0x1100, entries * 28)):
+    for number, address, size in ((0, export, 40), (6, 0x1100, entries * 28)):
         struct.pack_into("<II", made, table + 8 * number, address, size)
     for offset in (4, *(0x100 + 28 * entry + 4 for entry in range(entries + beyond))):
         struct.pack_into("<I", made, HEADERS + offset, stamp)

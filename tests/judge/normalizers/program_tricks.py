@@ -207,6 +207,11 @@ PROGRAMS: dict[str, Trick] = {
         shipped=lambda: pe_with_copies(OLD, entries=65),
         rebuilt=lambda: pe_with_copies(NEW, entries=65),
     ),
+    "copies of a time stamp in a directory that no section has": Trick(
+        fault="content",
+        shipped=lambda: pe_with_copies(OLD, export=0x9000),
+        rebuilt=lambda: pe_with_copies(NEW, export=0x9000),
+    ),
     "copies of a time stamp without a debug directory": Trick(
         fault="content",
         shipped=lambda: no_debug_directory(OLD),
