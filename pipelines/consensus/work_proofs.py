@@ -230,6 +230,7 @@ class WorkProofs:
         self._own_build = cache(self._read_own_build)
         self._check = cache(self._check_run)
         self._words = cache(self._crosschecks_of)
+        self._rivals = cache(self._find_rivals)
 
     def proved(self, finding: CenterFinding) -> CenterFinding:
         """Return a finding with the proof of work of its run, and the statements that give it."""
@@ -238,9 +239,12 @@ class WorkProofs:
             proof = Proof.PROVED if build and build.provable else Proof.NONE
             return replace(finding, work=Proof.ABSENT if build is None else proof)
         if build is None:
+            rivals = self._rivals(*_question(finding))
+            if finding not in rivals:  # a later match of its center stands for it
+                return replace(finding, work=Proof.ABSENT)
             refs = tuple(ref for _, _, ref in self._words(finding.center.id, finding.run))
             work = self._work(finding)
-            if work in _COUNTS and finding not in self._vouched(finding):
+            if work in _COUNTS and finding not in self._vouched(rivals):
                 work = Proof.ABSENT
             return replace(finding, work=work, work_evidence=refs)
         checked = self._check(finding.center.id, finding.run)
@@ -255,19 +259,24 @@ class WorkProofs:
         nothing = Proof.ABSENT if len(alone) > 1 else Proof.NONE  # nobody else could sign one
         return next((proof for proof in _WORST_FIRST if proof in found), nothing)
 
-    def _vouched(self, finding: CenterFinding) -> list[CenterFinding]:
-        """Return the matches beside a finding whose operators have all checked each other.
-
-        Who lacks the most checks is left out first: one that checks nobody stops nobody else.
-        """
-        about = (finding.artefact, finding.published, finding.claim)
-        rivals = newest_findings(
+    def _find_rivals(
+        self, artefact: str, published: Digest, claim: DigestSet, scope: DigestSet | None
+    ) -> tuple[CenterFinding, ...]:
+        """Return the newest match of each center for the same claim and scope."""
+        about = (artefact, published, claim)
+        return newest_findings(
             f
             for f in self._findings
             if (f.artefact, f.published, f.claim) == about
-            and (f.scope == finding.scope or None in {f.scope, finding.scope})
+            and (f.scope == scope or None in {f.scope, scope})
             and f.verdict in MATCHES
         )
+
+    def _vouched(self, rivals: Iterable[CenterFinding]) -> list[CenterFinding]:
+        """Return those of matches beside each other whose operators have all checked each other.
+
+        Who lacks the most checks is left out first: one that checks nobody stops nobody else.
+        """
         left = [f for f in rivals if self._work(f) in _COUNTS]
         while True:
             lacks = [(sum(self._lacks(f, other) for other in left), f.center.id) for f in left]
@@ -379,6 +388,11 @@ class WorkProofs:
         except (UnreachableError, LogError):
             return None
         return found if isinstance(found, VerifiedStatement) else None
+
+
+def _question(finding: CenterFinding) -> tuple[str, Digest, DigestSet, DigestSet | None]:
+    """Return what a match answers: the same question is asked of all centers."""
+    return finding.artefact, finding.published, finding.claim, finding.scope
 
 
 def crosscheck_key(release: ReleaseName, center: str, run: str, checker: str) -> str:

@@ -94,6 +94,33 @@ def test_a_stranger_takes_the_word_of_other_operators() -> None:
     assert any("crosschecks" in basis.name for basis in one.evidence)
 
 
+def test_of_earlier_runs_no_cross_check_is_read() -> None:
+    world = World()
+    for hour in ("03", "04", "05"):
+        for site in world.sites.values():
+            site.run(run=f"20260102T{hour}0405Z-0a1b2c3d")
+        for name in world.sites:
+            crosscheck(world, name)
+    asked: list[str] = []
+    for site in world.sites.values():
+        noted(site, asked)
+    assert world.result(None) == "CONFIRMED"
+    newest = [key for key in asked if key.startswith("public/crosschecks/")]
+    assert len(newest) == 6
+    assert all("20260102T050405Z" in key for key in newest)
+
+
+def noted(site: Site, asked: list[str]) -> None:
+    """Note what is read of the store of a center."""
+    get = site.store.get
+
+    def noting(key: str, limit: int) -> bytes:
+        asked.append(key)
+        return get(key, limit)
+
+    site.store.get = noting  # type: ignore[method-assign]
+
+
 def crosscheck(world: World, name: str) -> int:
     site = world[name]
     made = publish_crosschecks(site.store, world.read(name).proofs, sign=site.sign, now=NOW)
