@@ -6,9 +6,12 @@ see (`builders.core.escaping`).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +19,18 @@ from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
 from markupsafe import Markup
 
-from pipelines.explain.page import pages
+from builders.core.digest import Digest
+from pipelines.explain import page as explain_page
 from pipelines.portal.assets_folder import asset_path
 from pipelines.portal.content_security import META_POLICY
 from pipelines.portal.navigation import NAVIGATION
 from pipelines.portal.portal_page import TWIN, PortalPage
 from pipelines.portal.site_file import SiteFile
 from pipelines.portal.translation import ENGLISH, LANGUAGES, translations
+from pipelines.storage.files import create
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_CACHE = _TEMPLATES / "__pycache__"
 
 
 def index_file(language: str) -> str:
@@ -33,19 +39,42 @@ def index_file(language: str) -> str:
 
 
 class _Compiled(BytecodeCache):
-    """Templates that were compiled for one language, and are the same in each."""
+    """Templates that were compiled for one language, and are the same in each.
+
+    As Python keeps modules, they are kept beside their source, if this user may write there.
+    """
 
     def __init__(self) -> None:
-        self._code: dict[tuple[str, str], bytes] = {}
+        self._code: dict[str, bytes] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Give a template its code, if it is known."""
-        if (code := self._code.get((bucket.key, bucket.checksum))) is not None:
+        name = _compiled_name(bucket)
+        with suppress(OSError):
+            code = self._code.get(name) or (_CACHE / name).read_bytes()
             bucket.bytecode_from_string(code)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep the code of a template."""
-        self._code[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+        name, code = _compiled_name(bucket), bucket.bytecode_to_string()
+        self._code[name] = code
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):
+                _CACHE.mkdir(exist_ok=True)
+                create(_CACHE / name, code, mode=0o644)
+
+
+def _compiled_name(bucket: Bucket) -> str:
+    """Return a name that a template has with this source, and under these settings, alone."""
+    told = f"{bucket.key} {bucket.checksum} {_settings()}"
+    return f"{Digest.of(told.encode()).hex[:32]}.{sys.implementation.cache_tag}.jinja"
+
+
+@cache
+def _settings() -> str:
+    """Return what compiled templates depend on beside their source."""
+    code = (Path(one).read_bytes() for one in (__file__, explain_page.__file__))
+    return f"{version('jinja2')} {Digest.of(b''.join(code))}"
 
 
 _COMPILED = _Compiled()
@@ -54,7 +83,7 @@ _COMPILED = _Compiled()
 @cache
 def environment(language: str, folders: tuple[Path, ...] = (_TEMPLATES,)) -> Environment:
     """Return what fills the templates of the folders in a language."""
-    made = pages(*folders)
+    made = explain_page.pages(*folders)
     made.add_extension("jinja2.ext.i18n")
     made.bytecode_cache = _COMPILED
     made.policies["ext.i18n.trimmed"] = True

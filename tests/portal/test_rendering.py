@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
+from jinja2 import Environment
 
+from pipelines.portal import rendering
 from pipelines.portal.rendering import environment, page_context, time_element
 from pipelines.portal.translation import LANGUAGES
 
@@ -53,3 +57,37 @@ def test_a_time_is_an_element_in_utc() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     expected = '<time datetime="2026-01-02T03:04:05Z">2026-01-02 03:04 UTC</time>'
     assert str(time_element(moment)) == expected
+
+
+def test_templates_are_compiled_once_for_all_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "one.j2"
+    source.write_text("{{ number }} of one")
+    monkeypatch.setattr(rendering, "_CACHE", tmp_path / "__pycache__")
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    compiled: list[str] = []
+    compiling = Environment.compile
+
+    def compile_(self: Environment, source: str, *words: Any, **more: Any) -> Any:
+        compiled.append(source)
+        return compiling(self, source, *words, **more)
+
+    monkeypatch.setattr(Environment, "compile", compile_)
+
+    def rendered() -> str:
+        """Render as a new process would."""
+        monkeypatch.setattr(rendering, "_COMPILED", rendering._Compiled())
+        rendering.environment.cache_clear()
+        return rendering.environment("en", (tmp_path,)).get_template("one.j2").render(number=1)
+
+    assert [rendered(), rendered()] == ["1 of one"] * 2
+    assert len(compiled) == 1
+    source.write_text("{{ number }} of two")
+    assert [rendered(), rendered()] == ["1 of two"] * 2
+    rendering._settings.cache_clear()
+    monkeypatch.setattr(rendering, "version", lambda _: "another version of Jinja")
+    assert [rendered(), rendered()] == ["1 of two"] * 2
+    rendering._settings.cache_clear()
+    rendering.environment.cache_clear()
+    assert len(compiled) == 3
