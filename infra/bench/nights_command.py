@@ -28,15 +28,16 @@ def joining(releases: int, changed: int) -> None:
 @click.command()
 @click.option("--releases", default=10_000, show_default=True, type=click.IntRange(1))
 @click.option("--changed", default=100, show_default=True, type=click.IntRange(0, 10_000))
+@click.option("--nights", default=3, show_default=True, type=click.IntRange(0, 20))
 @options.json
-def portal(releases: int, changed: int) -> None:
-    """Measure building the portal: all releases from nothing, then a night that changed few.
+def portal(releases: int, changed: int, nights: int) -> None:
+    """Measure building the portal: all releases from nothing, then nights that changed few.
 
     \b
     Example:
-      samebits bench portal --releases 1000 --changed 10 --json
+      samebits bench portal --releases 1000 --changed 10 --nights 9 --json
     """
     from infra.bench.portal import measure
     from infra.bench.show import show_figures
 
-    show_figures(measure(releases, changed, told=tell))
+    show_figures(measure(releases, changed, nights, told=tell))

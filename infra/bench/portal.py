@@ -1,81 +1,90 @@
-"""What the portal costs: many releases from nothing, and a night in which few have changed."""
+"""What the portal costs: many releases from nothing, and nights in which few have changed."""
 
 from __future__ import annotations
 
 import json
-import os
+import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import click
 import psutil
 
 from infra.bench.commits import CHECKOUT, UNDER_SHELL
-from infra.bench.three_centers import CENTERS, FIRST, SECOND, ThreeCenters
-from pipelines.center.center import load_center
-from pipelines.portal.build import build_portal
+from infra.bench.three_centers import CENTERS, ThreeCenters
 from pipelines.portal.site_folder import SiteFolder
-from pipelines.verify.session import Session
 
 _LOOK = 0.1
 
 
 def measure(
-    releases: int, changed: int, *, told: Callable[[str], None] = lambda _: None
+    releases: int, changed: int, nights: int, *, told: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Build `releases` releases of three centers from nothing; then, when `changed` have new runs.
+    """Build `releases` releases of three centers from nothing; then, in nights, what has changed.
 
-    Each build is a process of its own, as a whole; its memory is that of all its processes together
-    at one moment. Between the two, a generation is built in which nothing has changed.
+    In each night all centers run the same `changed` releases again, of as many products as there
+    are; first comes one in which nothing has changed. Each build is the whole command `portal
+    build`; its memory is that of all its processes together at one moment.
     """
     with tempfile.TemporaryDirectory(prefix="samebits-bench-") as name:
         centers = ThreeCenters(Path(name))
         centers.write_recipes(releases)
-        _run(centers, FIRST, releases)
+        _run(centers, 1, range(releases))
         told(f"made up {releases} releases of {len(CENTERS)} centers")
         out = Path(name) / "portal"
-        words = (str(centers.file(CENTERS[0])), str(out))
-        builds = {"from_nothing": _built(*words), "unchanged": _built(*words)}
+        builds = {"from_nothing": _built(centers, out), "unchanged": _built(centers, out)}
         told(f"built {releases} releases")
-        _run(centers, SECOND, changed)
-        builds["few_changed"] = _built(*words)
-        return {"releases": releases, "changed": changed, **builds, **_sizes(out)}
+        again = range(0, releases, max(releases // max(changed, 1), 1))[:changed]
+        for night in range(2, nights + 2):
+            _run(centers, night, again)
+            builds[f"run_{night}_of_changed"] = _built(centers, out)
+        return {"releases": releases, "changed": len(again), **builds, **_sizes(out)}
 
 
-def _run(centers: ThreeCenters, run: str, releases: int) -> None:
-    """Let all centers run the first releases, check each other's work, and cosign their logs."""
+def _run(centers: ThreeCenters, night: int, releases: Sequence[int]) -> None:
+    """Let all centers run releases, check each other's work, and cosign their logs."""
+    run = f"202601{night:02d}T030405Z"
     with patch("os.fsync", lambda _: None):  # what is made up need not survive a crash
         for center in CENTERS:
-            centers.log(center, run, range(releases), range(0))
+            centers.log(center, run, releases, range(0))
         for center in CENTERS:
-            centers.crosscheck(center, run, range(releases))
+            centers.crosscheck(center, run, releases)
         centers.witness()
 
 
-def _built(center: str, out: str) -> dict[str, Any]:
+def _built(centers: ThreeCenters, out: Path) -> dict[str, Any]:
     """Build in a process of its own, and return what it took."""
-    command = [*UNDER_SHELL, sys.executable, "-m", "infra.bench.portal", center, out]
-    start = time.perf_counter()
+    words = ("portal", "build", "--json", "--center", str(centers.file(CENTERS[0])), "--out")
+    command = [*UNDER_SHELL, sys.executable, "-m", "pipelines.cli", *words, str(out)]
+    start, spent = time.perf_counter(), _spent()
     with (
-        subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process,
+        subprocess.Popen(
+            command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process,
         _watched(process.pid) as peak,
     ):
-        printed, _ = process.communicate()
+        printed, errors = process.communicate()
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+        raise subprocess.CalledProcessError(process.returncode, command, printed, errors)
     return {
-        **json.loads(printed),
+        "made": json.loads(printed)["made"],
         "seconds": round(time.perf_counter() - start, 1),
+        "cpu_seconds": round(_spent() - spent, 1),
         "peak_mib": round(peak[0] / (1 << 20), 1),
     }
+
+
+def _spent() -> float:
+    """Return the CPU seconds of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @contextmanager
@@ -114,17 +123,3 @@ def _sizes(out: Path) -> dict[str, Any]:
         "bytes": sum((current / path).stat().st_size for path in files),
         "first_page_bytes": sum(path.stat().st_size for path in first),
     }
-
-
-def main(center: str, out: str) -> None:
-    """Build in this process, and print what came of it."""
-    busy = os.times()
-    with Session(load_center(Path(center))) as session:
-        built = build_portal(session, Path(out))
-    now = os.times()
-    spent = sum(now[:4]) - sum(busy[:4])
-    click.echo(json.dumps({"made": built.made, "cpu_seconds": round(spent, 1)}))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
