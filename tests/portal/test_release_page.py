@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile
 from tests.alarms.alarming import run_id
@@ -131,3 +133,17 @@ def test_lists_of_which_nothing_changed_stay_and_those_of_what_is_gone_are_made_
     portal.build()
     assert [row["version"] for row in portal.twin(product)["versions"]] == ["1.0"]
     assert b"2.0" not in portal.files()[f"{product}strip.svg"]
+
+
+def test_the_page_shows_the_newest_runs_and_the_twin_has_more(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.portal.pages.release.SHOWN_RUNS", 1)
+    monkeypatch.setattr("pipelines.portal.pages.release.MAX_RUNS", 2)
+    for hour in ("03", "04", "05"):
+        portal.centers.publish("europe", run=f"20260102T{hour}0405Z-0a1b2c3d")
+    portal.build()
+    page = portal.twin(RELEASE_PAGE)
+    assert [row["run"][9:11] for row in page["runs"]] == ["05", "04"]
+    line = portal.html(RELEASE_PAGE).partition('<ol class="runs">')[2].partition("</section>")[0]
+    assert (line.count("<li "), "and 2 more" in line) == (1, True)

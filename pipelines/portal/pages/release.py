@@ -39,8 +39,8 @@ from pipelines.portal.rows import AlarmRow, NotCountedRow
 from pipelines.portal.run_times import began
 from pipelines.portal.standing import Standing, standing_of, standing_of_verdict, worst_first
 
-MAX_RUNS = 200
-"""Runs that the time line has; earlier ones are counted."""
+MAX_RUNS, SHOWN_RUNS = 200, 30
+"""Runs that the twin has, and that the page shows of them; earlier ones are counted."""
 MAX_ARTEFACTS, SHOWN = 1000, 100
 """Artefacts that the twin has, and that the page shows: of more the worst ones."""
 LISTED = 100
@@ -203,6 +203,11 @@ class ReleasePage(PortalPage):
     def path(self) -> str:
         """Where it is."""
         return release_path(ReleaseName.parse(self.release))
+
+    @property
+    def shown_runs(self) -> tuple[RunRow, ...]:
+        """The runs in the time line."""
+        return self.runs[:SHOWN_RUNS]
 
 
 def release_page(facts: ReleaseFacts) -> ReleasePage:
