@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NewType
 
 RunId = NewType("RunId", str)
@@ -25,7 +26,12 @@ def new_run_id(now: datetime | None = None, *, token: str | None = None) -> RunI
 
 def run_started(run: str) -> datetime:
     """Return when a run began, which its id says: to the second, UTC."""
-    return datetime.strptime(run[:16], _TIME).replace(tzinfo=UTC)
+    return _moment(run[:16])
+
+
+@lru_cache(1024)  # the runs of a night began in a few hours
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
 
 
 def is_run_id(text: str) -> bool:

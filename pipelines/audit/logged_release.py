@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from builders.core.digest import Digest
 
@@ -10,6 +11,7 @@ TAG = 16
 """Bytes of a tag."""
 
 
+@lru_cache(16)  # each log is asked about the same release
 def tag_of(text: str) -> bytes:
     """Return the tag of a release: the first bytes of its SHA-256."""
     return bytes.fromhex(Digest.of(text.encode()).hex)[:TAG]

@@ -15,6 +15,9 @@ from pipelines.cli.terminal import screen, show, tell
 if TYPE_CHECKING:
     from pipelines.verify.session import Session
 
+_STEPS = 50
+"""Times that progress is shown, and some more."""
+
 
 @click.group(cls=options.Group)
 def command() -> None:
@@ -45,12 +48,12 @@ def build(session: Session, out: str, *, anew: bool) -> None:
     from pipelines.storage.opening import store_address
 
     with screen() as sink:
-        built = build_portal(
-            session,
-            store_address(out),
-            anew=anew,
-            count=lambda done, total: sink.step("portal", f"release {done + 1} of {total}"),
-        )
+
+        def count(done: int, total: int) -> None:
+            if done % max(total // _STEPS, 1) == 0:
+                sink.step("portal", f"release {done + 1} of {total}")
+
+        built = build_portal(session, store_address(out), anew=anew, count=count)
     show(built.to_dict(), str(built), *(f"NOT LOOKED AT  {fault}" for fault in built.faults))
     if built.faults:
         raise SystemExit(EXIT_NOT_CHECKED)

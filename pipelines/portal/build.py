@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,13 +15,14 @@ from pipelines.consensus.release_consensus import ConsensusView
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.nightly.record import LastingAlarm, last_public_night
 from pipelines.policy import SignedPolicy
-from pipelines.portal.contents import SITE_PARTS, files_of
+from pipelines.portal.contents import COMMON_PARTS, SITE_PARTS, Part, files_of
 from pipelines.portal.dependencies import Dependencies
 from pipelines.portal.facts import SiteFacts
 from pipelines.portal.policy_chain import CHAIN, read_chain
 from pipelines.portal.release_builder import DueRelease, ReleaseBuilder
 from pipelines.portal.release_line import seen_at
-from pipelines.portal.release_workers import OtherProcess, build_releases
+from pipelines.portal.release_workers import OtherProcess, build_releases, other_process
+from pipelines.portal.site_changes import Changes
 from pipelines.portal.site_folder import SiteFolder, SiteWriter
 from pipelines.portal.site_state import KeptRelease, SiteState
 from pipelines.portal.site_store import SiteStore
@@ -81,8 +82,8 @@ def build_portal(
     """
     now = now or datetime.now(UTC)
     site = SiteFolder(portal_folder(session, place))
-    with site.locked(), _kept(site, anew=anew) as before:
-        built = _build(session, site, before, now, count)
+    with site.locked():
+        built = _build(session, site, now, count, anew=anew)
         if not isinstance(place, Path):
             SiteStore(open_store(place)).publish(site)
     return replace(built, place=place)
@@ -112,62 +113,64 @@ def _kept(site: SiteFolder, *, anew: bool) -> Iterator[SiteState | None]:
 
 
 def _build(
-    session: Session, site: SiteFolder, before: SiteState | None, now: datetime, count: Count
+    session: Session, site: SiteFolder, now: datetime, count: Count, *, anew: bool
 ) -> BuiltSite:
-    view = replace(session.consensus_view(now), public_only=True)
-    depends = Dependencies.now(view)
-    number = site.next_number()
-    writer = site.begin(before)
-    kept = before.by_release if before else {}
-    logged = LoggedNames.now(depends, before)
-    names = {str(name): name for name in {*recipe_releases(view), *logged.names}}
-    due: list[DueRelease] = [
-        (names[name], kept[name].files if name in kept else {})
-        for name in depends.due(names.values(), kept)
-    ]
+    view, number = replace(session.consensus_view(now), public_only=True), site.next_number()
+    named = frozenset(recipe_releases(view))
     other = OtherProcess(
         center=session.center,
         now=now,
         number=number,
-        folder=writer.folder,
-        current=writer.current,
+        folder=site.building,
+        current=site.current.resolve(),
     )
-    builder = ReleaseBuilder(depends=depends, writer=writer, number=number, now=now)
-    made: dict[str, KeptRelease] = {}
-    faults: list[str] = []
-    for done, one in enumerate(build_releases(builder, due, other)):
-        count(done, len(due))
-        if one.kept is not None:
-            earlier = kept[one.release].line if one.release in kept else None
-            line = seen_at(one.kept.line, earlier, now)
-            made[one.release] = one.kept.model_copy(update={"line": line})
-            writer.files.update(one.kept.files)
-        faults += one.faults
+    with other_process(other, len(named)) as pool, _kept(site, anew=anew) as before:
+        depends = Dependencies.now(view)
+        writer = site.begin(before)
+        kept = before.by_release if before else {}
+        logged = LoggedNames.now(depends, before)
+        names = {str(name): name for name in named}
+        names |= {name: ReleaseName.parse(name) for name in logged.names if name not in names}
+        due: list[DueRelease] = [
+            (names[name], kept[name].files if name in kept else {})
+            for name in depends.due(names.values(), kept)
+        ]
+        builder = ReleaseBuilder(depends=depends, writer=writer, number=number, now=now)
+        made: dict[str, KeptRelease] = {}
+        faults: list[str] = []
+        for done, one in enumerate(build_releases(builder, due, pool)):
+            count(done, len(due))
+            if one.kept is not None:
+                earlier = kept[one.release].line if one.release in kept else None
+                line = seen_at(one.kept.line, earlier, now)
+                made[one.release] = one.kept.model_copy(update={"line": line})
+                writer.files.update(one.kept.files)
+            faults += one.faults
+    releases = _with_unchanged(writer, made, {n: kept[n] for n in names if n in kept})
     facts = _facts(
         depends,
-        releases=_with_unchanged(writer, made, {n: kept[n] for n in names if n in kept}),
-        changed=frozenset(str(name) for name, _ in due) | (kept.keys() - names.keys()),
+        releases=releases,
+        changes=Changes.since(before, depends.common, {one.release: one for one in releases}),
         faults=faults,
         before=before,
         earlier=_earlier(site),
         now=now,
     )
-    files = _site_files(facts, writer)
-    site.finish(
-        writer,
-        SiteState(
-            number=number,
-            made=now,
-            files=files,
-            releases=facts.releases,
-            log_size=logged.size,
-            logged=tuple(map(str, logged.names)),
-        ),
+    state = SiteState(
+        number=number,
+        made=now,
+        files=_written(SITE_PARTS, facts, writer),
+        common=depends.common,
+        common_files=_common_files(facts, writer, before),
+        releases=releases,
+        log_size=logged.size,
+        logged=logged.names,
     )
+    site.finish(writer, state)
     return BuiltSite(
         place=site.root,
         number=number,
-        releases=len(facts.releases),
+        releases=len(releases),
         made=len(due),
         files=len(writer.files),
         faults=facts.faults,
@@ -179,7 +182,7 @@ class LoggedNames:
     """The releases that a center's own log is about."""
 
     size: int
-    names: tuple[ReleaseName, ...]
+    names: tuple[str, ...]
 
     @classmethod
     def now(cls, depends: Dependencies, before: SiteState | None) -> LoggedNames:
@@ -193,7 +196,7 @@ class LoggedNames:
             new = [*logged_releases(depends.view, depends.logs, start)]
         except SamebitsError:  # no log, or one that is not believed now
             size, new = start, []
-        return cls(size, tuple(sorted({*map(ReleaseName.parse, known), *new})))
+        return cls(size, tuple(sorted({*known, *map(str, new)})))
 
 
 def _with_unchanged(
@@ -210,7 +213,7 @@ def _facts(
     depends: Dependencies,
     *,
     releases: tuple[KeptRelease, ...],
-    changed: frozenset[str],
+    changes: Changes,
     faults: list[str],
     before: SiteState | None,
     earlier: tuple[SignedPolicy, ...],
@@ -225,7 +228,7 @@ def _facts(
         logs=logs,
         now=now,
         releases=releases,
-        changed=changed,
+        changes=changes,
         alarms=listed.alarms,
         excluded=listed.excluded,
         faults=listed.faults,
@@ -248,10 +251,20 @@ def _lasting(view: ConsensusView) -> tuple[LastingAlarm, ...]:
     return night.lasting if night else ()
 
 
-def _site_files(facts: SiteFacts, writer: SiteWriter) -> dict[str, str]:
-    """Write the files that belong to no release, and return their digests by path."""
+def _common_files(facts: SiteFacts, writer: SiteWriter, before: SiteState | None) -> dict[str, str]:
+    """Return the digests of the files that center, policy and code make, by path."""
+    if before is None or not facts.changes.common:
+        return _written(COMMON_PARTS, facts, writer)
+    writer.keep(before.common_files)
+    return before.common_files
+
+
+def _written(
+    parts: Iterable[Callable[[SiteFacts], Iterable[Part]]], facts: SiteFacts, writer: SiteWriter
+) -> dict[str, str]:
+    """Write the files of parts of the site, and return their digests by path."""
     found = {}
-    for part in SITE_PARTS:
+    for part in parts:
         for file in files_of(part(facts)):
             writer.put(file)
             found[file.path] = writer.files[file.path]

@@ -63,7 +63,7 @@ SITE_PARTS: tuple[Callable[[SiteFacts], Iterable[Part]], ...] = (
     lambda facts: [alarms_page(facts.alarms, facts.excluded, facts.faults)],
     list_parts,
     feed_files,
-    lambda facts: shards((one.rows, one.files) for one in facts.releases),
+    lambda facts: shards(((one.rows, one.files) for one in facts.releases), facts.changes.shards),
     lambda facts: chain_files(chain_to(facts.view.policy, facts.earlier)),
     lambda facts: request_pages(
         facts.view.store,
@@ -73,13 +73,16 @@ SITE_PARTS: tuple[Callable[[SiteFacts], Iterable[Part]], ...] = (
         facts.now,
         releases={str(line.release) for line in facts.lines},
     ),
+    center_files,
+)
+"""What is made in each generation."""
+COMMON_PARTS: tuple[Callable[[SiteFacts], Iterable[Part]], ...] = (
     lambda _: check_files(),
     lambda facts: [general_page(facts)],
-    center_files,
     lambda _: asset_files(),
     lambda _: [page.schema_file() for page in PAGES],
 )
-"""What is made in each generation."""
+"""What center, policy and code make, whatever the releases are."""
 
 
 def files_of(parts: Iterable[Part]) -> Iterator[SiteFile | KeptPath]:

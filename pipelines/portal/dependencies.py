@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
+from io import FileIO
 from pathlib import Path
 
 from builders.core.digest import Digest, canonical_json, digest_file
@@ -77,16 +78,20 @@ class Dependencies:
     def fixed(self, release: ReleaseName) -> str:
         """Return one digest over policy, recipe and code."""
         vendor, product, version = release.parts
-        recipe = Path(f"{self.view.recipes}/releases/{vendor}/{product}/{version}.yaml")
         try:
-            read = Digest.of(recipe.read_bytes()).hex
+            with FileIO(
+                f"{self.view.recipes}/releases/{vendor}/{product}/{version}.yaml"
+            ) as recipe:
+                read = Digest.of(recipe.readall()).hex
         except OSError:
             read = "none"
-        return Digest.of(f"{self._policy} {read}".encode()).hex
+        return Digest.of(f"{self.common} {read}".encode()).hex
 
     @cached_property
-    def _policy(self) -> str:
-        return f"{self.view.center} {self.view.policy.digest} {code_digest()}"
+    def common(self) -> str:
+        """One digest over center, policy and code, on which all pages depend."""
+        told = f"{self.view.center} {self.view.policy.digest} {code_digest()}"
+        return Digest.of(told.encode()).hex
 
     def marks(self, release: ReleaseName) -> Marks:
         """Return what the log of each center has about a release, in numbers."""

@@ -23,7 +23,7 @@ from pipelines.consensus.release_consensus import ReleaseFindings
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.stored_runs import RunName
 from pipelines.portal.paths import release_path, segment
-from pipelines.portal.site_file import SiteFile
+from pipelines.portal.site_file import KeptPath, SiteFile
 
 SCHEMA = "samebits/portal/files/v1"
 PREFIXES = tuple(f"{number:02x}" for number in range(256))
@@ -141,19 +141,33 @@ def file_rows(read: ReleaseFindings) -> tuple[FileRow, ...]:
     )
 
 
-def shards(releases: Iterable[tuple[Iterable[FileRow], Collection[str]]]) -> Iterator[SiteFile]:
+def shard_of(row: FileRow) -> str:
+    """Return the prefix of the shard that a row is in."""
+    return row.sha256.hex[:2]
+
+
+def shards(
+    releases: Iterable[tuple[Iterable[FileRow], Collection[str]]],
+    changed: Collection[str] = PREFIXES,
+) -> Iterator[SiteFile | KeptPath]:
     """Yield the whole index, as JSON and as style sheets, for pages that may not fetch.
 
-    Each release is given with its rows, and the paths of its files that are in the site.
+    Each release is given with its rows, and the paths of its files that are in the site. Shards
+    that are not among `changed` are as in the generation before.
     """
-    files: dict[str, dict[str, list[Any]]] = {prefix: {} for prefix in PREFIXES}
+    files: dict[str, dict[str, list[Any]]] = {prefix: {} for prefix in changed}
     for rows, paths in releases:
         for row in rows:
-            shard = files[row.sha256.hex[:2]]
-            shard.setdefault(row.sha256.hex, []).append(row.to_dict(paths))
-    for prefix, found in files.items():
-        document = {"schema": SCHEMA, "prefix": prefix, "files": dict(sorted(found.items()))}
-        yield from with_style(f"files/{prefix}", document)
+            if (shard := files.get(shard_of(row))) is not None:
+                shard.setdefault(row.sha256.hex, []).append(row.to_dict(paths))
+    for prefix in PREFIXES:
+        path = f"files/{prefix}"
+        if prefix in files:
+            found = dict(sorted(files.pop(prefix).items()))
+            yield from with_style(path, {"schema": SCHEMA, "prefix": prefix, "files": found})
+        else:
+            yield KeptPath(f"{path}.json")
+            yield KeptPath(f"{path}.css")
 
 
 def with_style(path: str, document: Any) -> Iterator[SiteFile]:

@@ -15,6 +15,7 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.policy import ConsensusRules, SignedPolicy
 from pipelines.portal.bundles import BundleMaker
 from pipelines.portal.release_line import ReleaseLine
+from pipelines.portal.site_changes import Changes
 from pipelines.portal.site_state import KeptRelease
 
 Folders = Mapping[str, tuple[str, ...]]
@@ -70,8 +71,8 @@ class SiteFacts:
     """UTC."""
     releases: tuple[KeptRelease, ...]
     """In order of their names."""
-    changed: frozenset[str]
-    """Those that were joined for this generation, and those that are gone."""
+    changes: Changes
+    """What is other than in the generation before."""
     alarms: tuple[ListedAlarm, ...]
     """Of all releases and logs, the gravest first."""
     excluded: tuple[Excluded, ...]

@@ -1,6 +1,6 @@
 """The pages between the first one and the releases: of vendors and products, with their images.
 
-Those of which no release has changed are as they were in the generation before.
+Those of which no release is listed in another way are as they were in the generation before.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def _product(lines: Sequence[ReleaseLine]) -> Iterator[_Part]:
 
 
 def _unchanged(facts: SiteFacts) -> dict[str, list[KeptPath]]:
-    """Return by folder the files of the vendors and products of which no release has changed."""
+    """Return by folder the files of the vendors and products of which no row has changed."""
     changed = set()
-    for name in facts.changed:
+    for name in facts.changes.listed:
         vendor, _, product = name.partition("@")[0].partition("/")
         changed |= {vendor_path(vendor), product_path(vendor, product)}
     found: dict[str, list[KeptPath]] = defaultdict(list)

@@ -40,7 +40,9 @@ def refresh_requests(session: Session, place: StoreAddress, *, now: datetime) ->
         return False
     with site.locked():
         before = site.state()
-        if before is None or not any(path.startswith(assets_folder()) for path in before.files):
+        if before is None or not any(
+            path.startswith(assets_folder()) for path in before.common_files
+        ):
             return False
         pages = request_pages(
             session.store,
@@ -56,7 +58,8 @@ def refresh_requests(session: Session, place: StoreAddress, *, now: datetime) ->
         if files == before.files:
             return False
         writer = site.begin(before)
-        for part in (kept, *(release.files for release in before.releases)):
+        parts = (kept, before.common_files, *(one.files for one in before.releases))
+        for part in parts:
             writer.keep(part)
         for file in made:
             writer.put(file)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
+from functools import cached_property
 
 from pydantic import AwareDatetime
 
@@ -86,7 +87,7 @@ class ReleaseLine(FrozenModel):
     steps: tuple[StandingStep, ...] = ()
     """How its standing changed, oldest first; the last one is the present one."""
 
-    @property
+    @cached_property
     def release(self) -> ReleaseName:
         """The release."""
         return ReleaseName(vendor=self.vendor, product=self.product, version=self.version)

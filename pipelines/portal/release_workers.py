@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from multiprocessing import get_context
@@ -21,9 +22,12 @@ from pipelines.portal.release_builder import BuiltRelease, DueRelease, ReleaseBu
 from pipelines.portal.site_folder import SiteWriter
 from pipelines.verify.session import Session
 
-MANY = 400
-"""Releases from which on a second process is worth its start."""
-_BATCH = 100
+KNOWN = 400
+"""Recipes from which on another process is begun: before it is known how many releases are due."""
+MANY = 40
+"""Releases that are due from which on it builds some of them."""
+_BATCHES, _SMALLEST, _LARGEST = 24, 4, 100
+"""Of many releases: how many batches are made, and the releases of one."""
 _WAITING = 2
 """Batches that the other process has at hand."""
 
@@ -36,32 +40,46 @@ class OtherProcess:
     now: datetime
     number: int
     folder: Path
-    current: Path | None
+    current: Path
+
+
+@contextmanager
+def other_process(other: OtherProcess, known: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Begin another process, and yield it; None where `known` releases are too few for one.
+
+    It is ready when it is known which releases are due, and ends with the block.
+    """
+    if known < KNOWN or os.cpu_count() == 1:
+        yield None
+        return
+    pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(other,))
+    pool.submit(int)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def build_releases(
-    builder: ReleaseBuilder, due: Sequence[DueRelease], other: OtherProcess
+    builder: ReleaseBuilder, due: Sequence[DueRelease], pool: ProcessPoolExecutor | None
 ) -> Iterator[BuiltRelease]:
-    """Yield releases once their files are written; of many, some by another process.
+    """Yield releases once their files are written; of many, some by the other process.
 
     Raises as `ReleaseBuilder.build` does.
     """
-    if len(due) < MANY or os.cpu_count() == 1:
+    if pool is None or len(due) < MANY:
         yield from builder.build(due)
         return
-    batches = deque(due[start : start + _BATCH] for start in range(0, len(due), _BATCH))
+    size = min(max(len(due) // _BATCHES, _SMALLEST), _LARGEST)
+    batches = deque(due[start : start + size] for start in range(0, len(due), size))
     waiting: deque[Future[list[BuiltRelease]]] = deque()
-    pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(other,))
-    try:
-        while batches or waiting:
-            while batches and len(waiting) < _WAITING:
-                waiting.append(pool.submit(_build, batches.popleft()))
-            if batches and not waiting[0].done():
-                yield from builder.build(batches.popleft())
-            else:
-                yield from waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    while batches or waiting:
+        while batches and len(waiting) < _WAITING:
+            waiting.append(pool.submit(_build, batches.popleft()))
+        if batches and not waiting[0].done():
+            yield from builder.build(batches.popleft())
+        else:
+            yield from waiting.popleft().result()
 
 
 class _Begun:
@@ -82,4 +100,5 @@ def _begin(other: OtherProcess) -> None:
 
 def _build(due: Sequence[DueRelease]) -> list[BuiltRelease]:
     _Begun.writer.before = {path: one for _, files in due for path, one in files.items()}
+    _Begun.writer.files.clear()
     return list(_Begun.builder.build(due))

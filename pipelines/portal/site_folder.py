@@ -15,6 +15,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from ctypes import CDLL
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,9 +60,13 @@ class SiteWriter:
             target.write_bytes(data)
 
     def keep(self, files: Mapping[str, str]) -> None:
-        """Have files as they are in the generation before."""
+        """Have files as they are in the generation before; most of them are there already."""
         for path in files:
-            self.put(KeptPath(path))
+            digest = self.before[path]
+            if self.there.get(path) == digest and path not in self.files:
+                self.files[path] = digest
+            else:
+                self.put(KeptPath(path))
 
     def remove_others(self) -> None:
         """Remove what is in the folder, and not in the generation."""
@@ -134,9 +139,14 @@ class SiteFolder:
         with held(self.root / "lock"):
             yield
 
+    @property
+    def building(self) -> Path:
+        """The folder in which a generation is made."""
+        return self.root / "building"
+
     def begin(self, before: SiteState | None) -> SiteWriter:
         """Begin a generation after the one `before`, which is the newest."""
-        building = self.root / "building"
+        building = self.building
         shutil.rmtree(building, ignore_errors=True)
         there = self._reused(building) if before else {}
         building.mkdir(exist_ok=True)
@@ -150,7 +160,7 @@ class SiteFolder:
     def finish(self, writer: SiteWriter, state: SiteState) -> None:
         """Make what was written the newest generation, and remove all older ones but the last."""
         writer.remove_others()
-        os.sync()  # or a crash could leave empty files that are taken for good ones
+        _sync(writer.folder)  # or a crash could leave empty files that are taken for good ones
         for folder in ("generations", "states"):
             (self.root / folder).mkdir(exist_ok=True)
         shutil.rmtree(self._generation(state.number), ignore_errors=True)
@@ -193,3 +203,16 @@ class SiteFolder:
 
     def _state_file(self, number: str) -> Path:
         return self.root / "states" / f"{number}.json"
+
+
+def _sync(folder: Path) -> None:
+    """Have what was written to the file system of a folder on its disk; others take no part."""
+    if (syncfs := getattr(CDLL(None), "syncfs", None)) is None:
+        os.sync()
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if syncfs(descriptor):
+            os.sync()
+    finally:
+        os.close(descriptor)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from pydantic import Field, ValidationError
+from pydantic_core import to_json
 
 from builders.core.frozen_model import FrozenModel
 from pipelines.nightly.record import LastingAlarm
@@ -45,13 +46,17 @@ class KeptRelease(FrozenModel):
 class SiteState(FrozenModel):
     """One generation."""
 
-    schema_: Literal["samebits/portal-state/v1"] = Field(
-        default="samebits/portal-state/v1", alias="schema"
+    schema_: Literal["samebits/portal-state/v2"] = Field(
+        default="samebits/portal-state/v2", alias="schema"
     )
     number: int
     made: datetime
     files: dict[str, str]
     """The SHA-256 of each file that belongs to no release, by its path."""
+    common: str = ""
+    """One digest over center, policy and code; empty where that is not known."""
+    common_files: dict[str, str] = Field(default_factory=dict)
+    """The SHA-256 of each file that these alone have made, by its path."""
     releases: tuple[KeptRelease, ...] = ()
     log_size: int = 0
     """Leaves of the center's own log."""
@@ -69,12 +74,13 @@ class SiteState(FrozenModel):
 
     def _all_files(self) -> Iterator[tuple[str, str]]:
         yield from self.files.items()
+        yield from self.common_files.items()
         for one in self.releases:
             yield from one.files.items()
 
     def to_json(self) -> bytes:
         """Return it as it is stored."""
-        return self.model_dump_json(by_alias=True).encode()
+        return to_json(self, by_alias=True)
 
 
 def read_state(data: bytes) -> SiteState | None:

@@ -26,8 +26,8 @@ def test_two_processes_build_what_one_does(
             portal.centers.publish(name, release=f"acme/tool@{version}", run=run)
     portal.build()
     alone = portal.files()
-    monkeypatch.setattr(release_workers, "MANY", 1)
-    monkeypatch.setattr(release_workers, "_BATCH", 1)
+    for limit in ("KNOWN", "MANY", "_LARGEST"):
+        monkeypatch.setattr(release_workers, limit, 1)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     written, put = [], SiteWriter.put
 
