@@ -59,7 +59,12 @@ class Pointer:
             number, digest, previous = data.decode().split()
             return cls(number=int(number), digest=Digest(digest).hex, previous=int(previous))
         except ValueError as error:
-            raise DamagedError("the portal's pointer is damaged", got=ascii(data[:100])) from error
+            raise DamagedError(
+                "the portal's pointer is damaged",
+                got=ascii(data[:100]),
+                expected="a number, a SHA-256 and a number",
+                todo=f"Remove {PORTAL} from the store, and build the portal again",
+            ) from error
 
     def to_bytes(self) -> bytes:
         """Return it as it is stored."""

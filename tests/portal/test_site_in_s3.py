@@ -48,17 +48,18 @@ class Bucket:
 
     def names(self) -> set[str]:
         """Return every object of the portal, with all versions."""
-        listed = self._client.list_object_versions(Bucket=self.name, Prefix="public/portal/")
-        return {one["Key"] for one in listed["Versions"]}
+        pages = self._client.get_paginator("list_object_versions")
+        listed = pages.paginate(Bucket=self.name, Prefix="public/portal/")
+        return {one["Key"] for page in listed for one in page["Versions"]}
 
     def list(self, number: int) -> dict[str, str]:
         found: dict[str, str] = json.loads(self.get(f"public/portal/generations/{number}.json"))
         return found
 
-    def generation(self) -> tuple[int, int, dict[str, bytes]]:
-        """Return the numbers of the two newest generations, and all files of the newest."""
+    def generation(self, below: str = "") -> tuple[int, int, dict[str, bytes]]:
+        """Return the numbers of the two newest generations, and the files of the newest."""
         number, digest, previous = self.get(PORTAL).decode().split()
-        listed = self.list(int(number))
+        listed = {p: one for p, one in self.list(int(number)).items() if p.startswith(below)}
         assert Digest.of(self.get(f"public/portal/generations/{number}.json")).hex == digest
         files = {path: self.get(portal_file(Digest(one))) for path, one in listed.items()}
         assert {path: Digest.of(data).hex for path, data in files.items()} == listed
@@ -137,8 +138,9 @@ def test_a_portal_is_built_into_a_bucket_and_served_from_it(
     folder = portal.centers.center("europe").home / "portal"
     portal.out = settings(bucket.name)  # type: ignore[assignment]
     portal.build()
-    number, previous, before = bucket.generation()
+    number, previous, before = bucket.generation("releases/")
     assert (number, previous) == (1, 0)
+    assert {portal_file(Digest(one)) for one in bucket.list(1).values()} < bucket.names()
     with served("portal", "serve", f"s3://{bucket.name}", "--port", "0") as origin:
         assert httpx.get(f"{origin}/{RELEASE_PAGE}").content == before[f"{RELEASE_PAGE}index.html"]
         portal.publish("europe")

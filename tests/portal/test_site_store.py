@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, StoreError
 from pipelines.portal.site_folder import SiteFolder
 from pipelines.portal.site_store import SiteStore
 from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.names import PORTAL
 from pipelines.storage.store import DamagedError
 from tests.fakes.store import MemoryStore
 from tests.portal.built_portal import RELEASE_PAGE, BuiltPortal
@@ -79,4 +81,14 @@ def test_a_list_of_files_that_was_altered_is_refused(portal: BuiltPortal) -> Non
     portal.build()
     SiteStore(store).publish(SiteFolder(portal.out))
     with pytest.raises(DamagedError):
+        SiteStore(store).read("index.html")
+
+
+@pytest.mark.parametrize(
+    "pointer", [b"", b"\xff", f"{Digest.of(b'')}\n".encode(), b"1 2 3", b"x y z"]
+)
+def test_a_damaged_pointer_is_one_message(pointer: bytes) -> None:
+    store = MemoryStore()
+    store.put_latest(PORTAL, pointer)
+    with pytest.raises(DamagedError, match=r"pointer is damaged; got .*; expected .*\. Remove "):
         SiteStore(store).read("index.html")
