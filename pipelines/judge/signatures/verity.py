@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from builders.core.digest import CHUNK
+
 BLOCK = 4096
 _PER_BLOCK = BLOCK // 32
 
@@ -54,8 +56,10 @@ def _digests(blocks: Iterable[bytes], salt: bytes) -> Iterator[bytes]:
 
 
 def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
-    for _ in range(size // BLOCK):
-        block = file.read(BLOCK)
-        if len(block) < BLOCK:
+    for begin in range(0, size, CHUNK):
+        length = min(CHUNK, size - begin)
+        data = file.read(length)
+        if len(data) < length:
             raise ValueError("a file that ends early")
-        yield block
+        for at in range(0, length, BLOCK):
+            yield data[at : at + BLOCK]
