@@ -24,14 +24,14 @@ def items(kind: str, data: bytes) -> Iterator[bytes]:
         if len(data) % size:
             raise _broken(f"a{kind}")
         yield from (data[at : at + size] for at in range(0, len(data), size))
-    elif data:
+    else:
         width = _width(len(data))
         last = int.from_bytes(data[-width:], "little")
         count, rest = divmod(len(data) - last, width)
-        if rest or count < 1:
+        if rest:
             raise _broken(f"a{kind}")
         ends = [_offset(data, last + width * number, width) for number in range(count)]
-        yield from _cut([kind] * count, data, ends)
+        yield from _cut([kind] * count, data[:last], ends)
 
 
 def fields(kind: str, data: bytes) -> list[bytes]:
@@ -39,15 +39,15 @@ def fields(kind: str, data: bytes) -> list[bytes]:
     parts = parts_of(kind)
     width = _width(len(data))
     own = [part for part in parts[:-1] if not _size(part)]
-    limit = len(data) - (0 if _size(kind) else width * len(own))
-    if limit < 0:
+    limit = len(data) - width * len(own)
+    if limit < 0 or _size(kind) not in {0, len(data)}:
         raise _broken(kind)
     offsets = (
         _offset(data, len(data) - width * number, width) for number in range(1, len(own) + 1)
     )
     ends: list[int | None] = [None if _size(part) else next(offsets) for part in parts[:-1]]
     ends.append(None if _size(parts[-1]) else limit)
-    return list(_cut(parts, data, ends, limit=limit, padded=_size(kind)))
+    return list(_cut(parts, data[:limit], ends, padded=bool(_size(kind))))
 
 
 def text(data: bytes) -> str:
@@ -73,9 +73,9 @@ def offset_bytes(offset: int, size: int) -> bytes:
 
 
 def _cut(
-    parts: list[str], data: bytes, ends: list[int | None] | list[int], *,
-    limit: int | None = None, padded: int = 0,
-) -> Iterator[bytes]:  # fmt: skip
+    parts: list[str], data: bytes, ends: list[int | None] | list[int], *, padded: bool = False
+) -> Iterator[bytes]:
+    """Yield the parts that fill the data, or, of what is padded, have zeros behind them."""
     at = 0
     for part, end in zip(parts, ends, strict=True):
         start = at + -at % _alignment(part)
@@ -84,7 +84,7 @@ def _cut(
             raise _broken(part)
         yield data[start:stop]
         at = stop
-    if limit is not None and at != limit and not (padded == limit and not any(data[at:])):
+    if any(data[at:]) or (at != len(data) and not padded):
         raise _broken("".join(parts))
 
 
@@ -111,8 +111,6 @@ def parts_of(kind: str) -> list[str]:
 def _end(kind: str, at: int) -> int:
     while kind[at] == "a":
         at += 1
-    if kind[at] not in "({":
-        return at + 1
     depth = 0
     while True:
         depth += (kind[at] in "({") - (kind[at] in ")}")

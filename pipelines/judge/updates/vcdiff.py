@@ -118,14 +118,8 @@ class _Unpacker:
         section = DeltaPart(packed, name)
         size = _number(section)
         _require_small(size)
-        data, found = section.rest(), bytearray()
         try:
-            while len(found) <= size:
-                piece = self._stream.decompress(data, size + 1 - len(found))
-                found += piece
-                data = b""
-                if self._stream.eof or (not piece and self._stream.needs_input):
-                    break
+            found = self._stream.decompress(section.rest(), size + 1)
         except (lzma.LZMAError, EOFError) as error:
             raise unreadable(f"a broken section of {name}: {error}") from error
         if self._stream.unused_data:
@@ -133,7 +127,7 @@ class _Unpacker:
         if len(found) != size:
             what = f"a section of {name} with {len(found)} bytes or more, not {size}"
             raise UpdateError(UpdateFault.LENGTH, what)
-        return bytes(found)
+        return found
 
 
 def _require_small(size: int) -> None:
@@ -283,7 +277,7 @@ def _copy(base: Base, source: tuple[int, int], address: int, count: int, made: b
     if left := count - from_base:
         at = max(0, address - length)
         piece = bytes(made[at : at + left])
-        made += (piece * (left // len(piece) + 1))[:left] if piece else b""
+        made += (piece * (left // len(piece) + 1))[:left]
 
 
 XDELTA3 = DeltaFormat(apply=apply)

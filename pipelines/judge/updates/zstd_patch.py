@@ -36,15 +36,11 @@ def apply(base: BinaryIO, delta: BinaryIO, out_file: BinaryIO, limits: DeltaLimi
     try:
         if not head.startswith(_MAGIC):
             raise unreadable("no frame of zstd")
-        about = zstd.get_frame_info(head)
+        dictionary = zstd.get_frame_info(head).dictionary_id
     except zstd.ZstdError as error:
         raise unreadable(f"a broken frame of zstd: {error}") from error
-    if about.dictionary_id:
-        raise unsupported(f"a frame that names dictionary {about.dictionary_id}")
-    if about.decompressed_size not in {None, limits.size}:
-        size = about.decompressed_size or 0
-        fault = UpdateFault.UNBOUNDED if size > limits.size else UpdateFault.LENGTH
-        raise UpdateError(fault, f"{size} bytes, and the target has {limits.size}")
+    if dictionary:
+        raise unsupported(f"a frame that names dictionary {dictionary}")
     base.seek(0)
     frame = _decoder(base.read())
     delta.seek(0)

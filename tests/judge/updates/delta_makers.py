@@ -76,11 +76,19 @@ class Bsdiff:
             steps.insert(0, (0, 0, found[0].start))
         return cls(size=len(new), steps=tuple(steps), differences=differences, extra=extra)
 
-    def file(self) -> bytes:
+    @property
+    def parts(self) -> list[bytes]:
         control = b"".join(signed(number) for step in self.steps for number in step)
-        parts = [bz2.compress(one) for one in (control, self.differences, self.extra)]
-        sizes = (len(parts[0]) + self.control_grown, len(parts[1]) + self.grown, self.size)
-        return self.magic + b"".join(map(signed, sizes)) + b"".join(parts) + self.after
+        return [bz2.compress(one) for one in (control, self.differences, self.extra)]
+
+    @property
+    def packed_sizes(self) -> list[int]:
+        return [len(part) for part in self.parts]
+
+    def file(self) -> bytes:
+        control, differences, _ = self.packed_sizes
+        sizes = (control + self.control_grown, differences + self.grown, self.size)
+        return self.magic + b"".join(map(signed, sizes)) + b"".join(self.parts) + self.after
 
 
 def signed(number: int) -> bytes:

@@ -54,6 +54,7 @@ def stepped(fault: str, *added: tuple[int, int, int], says: str = "") -> Trick:
     return bsdiff(fault, steps=(*added, *BSDIFF.steps), says=says)
 
 
+PACKED_SIZES = BSDIFF.packed_sizes
 BSDIFF_TRICKS = {
     "of another kind": bsdiff("delta-unreadable", magic=b"BSDIFF41"),
     "of a variant of bsdiff": bsdiff("unsupported-feature", magic=b"ENDSLEY/BSDIFF43"),
@@ -66,6 +67,11 @@ BSDIFF_TRICKS = {
     "streams that are longer than the file": bsdiff("length-differs", grown=1 << 40),
     "a first stream of a negative size": bsdiff("length-differs", control_grown=-(1 << 40)),
     "a stream of a negative size": bsdiff("length-differs", grown=-(1 << 40)),
+    "a first stream of minus a byte": bsdiff("length-differs", control_grown=-1 - PACKED_SIZES[0]),
+    "a first stream of no bytes": bsdiff("delta-unreadable", control_grown=-PACKED_SIZES[0]),
+    "a stream of minus a byte": bsdiff("length-differs", grown=-1 - PACKED_SIZES[1]),
+    "a stream of no bytes": bsdiff("delta-unreadable", grown=-PACKED_SIZES[1]),
+    "a last stream of no bytes": bsdiff("delta-unreadable", grown=PACKED_SIZES[2]),
     "streams that begin elsewhere": bsdiff("delta-unreadable", grown=1),
     "more bytes than the target": bsdiff("grows-without-bound", target=len(NEW) - 1),
     "fewer bytes than the target": bsdiff("length-differs", target=len(NEW) + 1),
@@ -140,6 +146,12 @@ VCDIFF_TRICKS = {
     "a copy from what is not there yet": own("reads-outside-base", _COPY_8, varint(8)),
     "a copy from before the base": own("reads-outside-base", _COPY_HERE_8, varint(9)),
     "a copy of what is far ahead": own("reads-outside-base", _COPY_8, varint(1 << 60)),
+    "a copy of what is as far ahead as can be": own("reads-outside-base", _COPY_8, varint(1 << 62)),
+    "a copy from before its part of the base": vcdiff(
+        "reads-outside-base",
+        target=8,
+        windows=(Window(size=8, source=(8, 1), instructions=_COPY_HERE_8, addresses=varint(9)),),
+    ),
     "a number without end": own("delta-unreadable", _COPY_8, b"\xff" * 30 + b"\0"),
     "an address too few": own("delta-unreadable", _COPY_8),
     "an address too many": own("bytes-left-over", _COPY_8, b"\0\0"),
@@ -155,6 +167,15 @@ VCDIFF_TRICKS = {
     "a window that lies of its length": window("length-differs", grown=1),
     "compressed sections without a compression": window("delta-unreadable", packed=1),
     "sections compressed in a way that nobody knows": window("delta-unreadable", packed=8),
+    "a fourth section alone": packed("delta-unreadable", packed=8, says="0x8"),
+    "a compressed section after the end of its stream": vcdiff(
+        "delta-unreadable",
+        flags=1,
+        header=b"\2",
+        windows=(replace(PACKED, data=ENDED),) * 2,
+        target=2 * len(NEW),
+        says="a broken section of data",
+    ),
     "four sections": packed("delta-unreadable", packed=15, says="0xf"),
     "no compressed section": window("delta-unreadable", packed=0x10),
     "a broken compressed section": vcdiff(

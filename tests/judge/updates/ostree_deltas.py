@@ -137,6 +137,8 @@ class OstreeDelta:
     unnamed: int = 0
     """How many parts, of the last ones, have no header."""
     after: bytes = b""
+    about: tuple[Any, ...] = ()
+    """Beside what is said of it."""
 
     @classmethod
     def full(cls, tree: Tree) -> OstreeDelta:
@@ -151,6 +153,7 @@ class OstreeDelta:
         inline = range(len(self.parts)) if self.inline is None else self.inline
         about: list[Any] = [("ostree.endianness", ("y", b"l"))]
         about += [(f"deltas/x/{at}", ("(yay)", self.parts[at].file())) for at in inline]
+        about += self.about
         headers = [
             (
                 bytes(4),

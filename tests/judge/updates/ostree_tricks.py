@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from builders.recipe.update import DeltaName
+from pipelines.judge.updates.ostree_delta import _MAX_PARTS
 from tests.judge.updates.delta_tricks import Trick
-from tests.judge.updates.ostree_deltas import OstreeDelta, Part, Tree, number, sha256
+from tests.judge.updates.ostree_deltas import (
+    COMMIT_TYPE,
+    OstreeDelta,
+    Part,
+    Tree,
+    encoded,
+    number,
+    sha256,
+)
 
 SUB = Tree({"below": b"the same\n", "long": "x" * 300})
 OLD = Tree({"a": b"first\n" * 50, "b": b"second\n" * 41, "link": "a", "same": b"stays\n"}, SUB)
@@ -19,6 +28,11 @@ NEW = Tree(
     },
     SUB,
 )
+SHORT = Tree({"a": b"x"})
+SHORT.content = encoded(
+    COMMIT_TYPE, ([], b"", [], "subject", "", bytes(8), b"short", SHORT.roots[1])
+)
+SHORT.commit = sha256(SHORT.content)
 BASE, TARGET = OstreeDelta.full(OLD).file(), OstreeDelta.full(NEW).file()
 GOOD = OstreeDelta.between(OLD, NEW)
 PART = GOOD.parts[0]
@@ -93,7 +107,11 @@ OSTREE_TRICKS = {
     "operations that are cut off": part("delta-unreadable", code=PART.code[:-1]),
     "an unknown operation": part("delta-unreadable", code=PART.code + b"x"),
     "an operation of no file": code("delta-unreadable", b"w\1\0"),
-    "a file in a file": code("delta-unreadable", _OPEN + b"w\4\0" + _OPEN, b"1234"),
+    "a file in a file": ostree(
+        "delta-unreadable",
+        says="a file in a file",
+        parts=(PART, Part(modes=PART.modes, names=_FILE * 2, code=_OPEN * 2)),
+    ),
     "a number without end": code("delta-unreadable", b"o" + b"\xff" * 99, says="too large"),
     "attributes that are not there": code(
         "delta-unreadable", b"o\0\1\4w\4\0c", b"1234", "attributes 1"
@@ -104,7 +122,26 @@ OSTREE_TRICKS = {
         _OPEN + b"r\0B" + number(32) + number(32),
         OLD.names["a"] + b"\4" + bytes(31),
     ),
-    "a commit as a file": part("delta-unreadable", names=b"\4" + PART.names[1:], code=b"o\0\0\1"),
+    "a commit as a file": part(
+        "delta-unreadable",
+        names=b"\4" + PART.names[1:],
+        code=b"o\0\0\1",
+        says="opened as a regular file",
+    ),
+    "a part of a number that is too large": ostree(
+        "delta-unreadable", about=((f"deltas/x/{_MAX_PARTS}", ("(yay)", PART.file())),)
+    ),
+    "bytes of the source at the largest number": code(
+        "reads-outside-base", _OPEN + b"r\0w\4" + number(1 << 63), OLD.names["a"]
+    ),
+    "a checksum of another length": Trick(
+        fault="delta-unreadable",
+        format=DeltaName.OSTREE,
+        delta=OstreeDelta.between(OLD, SHORT).file(),
+        base=BASE,
+        size=SIZE,
+        says="a checksum of 5 bytes",
+    ),
     "an object of an unknown type": ostree(
         "unsupported-feature",
         parts=(PART, Part(names=b"\7" + sha256(b"x"), data=b"x", code=b"S\1\0")),

@@ -143,6 +143,31 @@ def test_a_packed_script_is_read_in_pieces_of_any_size(
         assert refused.fault is UpdateFault.LEFT_OVER
 
 
+@pytest.mark.parametrize("chunk", [1, 100, len(delta_tricks.ZSTD), 1 << 20])
+def test_a_frame_is_read_in_pieces_of_any_size(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(zstd_patch_module, "CHUNK", chunk)
+    good = delta_tricks.ZSTD
+    assert applied(DeltaName.ZSTD, OLD, good, len(NEW)) == NEW
+    for bad, fault in ((good + b"x", UpdateFault.LEFT_OVER), (good[:-1], UpdateFault.UNREADABLE)):
+        refused = applied(DeltaName.ZSTD, OLD, bad, len(NEW))
+        assert isinstance(refused, UpdateRefused)
+        assert refused.fault is fault
+
+
+def test_a_window_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    for most, kind in ((len(NEW), bytes), (len(NEW) - 1, UpdateRefused)):
+        monkeypatch.setattr(vcdiff, "MAX_WINDOW", most)
+        assert isinstance(
+            applied(DeltaName.XDELTA3, OLD, delta_tricks.VCDIFF.file(), len(NEW)), kind
+        )
+
+
+def test_a_step_may_move_alone_between_others() -> None:
+    steps = ((0, 0, 5), (0, 3, 0), (0, 0, -1), (2, 0, 0))
+    delta = Bsdiff(size=5, steps=steps, differences=b"\0\0", extra=b"abc").file()
+    assert applied(DeltaName.BSDIFF, b"0123456789", delta, 5) == b"abc45"
+
+
 def test_a_part_of_a_base_ends_where_it_says() -> None:
     file = io.BytesIO(b"0123456789")
     assert [Base(file).size, Base(file, 4).size, Base(file, 4, 3).size] == [10, 6, 3]
@@ -196,6 +221,7 @@ def test_codes_are_those_of_the_default_table() -> None:
         (b"\x14\x34", b"\x02\x01", b"", b"23453456"),  # NEAR, beside the first address
         (b"\x14\x74", b"\x02\x02", b"", b"23452345"),  # SAME
         (b"\x14\x14", b"\x02\x01", b"", b"23451234"),
+        (b"\x13\x02" * 4, b"\x01\x02\x03\x04", b"", b"12233445"),
         (b"\x00\x08", b"", b"x", b"x" * 8),
     ],
 )
@@ -203,8 +229,10 @@ def test_addresses_are_read_in_each_way(
     codes: bytes, addresses: bytes, data: bytes, target: bytes
 ) -> None:
     window = Window(size=8, source=(8, 0), instructions=codes, addresses=addresses, data=data)
-    delta = Vcdiff(windows=(window,), flags=4, header=b"\3a/b").file()
-    assert applied(DeltaName.XDELTA3, b"01234567", delta, 8) == target
+    for name in (b"a/b", b"new//old/", b"x" * (1 << 16)):
+        header = delta_makers.varint(len(name)) + name
+        delta = Vcdiff(windows=(window,), flags=4, header=header).file()
+        assert applied(DeltaName.XDELTA3, b"01234567", delta, 8) == target
 
 
 @pytest.mark.parametrize("name", TRICKS)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import stat
+import struct
 import tempfile
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from types import ModuleType
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.recipe.update import DeltaName
-from pipelines.judge.updates import gvariant, ostree_delta, ostree_objects
+from pipelines.judge.updates import ostree_delta, ostree_objects
 from pipelines.judge.updates.delta_format import DeltaLimits
 from pipelines.judge.updates.ostree_delta import write_members
 from pipelines.judge.updates.update_fault import UpdateError, UpdateFault, UpdateRefused
@@ -40,6 +41,38 @@ def test_a_delta_gives_the_objects_of_the_target() -> None:
     assert len(listed.splitlines()) == len(NEW.files) + 1 + 2 + 1, "folders have one mode"
     packed = replace(GOOD, parts=(replace(PART, packing=b"x"),))
     assert applied(DeltaName.OSTREE, BASE, packed.file(), SIZE) == listed
+
+
+def test_what_is_no_part_of_a_delta_is_left_alone() -> None:
+    about = (("deltas/x/y", ("(yay)", PART.file())), ("deltas/x/7", ("y", b"l")))
+    assert applied(DeltaName.OSTREE, BASE, replace(GOOD, about=about).file(), SIZE) == members(
+        TARGET
+    )
+
+
+class Private(Tree):
+    """A folder of a mode of its own."""
+
+    def owner(self, kind: str) -> tuple[bytes, ...]:
+        found = super().owner(kind)
+        return (*found[:2], struct.pack(">I", stat.S_IFDIR | 0o700)) if kind == "d" else found
+
+
+def test_the_modes_of_folders_are_objects_of_their_commit() -> None:
+    sub = Private({"b": b"x" * 127})
+    tree = Tree({"a": b"x"}, sub)
+    listed = members(OstreeDelta.full(tree).file())
+    for one in (tree, sub):
+        assert f"{one.roots[1].hex()}.dirmeta\n".encode() in listed
+    assert len(listed.splitlines()) == 7
+
+
+@pytest.mark.parametrize("size", [1, 300])
+def test_what_is_hashed_of_a_file_has_its_attributes(size: int) -> None:
+    owner, xattrs = Tree({}).owner("f"), [(b"user.x\0", b"y" * size)]
+    value = encoded("(uuuusa(ayay))", (*owner, bytes(4), "", xattrs))
+    made = ostree_objects.file_header(b"".join(owner), encoded("a(ayay)", xattrs), None)
+    assert made == struct.pack(">II", len(value), 0) + value
 
 
 @settings(max_examples=25, deadline=None, database=None)
@@ -80,50 +113,3 @@ def test_what_is_held_is_bounded(
     refused = applied(DeltaName.OSTREE, BASE, packed, SIZE)
     assert isinstance(refused, UpdateRefused)
     assert refused.fault in {UpdateFault.UNBOUNDED, UpdateFault.UNSUPPORTED}
-
-
-def test_a_value_is_taken_apart_as_it_was_put_together() -> None:
-    for count in (0, 1, 40, 9000):
-        listed = [f"{number:06}" for number in range(count)]
-        data = encoded("as", listed)
-        assert [gvariant.text(one) for one in gvariant.items("s", data)] == listed
-        assert gvariant.fields("(asays)", encoded("(asays)", (listed, b"x", "y"))) == [
-            data, b"x", b"y\0",
-        ]  # fmt: skip
-    assert gvariant.fields("(uy)", b"abcd\7\0\0\0") == [b"abcd", b"\7"]
-    assert gvariant.fields("(yu)", b"\7\0\0\0abcd") == [b"\7", b"abcd"]
-    assert list(gvariant.items("(uy)", bytes(16))) == [bytes(8), bytes(8)]
-    assert [gvariant.offset_bytes(9, size) for size in (254, 255, 65533, 65534)] == [
-        b"\t", b"\t\0", b"\t\0", b"\t\0\0\0",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("read", "kind", "data"),
-    [
-        (gvariant.items, "(uy)", bytes(9)),
-        (gvariant.items, "s", b"a\0\x09"),
-        (gvariant.items, "s", b"a\0\3"),
-        (gvariant.items, "s", b"a\0b\0\5\4"),
-        (gvariant.items, "ay", bytes(300) + b"\x2b\1\0"),
-        (gvariant.fields, "(uy)", b"abcd\7\0\0\1"),
-        (gvariant.fields, "(yu)", b"\7\0\1\0abcd"),
-        (gvariant.fields, "(yu)", b"\7\0\0\0abcde"),
-        (gvariant.fields, "(yu)", b"\7\0\0\0abc"),
-        (gvariant.fields, "(sy)", b"a\0bcd\2"),
-        (gvariant.fields, "(ss)", b""),
-        (gvariant.fields, "(sss)", b"\1"),
-        (gvariant.fields, "(ss)", b"a\0\x09"),
-    ],
-)
-def test_a_value_in_another_form_is_refused(
-    read: Callable[[str, bytes], Iterable[bytes]], kind: str, data: bytes
-) -> None:
-    with pytest.raises(UpdateError, match="broken value"):
-        list(read(kind, data))
-
-
-@pytest.mark.parametrize("data", [b"", b"a", b"a\0b\0", b"\xff\0"])
-def test_a_text_that_is_none_is_refused(data: bytes) -> None:
-    with pytest.raises(UpdateError, match="type s"):
-        gvariant.text(data)
