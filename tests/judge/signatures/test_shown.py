@@ -46,6 +46,7 @@ def test_what_does_not_verify_is_shown_with_its_fault() -> None:
         (SIGNED, SignedFormat.RPM, "signature-unreadable", "package"),
         (cdiff_tricks.SHIPPED, None, "unexpected-signer", "signed by a key of ClamAV"),
     ],
+    ids=["text", "text as PE", "not signed", "another format", "without its key"],
 )
 def test_what_cannot_be_pinned_is_told_by_the_format_that_knows_the_file(
     file: bytes, form: SignedFormat | None, fault: str, says: str
