@@ -19,7 +19,6 @@ from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certifi
 from builders.core.digest import Digest
 from builders.recipe.signature import PinnedSignature
 from pipelines.judge.signatures.apk_block import BlockField, Signed
-from pipelines.judge.signatures.der import DerError, check_der
 from pipelines.judge.signatures.signature_format import (
     BadSignatureError,
     SignatureFault,
@@ -209,13 +208,12 @@ def _check(certificate: Certificate, kind: int, signature: bytes, data: bytes) -
 
 def _certificate(der: bytes) -> Certificate:
     try:
-        check_der(der)
         certificate = load_der_x509_certificate(der)
         # Each part is parsed when it is asked for first.
         certificate.public_key()
         _ = certificate.subject.rfc4514_string(), certificate.not_valid_before_utc
         _ = certificate.not_valid_after_utc
-    except (DerError, InvalidVersion, UnsupportedAlgorithm, ValueError) as error:
+    except (InvalidVersion, UnsupportedAlgorithm, ValueError) as error:
         raise unreadable(f"a certificate that cannot be read: {error!a:.200}") from error
     return certificate
 

@@ -283,9 +283,10 @@ def test_a_cabinet_of_4_gib_is_none() -> None:
         assert not cab_fits(io.BytesIO(CABINET), out, gaps)
 
 
-def test_the_checksum_of_a_package_is_the_md5_of_header_and_payload() -> None:
+@pytest.mark.parametrize("more", [0, 30], ids=["of 2 tags", "of 32 tags"])
+def test_the_checksum_of_a_package_is_the_md5_of_header_and_payload(more: int) -> None:
     package = Rpm()
-    data = package.file()
+    data = package.file([*[Entry.number(1, 1)] * more, package.digests[MD5]])
     said = package.digests[MD5].value
     assert rpm_checksum(io.BytesIO(data)) == Checksum(at=data.index(said), value=said)
     stale = data.replace(said, b"0" * 16)
