@@ -20,6 +20,8 @@ from tests.fakes.jail import OpenJail
 from tests.rules.effect.capa_cases import DROPPER, OPEN
 from tests.rules.rulesets import compared, kinds, only, rule_set
 
+LONG = 100_000
+"""Signs that take minutes where each is tried as the end of those before."""
 SEMGREP = "rules: [{id: a, languages: [py], severity: ERROR, message: m, pattern: true}]"
 
 
@@ -160,6 +162,28 @@ def test_a_file_that_is_too_large_and_an_archive_that_breaks_are_faults(
     found = rule_changes(OpenJail(), [], [("a.tar", io.BytesIO(cut))])
     assert only(found).identity == "one"
     assert not found.is_complete
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.conf", f"{' ' * LONG}\nSecRule ARGS x id:1\n"),
+        ("a.conf", f'SecRule ARGS x "id:1{" " * LONG};"\n'),
+        ("a.conf", f'SecRule ARGS x "id:{" " * LONG}\'"\n'),
+        ("a.yml", f"{chr(10) * LONG}# condition"),
+        ("a.yml", "# condition\n" + "rule a : a\n" * 9000),
+        ("classification.config", f"config classification:{' ' * LONG}"),
+        ("a.yar", "/* " * LONG),
+        ("a.yar", '"\\' * LONG),
+        ("a.yar", '"\\\n' * LONG),
+        ("a.yar", "/\\" * LONG),
+        ("a.yar", "rule a { strings: $a = { " + "//a\n" * 3000),
+    ],
+    ids="line action value lines tags class comments texts ends slashes hex".split(),  # noqa: SIM905
+)
+def test_text_that_fits_in_many_ways_is_read_at_once(path: str, text: str) -> None:
+    """Where they are tried in every way, this does not end."""
+    assert len(rule_set({path: text}).rules) <= 1
 
 
 def test_names_say_what_is_worth_reading() -> None:

@@ -17,7 +17,7 @@ _ARGUMENT = re.compile(
 _COMMENT = re.compile(rb"[ \t]*#[# \t]*")
 _RULE = re.compile(rb"[ \t]*Sec(?:Rule|Action|RuleScript)[ \t]", re.IGNORECASE)
 _ACTION = re.compile(
-    r"\s*(?P<name>[A-Za-z][\w]*)\s*(?::\s*(?P<value>'(?:[^'\\]|\\.)*'|[^,']*))?\s*(?:,|$)",
+    r"\s*+(?P<name>[A-Za-z]\w*+)\s*+(?::\s*+(?P<value>'(?:[^'\\]|\\.)*+'|[^,']*+))?\s*+(?:,|$)",
     re.DOTALL,
 )
 _VARIABLE = re.compile(

@@ -23,8 +23,8 @@ from pipelines.rules.languages.rule_text import bad_rule, lines_of, rule_of_fact
 from pipelines.rules.rule import Bound, Language, Pattern, Rule
 
 _FILE = re.compile(
-    rb"(?im)^[ \t]*#?[ \t]*Sec(?:Action|Audit|Collection|Component|Default|Marker|Request|Response"
-    rb"|Rule|Upload)\w*[ \t]"
+    rb"(?im)^[ \t]*+(?:#[ \t]*+)?Sec(?:Action|Audit|Collection|Component|Default|Marker|Request"
+    rb"|Response|Rule|Upload)\w*[ \t]"
 )
 _DISRUPTIVE = frozenset({"allow", "block", "deny", "drop", "pass", "proxy", "redirect"})
 _TOLD = frozenset({"accuracy", "logdata", "maturity", "msg", "rev", "ver"})

@@ -16,7 +16,7 @@ from pipelines.rules.rule import Language, Rule
 
 _THRESHOLD_FILES = frozenset({"threshold.conf", "threshold.config"})
 _CLASSES_FILE = "classification.config"
-_CLASS = re.compile(r"config classification:\s*([^,]+?)\s*,([^,]*),\s*(\d{1,3})")
+_CLASS = re.compile(r"config classification:\s*+([^,]+),([^,]*),\s*+(\d{1,3})")
 _THRESHOLDS = frozenset({"event_filter", "rate_filter", "suppress", "threshold"})
 _COMMENT = re.compile(rb"\A[\s#]+")
 _RULE = re.compile(rb"[\s#]*[a-z]+\s[^()]*\(.*\bsid\s*:", re.DOTALL)
@@ -127,7 +127,7 @@ def _class(language: Language, path: str, number: int, line: bytes) -> Rule:
     name, description, priority = match.groups()
     return rule_of_facts(
         language,
-        f"classification:{name}",
+        f"classification:{name.strip()}",
         file=path,
         line=number,
         text=line,

@@ -22,19 +22,25 @@ from pipelines.rules.rule import Language, Pattern, Rule, make_rule
 _SUFFIXES = (".yar", ".yara", ".yarax")
 _TEXTS = (".adoc", ".htm", ".html", ".md", ".rst")
 """Files that may show rules, and have none."""
-_LOOKS = re.compile(rb"^\s*(?:(?:private|global)\s+)*rule\s+\w+\s*(?::[\w\s]*)?\{", re.MULTILINE)
+_LOOKS = re.compile(
+    rb"^[ \t]*+(?:(?:private|global)\s{1,99}){0,9}rule\s{1,99}\w{1,999}\s{0,99}"
+    rb"(?::[\w\s]{0,999})?\{",
+    re.MULTILINE,
+)
 _COMPILED = b"YARA"
 _HEAD = 1 << 16
 
 _SPACE = r"(?P<space>\s+|//[^\n]*|/\*.*?\*/)"
 _TOKENS = r"""
-    |(?P<text>"(?:[^"\\\n]|\\.)*")
-    |(?P<regex>/(?:[^/\\\n]|\\.)+/[a-z]*)
+    |(?P<open>/\*.*+)
+    |(?P<text>"(?:[^"\\\n]|\\[^\n])*+")
+    |(?P<regex>/(?:[^/\\\n]|\\[^\n])++/[a-z]*)
     |(?P<number>0x[0-9a-fA-F]+|0o[0-7]+|\d+\.\d+|\d+(?:KB|MB)?)
     |(?P<word>\$\w*\*?|[#@]\w*|!(?!=)\w*|[A-Za-z_]\w*)
-    |(?P<sign>\.\.|[=!<>]=|<<|>>|.)
+    |(?P<sign>\.\.|[=!<>]=|<<|>>|\\[^\n]*+|.)
 """
-_HEX = r"|(?P<hex>\{(?:[^{}/]|//[^\n]*|/\*.*?\*/)*\})"
+"""A comment that does not end, and a backslash outside of a text, go with all that follows."""
+_HEX = r"|(?P<hex>\{(?:[^{}/]|//[^\n]*+|/\*.*?\*/)*+\})"
 _OUTSIDE = re.compile(_SPACE + _TOKENS, re.DOTALL | re.VERBOSE | re.ASCII)
 _INSIDE = re.compile(_SPACE + _HEX + _TOKENS, re.DOTALL | re.VERBOSE | re.ASCII)
 _COMMENTS = re.compile(r"\s+|//[^\n]*|/\*.*?\*/", re.DOTALL)
