@@ -136,16 +136,16 @@ def _build(
             for name in depends.due(names.values(), kept)
         ]
         builder = ReleaseBuilder(depends=depends, writer=writer, number=number, now=now)
-        made: dict[str, KeptRelease] = {}
+        built: dict[str, bytes] = {}
         faults: list[str] = []
         for done, one in enumerate(build_releases(builder, due, pool)):
             count(done, len(due))
             if one.kept is not None:
-                earlier = kept[one.release].line if one.release in kept else None
-                line = seen_at(one.kept.line, earlier, now)
-                made[one.release] = one.kept.model_copy(update={"line": line})
-                writer.files.update(one.kept.files)
+                built[one.release] = one.kept
             faults += one.faults
+    made = {name: _made(data, kept.get(name), now) for name, data in built.items()}
+    for new in made.values():
+        writer.files.update(new.files)
     releases = _with_unchanged(writer, made, {n: kept[n] for n in names if n in kept})
     facts = _facts(
         depends,
@@ -197,6 +197,13 @@ class LoggedNames:
         except SamebitsError:  # no log, or one that is not believed now
             size, new = start, []
         return cls(size, tuple(sorted({*known, *map(str, new)})))
+
+
+def _made(data: bytes, earlier: KeptRelease | None, now: datetime) -> KeptRelease:
+    """Return a release that was made; its steps are no later than when they were first seen."""
+    made = KeptRelease.model_validate_json(data)
+    line = seen_at(made.line, earlier.line if earlier else None, now)
+    return made.model_copy(update={"line": line})
 
 
 def _with_unchanged(

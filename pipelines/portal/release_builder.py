@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from pydantic_core import to_json
+
 from builders.core.errors import SamebitsError, StoreError
 from pipelines.alarms.raised import release_alarms
 from pipelines.audit.center_finding import ExclusionReason
@@ -46,7 +48,8 @@ class BuiltRelease:
     """One release whose files are written, or why they are not."""
 
     release: str
-    kept: KeptRelease | None = None
+    kept: bytes | None = None
+    """A `KeptRelease` as JSON, which takes little memory until all are made."""
     faults: tuple[str, ...] = ()
 
 
@@ -137,4 +140,4 @@ class ReleaseBuilder:
             files=files,
         )
         faults = tuple(f"{e.center} cannot be read: {e.detail}" for e in unread)
-        return BuiltRelease(release=str(release), kept=kept, faults=faults)
+        return BuiltRelease(release=str(release), kept=to_json(kept), faults=faults)
