@@ -36,7 +36,7 @@ from pipelines.judge.updates.rpm_files import old_archive, package_name
 from pipelines.judge.updates.rpm_payload import UNCOMPRESSED, payload_pieces
 from pipelines.judge.updates.update_fault import UpdateError, UpdateFault
 
-_PACKAGE, _PACKAGES_ALONE = b"\xed\xab\xee\xdb", b"drpm"
+_PACKAGES_ALONE = b"drpm"
 _VERSION, _VERSIONS = b"DLT3", b"DLT"
 _CPIO = b"cpio"
 _MD5 = 16
@@ -116,11 +116,9 @@ def _script(delta: BinaryIO) -> _Script:
         count = _few(int.from_bytes(delta.read(4), "big"), _MAX_DIFFERENCES, "differences")
         differences = delta.read(count)
         start = delta.tell()
-    elif head.startswith(_PACKAGE):
+    else:
         package = read_package(delta, "delta")
         header, start = package.main, package.payload
-    else:
-        raise unreadable("no delta of RPM packages")
     part = _packed(delta, start, size)
     numbers = _Numbers(part)
     _check_version(part.exactly(4))

@@ -60,6 +60,10 @@ _COPY = replace(
     front=b"drpmDLT3" + bytes(8), size=0,
 )  # fmt: skip
 RPM_TRICKS = {
+    "a base without a name": based("delta-unreadable", drop=1000, says="without name"),
+    "a base with one number of a folder that is not there": based(
+        "delta-unreadable", several(1116, INT32, 0, 0, 0, 0, 9), says="folders"
+    ),
     "a base without a version": based("delta-unreadable", drop=1001, says="without name"),
     "a base without a release": based("delta-unreadable", drop=1002, says="without name"),
     "a base whose name is a number": based("delta-unreadable", Entry.number(1000, 1)),
@@ -83,7 +87,9 @@ RPM_TRICKS = {
     "a base that is no cpio archive": paid("unsupported-feature", b"070701", b"070707"),
     "a base with a broken size": paid("delta-unreadable", b"%08x" % len(OLD), b"zzzzzzzz"),
     "a base with a file of another size": paid("delta-unreadable", b"%08x" % len(OLD), b"%08x" % 4),
-    "a base with a name without end": paid("delta-unreadable", b"%08x" % 8, b"7fffffff"),
+    "a base with a name without end": replace(
+        paid("delta-unreadable", b"%08x" % 8, b"7fffffff"), says="a name of"
+    ),
     "a target that is shorter": rpm("length-differs", md5=bytes(16), size=0, target=SIZE + 1),
     "bytes after a copy of a package": rpm(
         "bytes-left-over", _COPY, data=b"x", grown=-1, target=len(RPM)
@@ -130,6 +136,8 @@ RPM_TRICKS = {
     ),
     "more bytes than the target": rpm("grows-without-bound", target=SIZE - 1),
     "fewer bytes than the target": rpm("length-differs", target=SIZE + 1),
+    "a size that is too small, of the right target": rpm("length-differs", size=SIZE - 1),
+    "a size that is too large, of the right target": rpm("grows-without-bound", size=SIZE + 1),
     "another MD5": rpm("checksum-differs", md5=b"x" * 16),
     "another lead": rpm("checksum-differs", lead=LEAD + bytes(len(_FILES.lead) - len(LEAD))),
     "from before the base": moved(-1),
@@ -139,7 +147,10 @@ RPM_TRICKS = {
     "an old archive of a terabyte": rpm("grows-without-bound", archive=1 << 40),
     "data that is longer": rpm("length-differs", grown=1),
     "data without end": rpm("length-differs", grown=1 << 60),
-    "a copy that nothing uses": rpm("bytes-left-over", before=(*_FILES.before[:-1], 0)),
+    "a copy that nothing uses": replace(
+        rpm("bytes-left-over", before=(*_FILES.before[:-1], 0), own=(*_FILES.own[:-1], 0)),
+        says="copies that nothing uses",
+    ),
     "a copy that is not there": rpm("delta-unreadable", before=(*_FILES.before[:-1], 2)),
     "a difference too many": rpm("bytes-left-over", differences=_FILES.differences + b"\0"),
     "a difference too few": rpm("delta-unreadable", differences=_FILES.differences[1:]),

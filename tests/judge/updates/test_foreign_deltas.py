@@ -171,7 +171,8 @@ LAXER = {
     "rpm": {
         *_SIZES, "an old archive that is longer", "data that is longer", "a difference too many",
         "bytes after the delta", "bytes after its data", "a target that is shorter",
-        "a base with fewer numbers of folders",
+        "a base with fewer numbers of folders", "a size that is too small, of the right target",
+        "a size that is too large, of the right target",
     },
 }  # fmt: skip
 """What a tool makes the target of though it is refused here. The tools know no size of a target."""
