@@ -152,7 +152,7 @@ def _xz_layout(file: BinaryIO) -> _XzLayout:
     for _ in range(2 if flags else 0):
         skipped = next(i for i, byte in enumerate(rest) if byte < 0x80)
         rest = rest[skipped + 1 :]
-    if flags not in {0, _SIZES} or rest[:2] != _LZMA2:
+    if rest[:2] != _LZMA2:
         raise UnknownPackingError("it is not compressed with the filter LZMA2 alone")
     return _XzLayout(
         check=checks[head[7]],
@@ -245,8 +245,6 @@ def _begins(file: BinaryIO, layout: _XzLayout, content: BinaryIO, packing: XzPac
         if len(made) > CHUNK:
             break
     known = made[HEADER + 12 : len(made) - _LAST]
-    if not known:
-        return True
     return reading(file, layout.data, layout.data + len(known))(len(known)) == known
 
 
