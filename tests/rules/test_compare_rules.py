@@ -173,13 +173,15 @@ def test_a_file_that_is_too_large_and_an_archive_that_breaks_are_faults(
         ("a.yml", f"{chr(10) * LONG}# condition"),
         ("a.yml", "# condition\n" + "rule a : a\n" * 9000),
         ("classification.config", f"config classification:{' ' * LONG}"),
+        ("a.rules", f"alert ip any any -> any any (content:{' ' * LONG};)"),
+        ("snort.rules", f'alert http (content:"a",{" " * LONG}nocase; sid:1;)'),
         ("a.yar", "/* " * LONG),
         ("a.yar", '"\\' * LONG),
         ("a.yar", '"\\\n' * LONG),
         ("a.yar", "/\\" * LONG),
         ("a.yar", "rule a { strings: $a = { " + "//a\n" * 3000),
     ],
-    ids="line action value lines tags class comments texts ends slashes hex".split(),  # noqa: SIM905
+    ids="line action value lines tags class content comma comments texts ends slashes hex".split(),  # noqa: SIM905
 )
 def test_text_that_fits_in_many_ways_is_read_at_once(path: str, text: str) -> None:
     """Where they are tried in every way, this does not end."""

@@ -20,7 +20,6 @@ _HEX = re.compile(r"(?:\s*[0-9A-Fa-f]{2})+\s*|\s*")
 _EXPRESSION = re.compile(
     r"(?P<expression>/?.*/)(?P<flags>[A-Za-z]*)\s*(?P<captures>,[^/]*)?", re.DOTALL
 )
-_COMMA = re.compile(r"\s*,\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def _options(body: str, *, quotes: bool) -> Iterator[tuple[str, str]]:
 
 def split_value(value: str) -> list[str]:
     """Split the value of an option at commas, without the blanks around them."""
-    return _COMMA.split(value.strip())
+    return [part.strip() for part in value.split(",")]
 
 
 def unquoted(value: str) -> tuple[bool, str]:

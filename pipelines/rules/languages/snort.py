@@ -21,7 +21,7 @@ from pipelines.rules.rule import Language, Rule
 _ONLY_SNORT = re.compile(
     rb"(?<!\\)[;(]\s*service\s*:"
     rb"|^[a-z]+[ \t]+[a-z0-9]+[ \t]*\("
-    rb'|\bcontent\s*:\s*!?\s*"(?:[^"\\\n]|\\[^\n])*"\s*,',
+    rb'|\bcontent\s*+:\s*+(?:!\s*+)?"(?:[^"\\\n]|\\[^\n])*"\s*,',
     re.MULTILINE,
 )
 _BUFFERS_2 = (
