@@ -26,7 +26,7 @@ from tests.judge.updates.rpm_delta_tricks import (
     SIZE,
     TARGET,
 )
-from tests.judge.updates.rpm_deltas import GZIP, Pack, RpmDelta, package, sequence, texts
+from tests.judge.updates.rpm_deltas import GZIP, Files, Pack, RpmDelta, package, sequence, texts
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -74,6 +74,13 @@ def test_a_payload_is_compressed_as_that_of_the_target_was(packing: int) -> None
 def _streamed(data: bytes) -> bytes:
     stream = zstd.ZstdCompressor(3)
     return stream.compress(data) + stream.flush()
+
+
+def test_devices_are_copied_with_their_numbers() -> None:
+    files: Files = {"null": 0x0103, "tty": 0x0405}
+    base, target = package(files, "1.0"), package(files, "2.0")
+    made = RpmDelta.of_files(files, target)
+    assert applied(DeltaName.RPM, base.file(), made.file(), made.size) == target.file()
 
 
 def test_copies_may_go_back() -> None:
