@@ -132,7 +132,8 @@ def test_a_comment_has_the_most_bytes_that_its_length_can_say(length: int, fault
 
 
 @pytest.mark.parametrize(
-    ("size", "why"), [(32 << 20, "something else in it"), ((32 << 20) + 1, "a directory of")]
+    ("size", "why"),
+    [(32 << 20, "something else in it"), ((32 << 20) + 1, "of 33554433 bytes at 0")],
 )
 def test_a_directory_is_read_up_to_32_mebibytes(size: int, why: str) -> None:
     end = struct.pack("<4sHHHHIIH", END, 0, 0, 1, 1, size, 0, 0)
