@@ -227,8 +227,7 @@ def verify(file: BinaryIO, pinned: PinnedSignature) -> VerifiedSignatures:
     ]
     for one in sorted(header.entries, key=lambda entry: entry.start):
         if one.tag not in _SIGNED:
-            if one.tag != _MD5:  # of no use but in a file that is made, where it is looked at
-                values.checked(one, header)
+            values.checked(one, header)  # not the MD5: it counts in a file that is made, alone
             uncovered.append(Uncovered(offset=one.start, length=one.end - one.start, why="digest"))
             continue
         feed = content.all if one.tag in _OVER_ALL else content.header
