@@ -187,7 +187,7 @@ def test_what_no_parameters_give_is_told(theirs: bytes, why: str) -> None:
 
 
 def test_a_search_ends_in_time() -> None:
-    finding = found(_flushed(), gzip.compress(NUMBERS), seconds=1e-9)
+    finding = found(_flushed(), gzip.compress(NUMBERS), seconds=0.05)
     assert finding.why_not == "the time for the search of its parameters is used up"
 
 
