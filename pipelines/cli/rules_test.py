@@ -39,8 +39,8 @@ def test(session: Session, old: str, new: str, samples: Path | None) -> None:
     ModSecurity. Without it NEW is a release whose recipe names the archive of its `samples`.
 
     The engines run in a container of the image rule-engines, without network and rights; each is
-    given the rules of its language alone. Languages without an engine there (Semgrep, Sigma, Snort,
-    osquery, SpamAssassin) are compared by `rules diff` only.
+    given the rules of its language alone. Languages without an engine there (capa, Semgrep, Sigma,
+    Snort, osquery, SpamAssassin) are compared by `rules diff` only.
 
     \b
     Examples:
