@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 import psutil
 
+from builders.core.errors import InfrastructureError
 from infra.bench.commits import CHECKOUT, UNDER_SHELL
 from infra.bench.three_centers import CENTERS, ThreeCenters
 from pipelines.portal.site_folder import SiteFolder
@@ -72,7 +73,9 @@ def _built(centers: ThreeCenters, out: Path) -> dict[str, Any]:
     ):
         printed, errors = process.communicate()
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, printed, errors)
+        raise InfrastructureError(
+            "the portal was not built whole", got=(printed or errors)[-2000:], expected="no faults"
+        )
     return {
         "made": json.loads(printed)["made"],
         "seconds": round(time.perf_counter() - start, 1),

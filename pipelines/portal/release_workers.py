@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from pipelines.center.center import Center
+from pipelines.consensus.release_consensus import ConsensusView
 from pipelines.portal.dependencies import Dependencies
 from pipelines.portal.release_builder import BuiltRelease, DueRelease, ReleaseBuilder
 from pipelines.portal.site_folder import SiteWriter
@@ -85,20 +86,31 @@ def build_releases(
 class _Begun:
     """The other process, once it has begun."""
 
-    builder: ReleaseBuilder
+    other: OtherProcess
+    view: ConsensusView
     writer: SiteWriter
+    builder: ReleaseBuilder | None = None
 
 
 def _begin(other: OtherProcess) -> None:
     """Open the view of the center in this process, for as long as it lives."""
-    view = replace(Session(other.center).consensus_view(other.now), public_only=True)
+    _Begun.other, _Begun.builder = other, None
+    _Begun.view = replace(Session(other.center).consensus_view(other.now), public_only=True)
     _Begun.writer = SiteWriter(folder=other.folder, current=other.current)
-    _Begun.builder = ReleaseBuilder(
-        depends=Dependencies.now(view), writer=_Begun.writer, number=other.number, now=other.now
-    )
 
 
 def _build(due: Sequence[DueRelease]) -> list[BuiltRelease]:
+    _Begun.builder = builder = _Begun.builder or _builder()
     _Begun.writer.before = {path: one for _, files in due for path, one in files.items()}
     _Begun.writer.files.clear()
-    return list(_Begun.builder.build(due))
+    return list(builder.build(due))
+
+
+def _builder() -> ReleaseBuilder:
+    """Read the logs, once the process that gives the releases has: two at once overtake each other.
+
+    What that one has read of them is kept, and not read again.
+    """
+    number, now = _Begun.other.number, _Begun.other.now
+    depends = Dependencies.now(_Begun.view)
+    return ReleaseBuilder(depends=depends, writer=_Begun.writer, number=number, now=now)

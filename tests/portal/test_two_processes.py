@@ -6,11 +6,13 @@ import os
 
 import pytest
 
+from pipelines.audit.log_index import LogIndex
 from pipelines.portal import release_workers
+from pipelines.portal.release_workers import OtherProcess
 from pipelines.portal.site_file import KeptPath, SiteFile
 from pipelines.portal.site_folder import SiteWriter
 from tests.consensus.two_centers import TEXT
-from tests.portal.built_portal import BuiltPortal
+from tests.portal.built_portal import NOW, BuiltPortal
 
 VERSIONS = ("1.1", "1.2", "1.3")
 
@@ -40,3 +42,17 @@ def test_two_processes_build_what_one_does(
     assert portal.files() == alone
     here = {path for path in written if path.startswith("releases/")}
     assert here < {path for path in alone if path.startswith("releases/")}, "some are made there"
+
+
+def test_the_other_process_reads_no_log_before_it_is_given_releases(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then this process has read them: two that read a log at once overtake each other."""
+    center = portal.centers.center("europe")
+    other = OtherProcess(center=center, now=NOW, number=1, folder=portal.out, current=portal.out)
+    read: list[str] = []
+    monkeypatch.setattr(LogIndex, "read_ahead", lambda _: read.append("logs"))
+    release_workers._begin(other)
+    assert not read
+    assert release_workers._build([]) == []
+    assert read == ["logs"]
