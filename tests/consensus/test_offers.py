@@ -10,7 +10,7 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.audit.source import Source, UnreachableError
-from pipelines.consensus.work_proofs import check_work
+from pipelines.consensus.work_check import check_work
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.errors import LogError

@@ -11,7 +11,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
 from builders.rebuild.rebuild_result import OutputKind
-from pipelines.consensus.work_proofs import OwnBuild, read_own_build
+from pipelines.consensus.work_check import OwnBuild, read_own_build
 from pipelines.evidence.salt import Salt, keep_salt
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.policy import ConsensusRules

@@ -14,7 +14,7 @@ from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_files
 from infra.bench.madeup import MadeUpRun
 from pipelines.audit.center_finding import StatementRef
-from pipelines.consensus.work_proofs import OwnBuild, WorkOffer, check_work
+from pipelines.consensus.work_check import OwnBuild, WorkOffer, check_work
 from pipelines.evidence.redaction import redact_by_products
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.consensus_results import (
