@@ -7,10 +7,10 @@ from collections import Counter
 from pipelines.judge.signatures.signature_format import SignatureFault
 from pipelines.judge.updates.update_fault import UpdateFault
 from tests.judge.updates import (
+    manifest_tricks,
     test_cdiff,
     test_check_deltas,
     test_clamsign,
-    test_manifests,
     test_rauc_manifests,
 )
 from tests.judge.updates.delta_tricks import TRICKS
@@ -25,7 +25,7 @@ FAULTS = Counter(
             for trick in tricks.values()
         ),
         *(drill.fault for drill in test_cdiff.DRILLS.values()),
-        *(fault for fault, *_ in test_manifests.DRILLS.values()),
+        *(fault for fault, *_ in manifest_tricks.DRILLS.values()),
         *(fault for fault, _ in test_rauc_manifests.DRILLS.values()),
         *(fault for fault, _ in test_clamsign.DRILLS.values()),
         *(reason for _, reason, *_ in test_clamsign.LACKING.values()),
