@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -211,7 +212,10 @@ def test_what_a_killed_run_has_mounted_is_not_read(old: Old) -> None:
     old.age()
     with scratch(folder, 16 << 20) as mount:
         make_deep(mount / "work", 300)
-        for path in (folder, mount, folder / IMAGE):
+        os.utime(mount, (0, 0))
+        # Nothing may write to the image from here on: that would make the run look used.
+        subprocess.run(("mount", "-o", "remount,ro", mount), check=True)
+        for path in (folder, folder / IMAGE):
             os.utime(path, (0, 0))
         assert old.found("runs") == [str(folder)]
         old.prune("--yes")
