@@ -13,7 +13,6 @@ from typing import BinaryIO
 from builders.archives import ArchiveError, MonotonicClock
 from builders.jail.errors import JailEnd, JailFailedError
 from builders.jail.file_reader import Jail, Nothing
-from pipelines.explain.rule_differences import may_differ_in_rules, with_rule_changes
 from pipelines.judge.copied import FILES, CheckedInput, Contents, carried
 from pipelines.judge.finding import Carried, Cause, QuickDiff
 
@@ -70,6 +69,11 @@ class FirstLooks:
 
         Where they could not be compared, what was seen stands, and a note says why.
         """
+        from pipelines.explain.rule_differences import (  # noqa: PLC0415  # readers of rules
+            may_differ_in_rules,
+            with_rule_changes,
+        )
+
         if not may_differ_in_rules(name, seen):
             return seen, (), None
         try:
