@@ -25,8 +25,18 @@ def test_open_alarms_come_before_those_that_somebody_knows_of() -> None:
 def test_what_does_not_count_and_what_was_not_looked_at_is_told() -> None:
     excluded = Excluded(center="bob-1", reason=ExclusionReason.BAD_SIGNATURE, detail="<b>")
     shown = html(alarms_page([], [excluded], ("acme/tool@1.0: broken",)), "en").decode()
-    assert "bob-1: bad-signature, &lt;b&gt;" in shown
+    assert 'bob-1: bad-signature, <span lang="en">&lt;b&gt;</span>' in shown
     assert "acme/tool@1.0: broken" in shown
+
+
+def test_a_page_in_german_says_which_sentences_are_english() -> None:
+    excluded = Excluded(center="bob-1", reason=ExclusionReason.BAD_SIGNATURE, detail="by whom")
+    page = alarms_page([alarm("served another file")], [excluded], ("acme/tool@1.0: broken",))
+    shown = html(page, "de").decode()
+    assert '<html lang="de">' in shown
+    assert '<p lang="en">served another file</p>' in shown
+    assert '<span lang="en">by whom</span>' in shown
+    assert '<li lang="en">acme/tool@1.0: broken</li>' in shown
 
 
 def test_more_alarms_than_are_listed_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

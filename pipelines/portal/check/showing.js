@@ -74,7 +74,7 @@ function voucher({ center, release, page, run, artefact, answer, why, steps, lin
     "li",
     { className: LOOKS[answer] },
     element("p", {}, word(answer), " ", element("strong", {}, who)),
-    element("p", {}, named, element("br"), why ?? ""),
+    element("p", {}, named, element("br"), element("span", { lang: "en" }, why ?? "")),
   );
   const links = [
     link && element("a", { href: link, download: "" }, text("bundle")),
@@ -87,7 +87,7 @@ function voucher({ center, release, page, run, artefact, answer, why, steps, lin
 
 function stepList(steps) {
   const lines = steps.map((one) =>
-    element("li", {}, element("code", {}, one.step), ` ${one.status}: `, one.message),
+    element("li", {}, element("code", {}, one.step), ` ${one.status}: `, element("span", { lang: "en" }, one.message)),
   );
   return element("details", {}, element("summary", {}, text("steps", { count: steps.length })), element("ol", {}, ...lines));
 }
