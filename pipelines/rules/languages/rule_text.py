@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from pipelines.rules.languages.rule_language import RuleSyntaxError
+from pipelines.rules.languages.rule_language import RuleFault, RuleSyntaxError
 from pipelines.rules.rule import Bound, Language, Pattern, Rule, make_rule
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -30,6 +31,13 @@ def text_of(data: bytes) -> str:
     if data.isascii():
         return data.decode("ascii")
     return data.replace(_ENCODED, _ENCODED + b"FFFD").decode("utf-8", _ERRORS)
+
+
+def placed(one: Rule | RuleFault, path: str, line: int) -> Rule | RuleFault:
+    """Return what was read of a part of a file, `line` lines below its start."""
+    if isinstance(one, Rule):
+        return replace(one, file=path, line=one.line + line)
+    return RuleFault(file=path, line=one.line + line, what=one.what)
 
 
 def lines_of(data: bytes) -> Iterator[tuple[int, bytes]]:

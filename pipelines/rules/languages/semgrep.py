@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from pipelines.rules.languages.rule_language import RuleFault, RuleLanguage, RuleSyntaxError
-from pipelines.rules.languages.yaml_documents import YamlPart, load_items
+from pipelines.rules.languages.rule_text import placed
+from pipelines.rules.languages.yaml_documents import (
+    YamlPart,
+    load_items,
+    load_list,
+    split_items,
+)
 from pipelines.rules.rule import Language, Pattern, Rule, make_rule
 
+_KEPT = 20_000
+"""Rules that are kept, for the other one of two sets."""
 _RULES = re.compile(rb"^(?:\{\s*)?\"?rules\"?\s*:", re.MULTILINE)
 _ID = re.compile(rb"[\s{\"-]id\"?\s*:")
 _SEARCH = frozenset({"pattern", "patterns", "pattern-either", "pattern-regex", "match"})
@@ -44,17 +53,36 @@ def _is_rule_file(path: str, data: bytes) -> bool:
 
 
 def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
-    parts = load_items(data, "rules")
-    if not parts:
-        raise RuleSyntaxError("no list of rules", expected="rules: and its items")
+    try:
+        read = [(_alone(item), line) for line, item in split_items(data, "rules")]
+    except RuleSyntaxError:
+        read = []
+    if not read:
+        parts = load_items(data, "rules")
+        if not parts:
+            raise RuleSyntaxError("no list of rules", expected="rules: and its items")
+        read = [(_rules(parts), 0)]
+    for rules, line in read:
+        yield from (placed(one, path, line) for one in rules)
+
+
+@lru_cache(maxsize=_KEPT)
+def _alone(item: bytes) -> tuple[Rule | RuleFault, ...]:
+    """Read one item, without its place; most rules of two releases are the same."""
+    return _rules(load_list(item))
+
+
+def _rules(parts: Iterable[YamlPart]) -> tuple[Rule | RuleFault, ...]:
+    found = list[Rule | RuleFault]()
     for part in parts:
         try:
-            yield _rule(path, part)
+            found.append(_rule(part))
         except RuleSyntaxError as error:
-            yield RuleFault(file=path, line=part.line, what=str(error))
+            found.append(RuleFault(file="", line=part.line, what=str(error)))
+    return tuple(found)
 
 
-def _rule(path: str, part: YamlPart) -> Rule:
+def _rule(part: YamlPart) -> Rule:
     rule = _checked(part.value)
     logic = {key: _sorted(key, value) for key, value in rule.items() if key not in _TOLD}
     searched = {key: logic[key] for key in sorted(logic) if key in _SEARCH | _TAINT_KEYS}
@@ -63,7 +91,7 @@ def _rule(path: str, part: YamlPart) -> Rule:
     return make_rule(
         language=Language.SEMGREP,
         identity=str(rule["id"]),
-        file=path,
+        file="",
         line=part.line,
         text=part.text,
         normalized=_json(rule),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
 from pipelines.rules.languages.rule_language import RuleFault, RuleLanguage, RuleSyntaxError
-from pipelines.rules.languages.rule_text import bad_rule, canonical, rule_of_facts
+from pipelines.rules.languages.rule_text import bad_rule, canonical, placed, rule_of_facts
 from pipelines.rules.languages.sigma_condition import normalized_condition
 from pipelines.rules.languages.yaml_documents import YamlPart, load_documents
 from pipelines.rules.rule import Language, Pattern, Rule
@@ -59,20 +58,14 @@ def _is_rule_file(path: str, data: bytes) -> bool:
 def _read_rules(path: str, data: bytes) -> Iterator[Rule | RuleFault]:
     if _TOGETHER.search(data):
         for one in _documents(data):
-            yield _placed(one, path, 0)
+            yield placed(one, path, 0)
         return
     at = line = 0
     for end in (*(match.start() for match in _SEPARATOR.finditer(data)), len(data)):
         for one in _alone(data[at:end]):
-            yield _placed(one, path, line)
+            yield placed(one, path, line)
         line += data.count(b"\n", at, end)
         at = end
-
-
-def _placed(one: Rule | RuleFault, path: str, line: int) -> Rule | RuleFault:
-    if isinstance(one, Rule):
-        return replace(one, file=path, line=one.line + line)
-    return RuleFault(file=path, line=one.line + line, what=one.what)
 
 
 @lru_cache(maxsize=_KEPT)

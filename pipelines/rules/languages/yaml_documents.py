@@ -6,9 +6,12 @@ is counted, so that a small file stays small.
 
 from __future__ import annotations
 
+import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -20,6 +23,11 @@ from pipelines.rules.languages.rule_text import text_of
 MOST_VALUES = 500_000
 MOST_DEPTH = 50
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_EMPTY = rb"(?: *(?:#[^\n]*)?\r?\n)*"
+_ONE_LIST = re.compile(
+    _EMPTY + rb"(?:---[ \t]*\r?\n)?([\w-]+):[ \t]*(?:#[^\n]*)?\r?\n" + _EMPTY + rb"( *)-[ \r\n]"
+)
+"""The start of a file that is one list: its key, and how far its items are indented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +41,47 @@ class YamlPart:
 
 def load_documents(data: bytes) -> list[YamlPart]:
     """Return the documents of a file; raises `RuleSyntaxError`."""
-    return list(_parts(data, None))
+    return list(_parts(data, lambda document: (document,)))
 
 
 def load_items(data: bytes, key: str) -> list[YamlPart]:
     """Return the items of the list that all documents have at `key`; raises `RuleSyntaxError`."""
-    return list(_parts(data, key))
+    return list(_parts(data, partial(_items, key=key)))
 
 
-def _parts(data: bytes, key: str | None) -> Iterator[YamlPart]:
+def load_list(data: bytes) -> list[YamlPart]:
+    """Return the items of a list; raises `RuleSyntaxError`."""
+    return list(
+        _parts(
+            data, lambda document: document.value if isinstance(document, yaml.SequenceNode) else ()
+        )
+    )
+
+
+def split_items(data: bytes, key: str) -> list[tuple[int, bytes]]:
+    """Return each item of a file that is one list at `key`, as a list of its own.
+
+    The number of lines before it goes with it. Nothing is returned where lines do not tell items
+    apart. If each can be read alone, they say together what the file says: an item that is not
+    closed, or that refers to another, cannot. Two may use one anchor, as in YAML and not in PyYAML.
+    """
+    head = _ONE_LIST.match(data)
+    if head is None or head[1] != key.encode():
+        return []
+    indent, first = len(head[2]), head.start(2)
+    item = rb" {%d}-(?=[ \r\n])" % indent
+    other = rb"^(?! {%d}|%b| *(?:#|\r?$))" % (indent + 1, item)
+    if re.compile(other, re.MULTILINE).search(data, first):
+        return []
+    starts = [one.start() for one in re.compile(rb"^" + item, re.MULTILINE).finditer(data, first)]
+    found, line = list[tuple[int, bytes]](), data.count(b"\n", 0, first)
+    for at, end in pairwise((*starts, len(data))):
+        found.append((line, data[at:end]))
+        line += data.count(b"\n", at, end)
+    return found
+
+
+def _parts(data: bytes, nodes: Callable[[yaml.Node], Iterable[yaml.Node]]) -> Iterator[YamlPart]:
     text = text_of(data.removeprefix(BOM_UTF8))
     try:
         loader = _Loader(text)
@@ -50,10 +90,11 @@ def _parts(data: bytes, key: str | None) -> Iterator[YamlPart]:
                 document = loader.get_node()
                 left = [MOST_VALUES]
                 _count(document, MOST_DEPTH, left)
-                for node in [document] if key is None else _items(document, key):
+                for node in nodes(document):
+                    written = text[node.start_mark.index : node.end_mark.index]
                     yield YamlPart(
                         line=node.start_mark.line + 1,
-                        text=text[node.start_mark.index : node.end_mark.index].encode(),
+                        text=written.rstrip().encode(),  # the end of a block is where more begins
                         value=loader.construct_document(node),
                     )
         finally:
