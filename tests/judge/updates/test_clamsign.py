@@ -206,20 +206,23 @@ def test_a_file_that_needs_an_external_signature_is_judged_with_it(name: str) ->
 
 
 @pytest.mark.parametrize(
-    ("declared", "sign", "verdict", "reason"),
+    ("declared", "sign", "change", "verdict", "reason"),
     [
-        (OF_DELTA, external(content=OURS), "IDENTICAL", "same SHA-256"),
-        (None, external(content=OURS), "NOT_CHECKED", ": external-signature-missing"),
-        (OF_DELTA, external(), "NOT_CHECKED", ": external-signature-refused"),
+        (OF_DELTA, external(content=OURS), unchanged, "IDENTICAL", "same SHA-256"),
+        (None, external(content=OURS), unchanged, "NOT_CHECKED", ": external-signature-missing"),
+        (OF_DELTA, external(), unchanged, "NOT_CHECKED", ": external-signature-refused"),
+        (OF_DELTA, external(content=OURS), not_served, "NOT_CHECKED", NOT_READ),
     ],
-    ids=["that holds", "that is not shipped", "over other bytes"],
+    ids=["that holds", "that is not shipped", "over other bytes", "that is not served"],
 )
 def test_a_file_that_is_ours_as_it_is_needs_its_external_signature_too(
-    declared: DeclaredManifest | None, sign: bytes, verdict: str, reason: str
+    declared: DeclaredManifest | None, sign: bytes, change: Change, verdict: str, reason: str
 ) -> None:
     made = scene(sign).but(shipped={DELTA: OURS, SIGN: sign}, pins={DELTA: REQUIRED, SIGN: BY_ADA})
     manifests = {SIGN: declared} if declared else {}
-    found = verdicts(with_external_signatures(made.facts(), made.pins, manifests))[DELTA]
+    facts = with_external_signatures(change(made.facts()), made.pins, manifests)
+    assert (DELTA in facts.grafts) == (verdict == "NOT_CHECKED")
+    found = verdicts(facts)[DELTA]
     assert found[0] == verdict
     assert reason in found[1]
 
