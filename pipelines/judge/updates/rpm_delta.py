@@ -233,8 +233,6 @@ def _check_package(base: BinaryIO, old: RpmPackage, script: _Script) -> None:
 def _target_header(header: RpmHeader, at: int) -> bytes:
     """Return the header of the target, whose payload is a cpio archive and no delta."""
     start = header.data - header.start + at
-    if not at:
-        return header.raw
     if header.raw[start : start + 4] != _PACKAGES_ALONE:
         raise unreadable(f"a header without the format of its payload at {at}")
     return header.raw[:start] + _CPIO + header.raw[start + 4 :]

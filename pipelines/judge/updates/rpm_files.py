@@ -44,8 +44,7 @@ class _File:
 
     def cpio_header(self) -> bytes:
         """Return its header and name, padded."""
-        major = self.device >> 8 & 0xFFF
-        minor = self.device & 0xFF | self.device >> 12 & 0xFFF00
+        major, minor = self.device >> 8, self.device & 0xFF
         numbers = (0, self.mode, 0, 0, 1, 0, self.size, 0, 0, major, minor, len(self.name) + 3, 0)
         return _cpio_header(numbers, b"./" + self.name)
 
@@ -134,7 +133,7 @@ def _order(packed: bytes, count: int) -> list[int]:
         if half & 8:
             shift += 3
             if shift > _MAX_SHIFT:
-                break
+                raise unreadable("a sequence with a number that is too large")
             continue
         number, value, shift = value, 0, 0
         if jumps:
@@ -156,7 +155,8 @@ def _order(packed: bytes, count: int) -> list[int]:
 def _files(header: RpmHeader) -> list[_File]:
     """Return the files of a package; raises `UpdateError`."""
     names = list(_names(header))
-    modes, sizes, devices = (_numbers(header, tag) for tag in (_MODES, _SIZES, _DEVICES))
+    modes, sizes = _numbers(header, _MODES, INT16), _numbers(header, _SIZES)
+    devices = _numbers(header, _DEVICES, INT16)
     links, digests = _texts(header, _LINKS), _texts(header, _DIGESTS)
     algorithm = (_numbers(header, _ALGORITHM) or (_MD5,))[0]
     if algorithm not in _DIGEST_SIZES:
@@ -217,11 +217,11 @@ def _texts(header: RpmHeader, tag: int) -> list[bytes]:
     return header.value(entry).split(b"\0")[:-1]
 
 
-def _numbers(header: RpmHeader, tag: int) -> tuple[int, ...]:
+def _numbers(header: RpmHeader, tag: int, kind: int = INT32) -> tuple[int, ...]:
     entry = header.find(tag)
     if entry is None:
         return ()
-    letter = {INT16: "H", INT32: "I"}.get(entry.kind)
-    if letter is None:
+    if entry.kind != kind:
         raise unreadable(f"tag {tag} of type {entry.kind}")
+    letter = "H" if kind == INT16 else "I"
     return struct.unpack(f">{entry.count}{letter}", header.value(entry))

@@ -42,7 +42,7 @@ def payload_pieces(pieces: Iterator[bytes], packing: int, plain: int) -> Iterato
     if level > _MOST.get(kind, 0):
         raise unsupported(f"a target compressed at level {level}, at most {_MOST.get(kind, 0)}")
     rest = b""
-    for piece in pieces if plain else ():
+    for piece in pieces:
         yield piece[:plain]
         rest, plain = piece[plain:], max(0, plain - len(piece))
         if not plain:

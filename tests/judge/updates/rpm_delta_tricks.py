@@ -8,7 +8,15 @@ from dataclasses import replace
 from builders.recipe.update import DeltaName
 from tests.judge.signatures.rpm_signing import INT32, LEAD, Entry
 from tests.judge.updates.delta_tricks import OLD, Trick
-from tests.judge.updates.rpm_deltas import Files, RpmDelta, package, sequence, several, texts
+from tests.judge.updates.rpm_deltas import (
+    INT16,
+    Files,
+    RpmDelta,
+    package,
+    sequence,
+    several,
+    texts,
+)
 
 OLD_FILES: Files = {"a": OLD, "link": "a", "b": b"text\n" * 40, "empty": b"", "null": 0x0103}
 NEW_FILES: Files = {
@@ -68,6 +76,12 @@ RPM_TRICKS = {
     "a base without a release": based("delta-unreadable", drop=1002, says="without name"),
     "a base whose name is a number": based("delta-unreadable", Entry.number(1000, 1)),
     "a base whose sizes are text": based("delta-unreadable", texts(1028, "a"), says="type 8"),
+    "a base with large numbers of devices": based(
+        "delta-unreadable", several(1033, INT32, 0, 0, 0, 0, 0x0103), says="type 4"
+    ),
+    "a base with small sizes": based(
+        "delta-unreadable", several(1028, INT16, *[1] * len(OLD_FILES)), says="type 3"
+    ),
     "a base with digests by MD2": based(
         "unsupported-feature", several(5011, INT32, 2), says="algorithm 2"
     ),
@@ -93,6 +107,12 @@ RPM_TRICKS = {
     "a target that is shorter": rpm("length-differs", md5=bytes(16), size=0, target=SIZE + 1),
     "bytes after a copy of a package": rpm(
         "bytes-left-over", _COPY, data=b"x", grown=-1, target=len(RPM)
+    ),
+    "a compressed copy of a package": rpm(
+        "length-differs", _COPY, packing=1 | 9 << 8, target=len(RPM)
+    ),
+    "a copy of a package with copies that nothing uses": rpm(
+        "bytes-left-over", _COPY, moves=(0,), copies=(0,), target=len(RPM)
     ),
     "no package as a base": rpm("delta-unreadable", base=OLD),
     "no package as a delta": rpm("delta-unreadable", front=b"rpmd" * 40),
@@ -163,6 +183,7 @@ RPM_TRICKS = {
         "length-differs", _ALONE, plain=1 << 30, size=0, target=1 << 20
     ),
     "the format of the payload elsewhere": rpm("delta-unreadable", format_at=3),
+    "the format of the payload nowhere": rpm("delta-unreadable", format_at=0),
     "the format of the payload far behind": rpm("delta-unreadable", format_at=1 << 31),
     "bytes after the delta": rpm("bytes-left-over", after=b"x"),
     "bytes after its data": rpm("bytes-left-over", data=_FILES.data + b"x", grown=-1),

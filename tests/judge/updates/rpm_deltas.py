@@ -17,6 +17,12 @@ from tests.judge.updates.delta_makers import less, matches
 INT16 = 3
 Content = bytes | str | int
 """Of a file, the target of a symbolic link, or the number of a device."""
+
+
+class Disk(int):
+    """The number of a block device."""
+
+
 Files = Mapping[str, Content]
 Pack = Callable[[bytes], bytes]
 GZIP = {level: partial(gzip.compress, compresslevel=level, mtime=0) for level in (6, 9)}
@@ -33,7 +39,7 @@ def texts(tag: int, *values: str) -> Entry:
 
 def mode(content: Content) -> int:
     if isinstance(content, int):
-        return stat.S_IFCHR | 0o600
+        return (stat.S_IFBLK if isinstance(content, Disk) else stat.S_IFCHR) | 0o600
     return stat.S_IFLNK | 0o777 if isinstance(content, str) else stat.S_IFREG | 0o644
 
 

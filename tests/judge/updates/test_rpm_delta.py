@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import lzma
 import sys
+import zlib
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +17,9 @@ from hypothesis import strategies as st
 from builders.recipe.update import DeltaName
 from pipelines.judge.updates import rpm_files, rpm_payload
 from pipelines.judge.updates.update_fault import UpdateError, UpdateFault, UpdateRefused
+from tests.judge.signatures.rpm_signing import INT32
 from tests.judge.updates.appliers import applied
+from tests.judge.updates.delta_tricks import OLD
 from tests.judge.updates.rpm_delta_tricks import (
     BASE,
     GOOD,
@@ -26,7 +30,19 @@ from tests.judge.updates.rpm_delta_tricks import (
     SIZE,
     TARGET,
 )
-from tests.judge.updates.rpm_deltas import GZIP, Files, Pack, RpmDelta, package, sequence, texts
+from tests.judge.updates.rpm_deltas import (
+    GZIP,
+    INT16,
+    Disk,
+    Files,
+    Pack,
+    RpmDelta,
+    archive,
+    package,
+    sequence,
+    several,
+    texts,
+)
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -56,6 +72,7 @@ def test_a_delta_of_any_files_gives_the_package(old: dict, new: dict, alone: boo
 
 PACKINGS: dict[int, tuple[Pack, Pack]] = {
     0: (bytes, bytes),
+    1 | 9 << 8 | 1 << 16: (GZIP[9], gzip.decompress),
     2 | 5 << 8: (partial(bz2.compress, compresslevel=5), bz2.decompress),
     6 | 2 << 8: (partial(lzma.compress, check=lzma.CHECK_SHA256, preset=2), lzma.decompress),
     6: (partial(lzma.compress, check=lzma.CHECK_SHA256, preset=3), lzma.decompress),
@@ -77,10 +94,50 @@ def _streamed(data: bytes) -> bytes:
 
 
 def test_devices_are_copied_with_their_numbers() -> None:
-    files: Files = {"null": 0x0103, "tty": 0x0405}
+    files: Files = {"null": 0x0103, "tty": 0x0405, "disk": Disk(0x0810)}
     base, target = package(files, "1.0"), package(files, "2.0")
     made = RpmDelta.of_files(files, target)
     assert applied(DeltaName.RPM, base.file(), made.file(), made.size) == target.file()
+
+
+def test_a_header_says_nothing_of_files_that_cannot_have_it() -> None:
+    more = {
+        "sizes": several(1028, INT32, len(OLD), 4096, 200, 0, 4096),
+        "devices": several(1033, INT16, 9, 9, 9, 9, 0x0103),
+        "links": texts(1036, "x", "a", "x", "x", "x"),
+    }
+    for name, entry in more.items():
+        entries = {one.tag: one for one in (*BASE.entries, entry)}
+        base = replace(BASE, entries=tuple(entries.values())).file()
+        assert applied(DeltaName.RPM, base, GOOD["of files"].file(), SIZE) == TARGET.file(), name
+
+
+def test_what_a_link_points_to_is_read_in_the_header() -> None:
+    files: Files = {"link": "lib/one.so"}
+    base, target = package(files, "1.0"), package(files, "2.0")
+    base = replace(base, payload=gzip.compress(archive({"link": "lib/two.so"})))
+    made = RpmDelta.of_files(files, target)
+    assert applied(DeltaName.RPM, base.file(), made.file(), made.size) == target.file()
+
+
+def test_a_delta_may_bring_all_bytes_itself() -> None:
+    data = b"a package"
+    made = replace(
+        GOOD["of packages alone"], packing=0, md5=bytes(16), before=(0,), own=(len(data),),
+        moves=(), copies=(), data=data, plain=0, lead=b"", size=len(data),
+        front=b"drpmDLT3" + bytes(8),
+    )  # fmt: skip
+    assert applied(DeltaName.RPM, RPM, made.file(), len(data)) == data
+
+
+def test_a_machine_that_compresses_otherwise_makes_no_target(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(zlib, "ZLIB_RUNTIME_VERSION", "1.3.1.zlib-ng")
+    refused = applied(DeltaName.RPM, RPM, GOOD["of files"].file(), SIZE)
+    assert isinstance(refused, UpdateRefused)
+    assert refused.fault is UpdateFault.UNSUPPORTED
+    assert "no encoder of zlib" in refused.detail
 
 
 def test_copies_may_go_back() -> None:
@@ -120,6 +177,8 @@ def test_files_may_be_named_by_whole_paths() -> None:
         (b"\x12\x10", 5, [0, 3]),
         (b"\x10\x42", 6, [0, 4, 5]),
         (b"\x91", 9, list(range(9))),
+        (b"\x92", 17, list(range(17))),
+        (b"\x98\x88\x88\x88\x88\x00", 1, [0]),
         (b"\x01\x20\x01", 3, [1, 2, 0]),
     ],
 )
@@ -133,6 +192,11 @@ def test_a_sequence_names_files_in_order(packed: bytes, count: int, order: list[
 def test_a_sequence_names_no_more_files_than_there_are(packed: bytes, count: int) -> None:
     with pytest.raises(UpdateError, match="more than the"):
         rpm_files._order(packed, count)
+
+
+def test_a_number_in_a_sequence_is_bounded() -> None:
+    with pytest.raises(UpdateError, match="number that is too large"):
+        rpm_files._order(b"\x98\x88\x88\x88\x88\x80", 1)
 
 
 def test_a_payload_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
