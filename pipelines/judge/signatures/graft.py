@@ -58,11 +58,12 @@ def graft(
     digest: Digest | None = None,
     alike: Alike | None = None,
 ) -> Graft | Refused:
-    """Put the signature of `shipped` onto `rebuilt`, in `out`, an empty file.
+    """Put the signature of `shipped` onto `rebuilt`.
 
-    `digest` is that of `shipped`, of a caller that knows it. `alike` may take a file that is not
-    the shipped one, whose signatures have verified over the shipped one. Raises
-    `JailUnavailableError`; a jail that fails on these files is a `Refused`.
+    What that makes is written to `out`, an empty file, unless it is the shipped one. `digest` is
+    that of `shipped`, of a caller that knows it. `alike` may take a file that is not the shipped
+    one, whose signatures have verified over the shipped one. Raises `JailUnavailableError`; a jail
+    that fails on these files is a `Refused`.
     """
     try:
         return _graft(jail, shipped, rebuilt, pinned, out, digest, alike)
@@ -101,13 +102,16 @@ def _graft(
             if packed.seek(0, 2) != max(own, default=0):
                 raise _unlike()
             rebuilt = packed
-        made = splice(plan, rebuilt, shipped, out, limits)
+        made = splice(plan, rebuilt, shipped, None, limits)
         same = made.sha256 == hashing()
-        check_fit(plan, rebuilt, out, limits)
+        file = shipped if same else out
+        if not same:
+            splice(plan, rebuilt, shipped, out, limits)
+        check_fit(plan, rebuilt, file, limits)
         if not same and alike is None:
             raise _unlike()
         checksum = summing() if same else limits.checksum(out)
-        if checksum is None or (same and not checksum.is_in(out)):
+        if checksum is None or (same and not checksum.is_in(shipped)):
             raise _stale()
         if not same:
             checksum.put_in(out)
@@ -120,7 +124,7 @@ def _graft(
         if not same and alike is not None and not alike(out, uncovered):
             raise _unlike()
         carried = (
-            *_carried(uncovered, made.taken, out),
+            *_carried(uncovered, made.taken, file),
             *_carried(uncovered, inside, content, inside=True),
         )
         if len(carried) > MAX_CARRIED:
@@ -133,7 +137,7 @@ def _graft(
             signers=verified.signers,
             taken=sum(piece.length for piece in (*made.taken, *inside)),
             signature=_sha256(
-                *((out, piece.offset, piece.length) for piece in made.taken),
+                *((file, piece.offset, piece.length) for piece in made.taken),
                 *((content, piece.offset, piece.length) for piece in inside),
             ),
             carried=carried,

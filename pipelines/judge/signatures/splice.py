@@ -134,11 +134,16 @@ class SpliceError(ValueError):
 
 
 def splice(
-    plan: SplicePlan, own: BinaryIO, shipped: BinaryIO, out: BinaryIO, limits: SpliceLimits
+    plan: SplicePlan,
+    own: BinaryIO,
+    shipped: BinaryIO,
+    out: BinaryIO | None,
+    limits: SpliceLimits,
 ) -> Spliced:
-    """Write the file that a plan says to `out`; raises `SpliceError`, then `out` is of no use.
+    """Make the file that a plan says, and write it to `out`, if that is given.
 
-    What it makes counts after `check_fit`, and if it has the right checksum.
+    Raises `SpliceError`, then `out` is of no use. What it makes counts after `check_fit`, and if it
+    has the right checksum.
     """
     _check(plan, own, limits)
     maker = ZipMaker(own=own, shipped=shipped, limits=limits.zip) if limits.zip else None
@@ -155,14 +160,16 @@ def splice(
                     if isinstance(piece, HashTree)
                     else _bytes(piece, own, shipped, maker, size)
                 ):
-                    out.write(data)
+                    if out is not None:
+                        out.write(data)
                     digest.update(data)
                     size += len(data)
             if maker:
                 maker.finish()
         except ZipError as error:
             raise SpliceError(str(error)) from error
-    out.flush()
+    if out is not None:
+        out.flush()
     return Spliced(
         sha256=Digest(digest.hexdigest()),
         size=size,

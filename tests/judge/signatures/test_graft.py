@@ -25,7 +25,7 @@ from pipelines.judge.signatures.signature_format import (
     Uncovered,
     VerifiedSignatures,
 )
-from pipelines.judge.signatures.splice import Derived, PackedPlan, SplicePlan
+from pipelines.judge.signatures.splice import Derived, Own, PackedPlan, SplicePlan
 from tests.fakes.jail import OpenJail
 from tests.judge.signatures.large_files import LARGE
 from tests.judge.signatures.module_tricks import BY_ADA as MODULE_BY_ADA
@@ -68,6 +68,26 @@ def test_the_signers_that_the_jail_names_are_the_pinned_ones(names: str) -> None
 @pytest.mark.parametrize("alike", [False, True])
 def test_the_shipped_file_needs_nobody_who_takes_another_one(*, alike: bool) -> None:
     assert isinstance(grafted(OpenJail(), alike=alike), Graft)
+
+
+def test_the_shipped_file_is_not_written_once_more() -> None:
+    out = io.BytesIO()
+    found = graft(OpenJail(), io.BytesIO(SIGNED), io.BytesIO(OURS), BY_ADA, out)
+    assert isinstance(found, Graft)
+    assert found.sha256 == Digest.of(SIGNED)
+    assert out.getvalue() == b""
+
+
+def test_a_file_that_is_not_the_shipped_one_is_written_and_looked_at() -> None:
+    """Others in it that fit no signature are told before that it is another file."""
+    whole = (Own(offset=0, length=CHECKSUM), Derived(data="00" * 4))
+    rest = Own(offset=CHECKSUM + 4, length=len(OURS) - CHECKSUM - 4)
+    out = io.BytesIO()
+    jail = LyingJail(PLAN=SplicePlan(pieces=(*whole, rest)))
+    found = graft(jail, io.BytesIO(SIGNED), io.BytesIO(OURS), BY_ADA, out)
+    assert isinstance(found, Refused)
+    assert "does not fit" in found.detail
+    assert len(out.getvalue()) == len(OURS)
 
 
 def test_a_file_that_is_not_the_shipped_one_gets_a_checksum_of_its_own() -> None:

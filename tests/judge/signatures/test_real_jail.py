@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Iterator
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, rsa
 
+from builders.core.digest import Digest
 from builders.jail import ParserJail
 from builders.packing import GzipPacking
 from builders.recipe.signature import PinnedSignature
@@ -78,8 +78,6 @@ def jail() -> Iterator[ParserJail]:
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_grafted_in_the_real_jail(jail: ParserJail, name: str) -> None:
     shipped, ours, pins = FILES[name]
-    with tempfile.TemporaryFile() as out:
-        found = graft(jail, io.BytesIO(shipped), io.BytesIO(ours), pins, out)
-        assert isinstance(found, Graft), found
-        out.seek(0)
-        assert out.read() == shipped
+    found = graft(jail, io.BytesIO(shipped), io.BytesIO(ours), pins, io.BytesIO())
+    assert isinstance(found, Graft), found
+    assert found.sha256 == Digest.of(shipped)
