@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from zlib_ng import zlib_ng
+
 from builders.core.digest import CHUNK
 from pipelines.judge.signatures.left_out import read_at
 from pipelines.judge.signatures.signature_format import (
@@ -113,7 +115,7 @@ def entry_chunks(file: BinaryIO, entry: ZipEntry) -> Iterator[bytes]:
     crc = size = 0
     try:
         for data in _unpacked(file, entry):
-            crc, size = zlib.crc32(data, crc), size + len(data)
+            crc, size = zlib_ng.crc32(data, crc), size + len(data)
             if size > entry.size:
                 break
             yield data
