@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import io
 import os
@@ -23,6 +22,7 @@ from builders.core.errors import (
     SamebitsError,
     UsageError,
 )
+from builders.core.garbage import collect_rarely
 from builders.core.log_records import escape_logs
 from builders.core.similar import did_you_mean
 from pipelines.cli.console import escape_crashes, write_json
@@ -63,9 +63,6 @@ _COMMANDS = {
     "bench": ("bench.command", "Measure speed and memory on this machine."),
 }
 """Where each command is, below `pipelines.cli`, and its line in the overview."""
-
-_COLLECT_EVERY = 10_000
-"""Objects; at Python's 700 the collector takes a tenth of the imports, which leave no garbage."""
 
 
 class Commands(click.Group):
@@ -125,7 +122,7 @@ def main(
     name: str = "samebits",
 ) -> NoReturn:
     """Run the command and exit; a failure is one clear message, never a traceback."""
-    gc.set_threshold(_COLLECT_EVERY)
+    collect_rarely()
     signal.signal(signal.SIGTERM, _terminate)
     escape_logs()
     escape_crashes()
