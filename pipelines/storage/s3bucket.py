@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 _TRIES = 9  # of a creation in conflict with another: waits of 0.05 s, doubled, 12 s in all
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # between looks at an object that is being replaced
 _PINS = 4096
 
 
@@ -118,9 +119,9 @@ class Bucket:
         wanted: dict[str, Any] = {"VersionId": pinned.id} if pinned and pinned.id else {}
         with explained(f"cannot read {key}", self.place):
             try:
-                answer = self.client.get_object(**self.target(key), **wanted)
+                answer = self._get(key, wanted)
             except ClientError as error:
-                if status(error) != HTTPStatus.NOT_FOUND or code(error) == "NoSuchBucket":
+                if not _is_missing(error):
                     raise
                 if pinned:
                     raise _changed(key, "none", pinned) from error
@@ -133,6 +134,21 @@ class Bucket:
             answer["Body"].close()
             raise
         return checked(answer["Body"], key, found.size, self.place)
+
+    def _get(self, key: str, wanted: dict[str, Any]) -> Any:
+        """Ask for an object, and again where the newest version is missing but older ones are not.
+
+        Ceph loses sight of the newest one for a moment while several are written at once.
+        """
+        for pause in (*_PAUSES, None):
+            try:
+                return self.client.get_object(**self.target(key), **wanted)
+            except ClientError as error:
+                replaced = self.versioned and not wanted and _is_missing(error)
+                if pause is None or not replaced or self.find(key) is None:
+                    raise
+            time.sleep(pause)
+        return None
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below `prefix` in order; names that are no keys are skipped."""
@@ -260,6 +276,10 @@ class Bucket:
             if len(self._pins) > _PINS:
                 self._pins.popitem(last=False)
         return pinned
+
+
+def _is_missing(error: ClientError) -> bool:
+    return status(error) == HTTPStatus.NOT_FOUND and code(error) != "NoSuchBucket"
 
 
 def _name(found: Found) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,13 +15,14 @@ from pipelines.storage.names import Visibility, cas
 from pipelines.storage.s3 import S3Store
 from pipelines.storage.s3settings import Requirement, Retention
 from pipelines.storage.store import DamagedError
-from tests.storage.ceph import KEY, new_bucket, settings
+from tests.storage.ceph import KEY, broken, new_bucket, settings
 from tests.storage.versions import versions
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 pytestmark = pytest.mark.usefixtures("aws")
+LATEST = "public/log/checkpoint"
 
 
 def test_the_oldest_version_is_the_truth(admin: S3Client, versioned: str) -> None:
@@ -47,6 +48,35 @@ def test_a_delete_marker_hides_nothing(admin: S3Client, versioned: str) -> None:
     with pytest.raises(StoreConflictError):
         store.put_record(KEY, b"other")
     assert S3Store(settings(versioned)).get(KEY, 10) == b"old"
+
+
+def test_a_replaced_object_that_is_out_of_sight_for_a_moment_is_found(versioned: str) -> None:
+    """As Ceph has it while several processes replace it; here by a name that there is not."""
+    hidden = [LATEST, LATEST]
+
+    def hide(client: Any) -> None:
+        get = client.get_object
+
+        def get_object(**fields: Any) -> Any:
+            if hidden:
+                fields["Key"] += hidden.pop()
+            return get(**fields)
+
+        client.get_object = get_object
+
+    store = S3Store(settings(versioned), client=broken(hide))
+    store.put_latest(LATEST, b"1")
+    store.put_latest(LATEST, b"2")
+    assert store.get(LATEST, 10) == b"2"
+    assert hidden == []
+
+
+def test_a_replaced_object_that_was_deleted_is_not_found(admin: S3Client, versioned: str) -> None:
+    store = S3Store(settings(versioned))
+    store.put_latest(LATEST, b"1")
+    admin.delete_object(Bucket=versioned, Key=LATEST)
+    with pytest.raises(NotFoundError, match=LATEST):
+        store.get(LATEST, 10)
 
 
 def test_a_deleted_truth_is_noticed_by_its_readers(admin: S3Client, versioned: str) -> None:
