@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs every check of the project: style, types, import rules, declared dependencies, dead code, and
-# the tests on real services.
+# the tests on real services. What needs no service runs beside those, with the time they leave.
 #
 #   bash infra/test.sh [PYTEST ARGUMENT...]   all of it; `--cov` takes twice as long
+#   bash infra/test.sh --with-demo            infra/demo.sh first, beside the same
 #   bash infra/test.sh --fast [ARGUMENT...]   style, types, import rules, and the tests that need
 #                                             no root, no engine, no network and no service
 set -euo pipefail
@@ -23,6 +24,14 @@ check_style_and_imports() {
     .venv/bin/ruff format --check .
     .venv/bin/ruff check .
     .venv/bin/lint-imports
+}
+
+# Undeclared dependencies and dead code: once more each for what is installed with samebits, which
+# imports nothing that only the tests declare, and which no test may keep alive.
+check_names() {
+    .venv/bin/deptry . \
+        && .venv/bin/deptry builders pipelines --optional-dependencies-dev-groups test --ignore DEP002 \
+        && .venv/bin/vulture && .venv/bin/vulture builders pipelines infra
 }
 
 # What needs no service runs on all cores, and one process more, since some tests wait.
@@ -72,25 +81,44 @@ if ! cmp -s infra/judges.txt .venv/judges/judges.txt; then
         -r infra/judges.txt
     cp infra/judges.txt .venv/judges/
 fi
-.venv/bin/mypy &
-types=$!
-check_style_and_imports
-.venv/bin/deptry .
-# Once more for what is installed with samebits: it imports nothing that only the tests declare.
-.venv/bin/deptry builders pipelines --optional-dependencies-dev-groups test --ignore DEP002
-.venv/bin/vulture
-# Once more for what no test may keep alive.
-.venv/bin/vulture builders pipelines infra
-wait "$types"
-if [ $# -gt 0 ]; then
+if [ $# -gt 0 ] && [ "$1" != --with-demo ]; then
+    check_style_and_imports
+    .venv/bin/mypy
+    check_names
     .venv/bin/pytest "$@"
     exit
 fi
-run_tests_without_services
+
+# What takes no service, all that it printed at its end. Services wait for networks, engines and each
+# other: this takes what they leave of the processors.
+run_beside() {
+    renice -n 10 "$BASHPID" > /dev/null
+    local failed=0
+    {
+        bash infra/test.sh --fast || failed=1
+        check_names || failed=1
+    } > "$scratch/beside.log" 2>&1
+    cat "$scratch/beside.log"
+    return "$failed"
+}
+
 # Each process has real services of its own, which the tests of one module share. They wait more than
 # they compute. Their sockets need short paths.
+run_tests_with_services() {
+    .venv/bin/pytest -m "$services" --numprocesses $(($(nproc) + 1)) --dist loadfile \
+        --no-loadscope-reorder --basetemp "$services_scratch/t"
+}
+
+run_demo() { [ "${1-}" != --with-demo ] || bash infra/demo.sh; }
+
 services_scratch=$(mktemp -d /tmp/sb-XXXX)
 export SAMEBITS_SCREENSHOTS=${SAMEBITS_SCREENSHOTS-$root/.screenshots}
-trap 'rm -rf "$scratch" "$services_scratch"' EXIT
-.venv/bin/pytest -m "$services" --numprocesses $(($(nproc) + 1)) --dist loadfile \
-    --basetemp "$services_scratch/t"
+set -m # in a process group of its own, which ends with this one
+run_beside &
+beside=$!
+set +m
+trap 'kill -- -"$beside" 2> /dev/null || true; rm -rf "$scratch" "$services_scratch"' EXIT
+failed=0
+run_demo "$@" && run_tests_with_services || failed=1
+wait "$beside" || failed=1
+exit "$failed"

@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -16,6 +16,7 @@ from hypothesis import settings
 from builders.images.provide import ProvidedImage, ensure_image
 from pipelines.center.center import Center
 from pipelines.verify.session import Session
+from tests.processes import FilesTogether, place_in_order
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -42,7 +43,7 @@ MARKERS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with what its fixtures need, so that `-m` can leave it out."""
+    """Mark each test with what its fixtures need, so that `-m` can leave it out; sort them."""
     for item in items:
         given = _parameters(item)
         used = set(getattr(item, "fixturenames", ())) - given.keys()
@@ -51,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, fixtures in MARKERS.items():
             if used & fixtures:
                 item.add_marker(marker)
+    items.sort(key=lambda item: place_in_order(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether | None:
+    """Let files that share a service go to one process, where `--dist loadfile` is asked for."""
+    return FilesTogether(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection() -> None:
