@@ -27,6 +27,8 @@ from typing import Any
 COMMAND = (sys.executable, "-m", "pipelines.cli")
 DATA = Path(__file__).parent / "data"
 RELEASES = Path(__file__).parents[1] / "recipes" / "releases"
+PATIENCE = 360
+"""Seconds after which a test gives up: ten times what anything takes on a loaded machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ def samebits(
     *words: str | Path,
     home: Path,
     env: Mapping[str, str] | None = None,
-    seconds: int = 300,
+    seconds: int = PATIENCE,
     fresh: bool = False,
 ) -> Ended:
     """Run the command to its end.
@@ -89,7 +91,7 @@ def in_terminal(
         reader.start()
         try:
             device = Path(os.ttyname(slave))
-            code = _forked([*map(str, words)], environment, 300, device, device)
+            code = _forked([*map(str, words)], environment, PATIENCE, device, device)
         finally:
             os.close(slave)
             reader.join()
@@ -155,7 +157,7 @@ def started(*words: str | Path, home: Path) -> Iterator[subprocess.Popen[str]]:
             samebits("reap", home=home)
 
 
-def finish(process: subprocess.Popen[str], *, seconds: int = 60) -> Ended:
+def finish(process: subprocess.Popen[str], *, seconds: int = PATIENCE) -> Ended:
     """Wait for the end of a started command."""
     out, err = process.communicate(timeout=seconds)
     return Ended(code=process.returncode, out=out, err=err)
@@ -166,7 +168,7 @@ def interrupt(process: subprocess.Popen[str], number: signal.Signals) -> None:
     os.kill(process.pid, number)
 
 
-def wait_until(holds: Callable[[], bool], *, seconds: float = 60) -> None:
+def wait_until(holds: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
     """Return once something holds; fails when it does not come."""
     until = time.monotonic() + seconds
     while not holds():

@@ -153,7 +153,7 @@ def assert_no_loop_device_left() -> None:
 
     Tests beside this one break `losetup`, and detach their devices a moment later.
     """
-    wait_until(lambda: f"/{IMAGE} (deleted)\n" not in _files_of_unmounted_devices(), seconds=10)
+    wait_until(lambda: f"/{IMAGE} (deleted)\n" not in _files_of_unmounted_devices())
 
 
 def _files_of_unmounted_devices() -> Iterator[str]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.command import COMMAND, environment_of, samebits
+from tests.command import COMMAND, PATIENCE, environment_of, samebits
 
 _DRAWN = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]\r?")
 """What a shell sends to its terminal and no reader sees."""
@@ -44,7 +44,7 @@ class Typist:
         """Type a line, or with a control character the key alone."""
         os.write(self._master, text.encode() if text < " " else f"{text}\n".encode())
 
-    def wait_for(self, text: str, *, seconds: float = 60) -> str:
+    def wait_for(self, text: str, *, seconds: float = PATIENCE) -> str:
         """Return what was shown up to a text, which is then forgotten."""
         until = time.monotonic() + seconds
         while text not in self.shown:
@@ -60,7 +60,7 @@ class Typist:
         self._thread.join()
         os.close(open_)
 
-    def ended(self, *, seconds: float = 60) -> int:
+    def ended(self, *, seconds: float = PATIENCE) -> int:
         """Return the exit code."""
         return self.process.wait(seconds)
 

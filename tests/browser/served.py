@@ -86,5 +86,5 @@ def served(*words: str | Path, home: Path | None = None) -> Iterator[str]:
                 raise AssertionError("".join(said))
         finally:
             process.terminate()
-            process.communicate(timeout=20)
+            process.communicate(timeout=300)
         assert process.returncode in {0, EXIT_INTERRUPTED}, process.returncode

@@ -29,7 +29,7 @@ def chosen(page: Page, folder: Path, data: bytes, *more: Path) -> None:
 
 def answer(page: Page) -> str:
     """Return the first line of the answer, once there is one."""
-    expect(page.locator("#answer h2")).to_be_visible(timeout=20_000)
+    expect(page.locator("#answer h2")).to_be_visible(timeout=300_000)
     return page.inner_text("#answer h2").strip()
 
 
@@ -135,7 +135,7 @@ def test_the_keyboard_alone_suffices_and_a_digest_is_enough(
     page.fill("#digest", str(Digest.of(GOOD)))
     page.focus("#digest")
     page.keyboard.press("Enter")
-    expect(page.locator("#answer h2")).to_contain_text("Reproduced", timeout=20_000)
+    expect(page.locator("#answer h2")).to_contain_text("Reproduced")
 
 
 def test_hashing_a_large_file_is_told_and_can_be_cancelled(
@@ -147,7 +147,7 @@ def test_hashing_a_large_file_is_told_and_can_be_cancelled(
     medium.write_bytes(bytes(range(256)) * (40 << 10))
     page = visitor.open(portal.url(CHECK))
     page.set_input_files("#file", large)
-    expect(page.locator("#bar")).not_to_have_attribute("value", "0", timeout=20_000)
+    expect(page.locator("#bar")).not_to_have_attribute("value", "0")
     page.keyboard.press("Enter")  # the button to cancel has the focus
     expect(page.locator("#progress")).to_be_hidden()
     expect(page.locator("#answer")).to_be_hidden()
@@ -169,9 +169,9 @@ def test_a_copied_folder_needs_no_server(portal: Portal, visitor: Visitor, tmp_p
     assert answer(page) == "Not proven", "a copy could bring its own centers"
     expect(page.locator("#answer")).to_contain_text("europe-trust")
     page.fill("#expected", fingerprint(portal))
-    expect(page.locator("#answer h2")).to_contain_text("Reproduced", timeout=20_000)
+    expect(page.locator("#answer h2")).to_contain_text("Reproduced")
     chosen(page, tmp_path, ALTERED)
-    expect(page.locator("#answer h2")).to_contain_text("Unknown file", timeout=20_000)
+    expect(page.locator("#answer h2")).to_contain_text("Unknown file")
     assert violations(page) == []
 
 
@@ -202,11 +202,11 @@ def test_a_bundle_and_a_policy_are_enough(portal: Portal, visitor: Visitor, tmp_
     # There is no portal in its folder, for which it looks first.
     visitor.allowed += ["not loaded: file://", "console: Failed to load resource"]
     page = visitor.open((alone / NAME).as_uri())
-    expect(page.locator("#no-portal")).to_be_visible(timeout=20_000)
+    expect(page.locator("#no-portal")).to_be_visible(timeout=300_000)
     chosen(page, tmp_path, GOOD, *bundles[:2], policy)
     assert answer(page) == "Not proven"
     page.fill("#expected", fingerprint(portal))
-    expect(page.locator("#answer h2")).to_contain_text("Reproduced", timeout=20_000)
+    expect(page.locator("#answer h2")).to_contain_text("Reproduced")
     chosen(page, tmp_path, GOOD, bundles[0], policy)
-    expect(page.locator("#answer")).to_contain_text("asks for 2 operators", timeout=20_000)
+    expect(page.locator("#answer")).to_contain_text("asks for 2 operators")
     expect(page.locator("#answer h2")).to_contain_text("Not proven")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Response, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 """Of Debian's package: no other browser is looked for."""
@@ -24,7 +24,8 @@ _ARGUMENTS = (
 )
 _LEFT = "net::ERR_ABORTED"
 """A file that was still being loaded when the visitor went on to another page."""
-_SECONDS = 10
+_MILLISECONDS = 300_000
+"""How long a page has for what it has to do: far more than it takes on a loaded machine."""
 _OWN_SCHEMES = frozenset({"data", "blob"})
 
 
@@ -34,6 +35,7 @@ def running_chromium() -> Iterator[Browser]:
 
     Meanwhile an event loop counts as running in this thread, and `asyncio.run` is refused.
     """
+    expect.set_options(timeout=_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*_ARGUMENTS])
         try:
@@ -63,7 +65,7 @@ class Visitor:
             viewport={"width": width, "height": height}, reduced_motion="reduce", **context
         )
         self._contexts.callback(opened.close)
-        opened.set_default_timeout(_SECONDS * 1000)
+        opened.set_default_timeout(_MILLISECONDS)
         page = opened.new_page()
         opened.on("page", lambda other: self._fault(page, f"opened a window: {other.url}"))
         self._watch(page, _origin(url))

@@ -52,7 +52,7 @@ class Signed:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
 
 

@@ -350,7 +350,7 @@ def shell(
         input=given,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 

@@ -179,7 +179,7 @@ def test_a_copy_of_a_center_at_work_is_whole(center: Kept) -> None:
     process = multiprocessing.get_context("fork").Process(target=_commits, args=(center.folder,))
     process.start()
     path = center.backed_up()
-    process.join(timeout=120)
+    process.join(timeout=300)
     assert process.exitcode == 0
     center.lose()
     assert center.run("restore", path).code == 0

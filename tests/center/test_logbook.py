@@ -110,7 +110,7 @@ def _dies(folder: Path) -> None:
 def test_what_the_dead_have_stored_is_logged_by_the_next(tmp_path: Path) -> None:
     process = multiprocessing.get_context("fork").Process(target=_dies, args=(tmp_path,))
     process.start()
-    process.join(timeout=60)
+    process.join(timeout=300)
     assert process.exitcode == -signal.SIGKILL
     store = DirectoryStore(tmp_path / "store")
     assert not list(store.list("public/log/"))
@@ -148,7 +148,7 @@ def test_two_processes_log_everything_once(tmp_path: Path) -> None:
     for process in both:
         process.start()
     for process in both:
-        process.join(timeout=60)
+        process.join(timeout=300)
     assert [process.exitcode for process in both] == [0, 0]
     assert sorted(leaf.release for leaf in leaves(store)) == [f"acme/rules@{n}" for n in range(4)]
 

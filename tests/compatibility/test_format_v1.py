@@ -98,7 +98,7 @@ def run(folder: Path, commands: Sequence[str]) -> list[Any]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT), "SAMEBITS_HOME": str(folder / "local")},
     )

@@ -43,7 +43,7 @@ def cosign(folder: Path, artefact: bytes, key: MadeUpKey, trusted: MadeUpKey) ->
         *("--type", SummaryStatement.PREDICATE_TYPE, "--insecure-ignore-tlog"),
         *("--signature", "envelope", "artefact"),
     ]
-    done = subprocess.run(words, cwd=folder, capture_output=True, check=False, timeout=60)
+    done = subprocess.run(words, cwd=folder, capture_output=True, check=False, timeout=300)
     return done.returncode
 
 

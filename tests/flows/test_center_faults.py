@@ -40,15 +40,15 @@ def engine(session: Session) -> Engine:
 def test_workers_that_are_killed_in_mid_build_cost_no_verdict(stand: Stand, engine: Engine) -> None:
     stand.release("quick")
     stand.release("slow", "sleep 12; echo one > /out/out.bin")
+    wait_until(stand.settled)
     asked = stand.ask_night()
     done = f"store/private/nights/{stand.center.id}/*.results/*quick*"
-    wait_until(lambda: bool(list(stand.center.home.glob(done))), seconds=240)
-    # A run that is killed before it begins is started again after ten minutes only.
-    wait_until(lambda: stand.builds(engine, seconds=2) and not stand.pending(), seconds=240)
+    wait_until(lambda: bool(list(stand.center.home.glob(done))))
+    wait_until(lambda: stand.builds(engine, seconds=2) and stand.settled())
     stand.kill_workers()
     assert stand.containers(engine), "a killed run leaves its container"
     stand.up()
-    stand.wait(stand.ask("reap"))
+    stand.reap()
     night = stand.night(asked)
     with Session(stand.center) as session:
         reap_center(session)
@@ -70,7 +70,7 @@ def test_a_server_that_is_started_again_in_mid_run_costs_nothing(
 ) -> None:
     recipe = stand.release("patient", "sleep 8; echo one > /out/out.bin")
     asked = stand.ask("verify-release", recipe=str(recipe))
-    wait_until(lambda: stand.builds(engine), seconds=180)
+    wait_until(lambda: stand.builds(engine))
     pid = supervisor.server(stand.center).pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -83,14 +83,14 @@ def test_a_server_that_is_started_again_in_mid_run_costs_nothing(
 
 
 def test_a_run_that_is_cancelled_from_prefect_leaves_nothing(stand: Stand, engine: Engine) -> None:
-    recipe = stand.release("endless", "sleep 200")
+    recipe = stand.release("endless", "sleep 280")
     asked = stand.ask("verify-release", recipe=str(recipe))
-    wait_until(lambda: stand.builds(engine), seconds=180)
+    wait_until(lambda: stand.builds(engine))
     stand.api.post(
         f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING", "name": "Cancelling"}
     )
     assert stand.wait(asked)["state_type"] == "CANCELLED"
-    wait_until(lambda: not stand.containers(engine), seconds=120)
+    wait_until(lambda: not stand.containers(engine))
     stand.assert_nothing_left(engine)
     assert stand.runs("endless") == []
 
@@ -99,9 +99,9 @@ def test_a_run_that_is_cancelled_from_prefect_after_its_verdict_is_explained_by_
     stand: Stand, engine: Engine
 ) -> None:
     """It differs, so that a confirming rebuild keeps it busy after the verdict."""
-    recipe = stand.release("late", "sleep 6; echo two > /out/out.bin")
+    recipe = stand.release("late", "sleep 10; echo two > /out/out.bin")
     asked = stand.ask("verify-release", recipe=str(recipe))
-    wait_until(lambda: bool(list(stand.center.runs.glob("*/attempt-2"))), seconds=180)
+    wait_until(lambda: bool(list(stand.center.runs.glob("*/attempt-2"))))
     stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING"})
     assert stand.wait(asked)["state_type"] == "CANCELLED"
     (run,) = stand.runs("late")
@@ -113,7 +113,7 @@ def test_a_run_that_is_cancelled_from_prefect_after_its_verdict_is_explained_by_
     name = RunName.of(ReleaseName.parse("lab/late@1"), stand.center.id, run)
     store = DirectoryStore(stand.center.home / "store")
     assert read_explanation(store, name, whole=True) is None
-    stand.wait(stand.ask("reap"))
+    stand.reap()
     told = read_explanation(store, name, whole=True)
     assert told is not None
     assert told.confirming is not None
@@ -126,7 +126,7 @@ def test_ctrl_c_cancels_a_night_on_the_workers_and_every_shard_of_it(
 ) -> None:
     names = six(stand)
     with started("nightly", "--center", stand.file, home=stand.folder / "none") as process:
-        wait_until(lambda: stand.builds(engine), seconds=240)
+        wait_until(lambda: stand.builds(engine))
         interrupt(process, signal.SIGINT)
         ended = finish(process)
     assert ended.code == 130
@@ -145,16 +145,16 @@ def test_a_night_is_cancelled_from_elsewhere_and_up_does_not_bring_it_back(
 ) -> None:
     names = six(stand)
     asked = stand.ask_night()
-    wait_until(lambda: stand.builds(engine) and not stand.pending(), seconds=240)
+    wait_until(lambda: stand.builds_night(asked, engine))
     night = night_of(stand.api.get(f"/flow_runs/{asked}"))
-    ended = stand.run("cancel", night, "--json", seconds=180)
+    ended = stand.run("cancel", night, "--json")
     assert (ended.code, ended.document()["state"]) == (0, "cancelled"), ended.err + stand.logs()
     assert stand.state(asked) == "CANCELLED"
     assert stand.shards(night) == ["CANCELLED"] * 3
     stand.assert_nothing_left(engine)
     stand.run("center", "down")
     stand.up()
-    stand.wait(stand.ask("reap"))
+    stand.reap()
     assert stand.shards(night) == ["CANCELLED"] * 3
     assert stand.containers(engine) == []
     assert [name for name in names if stand.runs(name)] == []
@@ -165,11 +165,11 @@ def test_a_night_is_cancelled_from_elsewhere_and_up_does_not_bring_it_back(
 def test_a_night_that_is_cancelled_in_prefect_leaves_no_shard(stand: Stand, engine: Engine) -> None:
     six(stand)
     asked = stand.ask_night()
-    wait_until(lambda: stand.builds(engine) and not stand.pending(), seconds=240)
+    wait_until(lambda: stand.builds_night(asked, engine))
     night = night_of(stand.api.get(f"/flow_runs/{asked}"))
     stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING"})
     assert stand.wait(asked)["state_type"] == "CANCELLED"
-    stand.wait_for_cancelled_shards(night, seconds=120)
+    stand.wait_for_cancelled_shards(night)
     stand.assert_nothing_left(engine)
 
 
@@ -179,14 +179,14 @@ def test_a_night_whose_process_died_is_not_gone_on_with_once_it_is_cancelled(
     """All workers are killed, so that no process is left to tell its shards."""
     six(stand)
     asked = stand.ask_night()
-    wait_until(lambda: stand.builds(engine) and not stand.pending(), seconds=240)
+    wait_until(lambda: stand.builds_night(asked, engine))
     night = night_of(stand.api.get(f"/flow_runs/{asked}"))
     stand.kill_workers()
     with ThreadPoolExecutor(1) as pool:
-        cancelling = pool.submit(stand.run, "cancel", night, seconds=240)
+        cancelling = pool.submit(stand.run, "cancel", night)
         wait_until(lambda: bool(list(stand.center.home.rglob(f"cancelled/*/{night}.json"))))
         stand.up()
-        stand.wait(stand.ask("reap"))
+        stand.reap()
         assert cancelling.result().code == 0
     assert stand.state(asked) == "CANCELLED"
     assert stand.shards(night) == ["CANCELLED"] * 3
@@ -198,13 +198,13 @@ def test_a_night_that_is_cancelled_in_prefect_while_all_workers_are_dead_is_not_
 ) -> None:
     six(stand)
     asked = stand.ask_night()
-    wait_until(lambda: stand.builds(engine) and not stand.pending(), seconds=240)
+    wait_until(lambda: stand.builds_night(asked, engine))
     night = night_of(stand.api.get(f"/flow_runs/{asked}"))
     stand.kill_workers()
     stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING"})
     stand.up()
-    stand.wait(stand.ask("reap"))
-    stand.wait_for_cancelled_shards(night, seconds=360)
+    stand.reap()
+    stand.wait_for_cancelled_shards(night)
     found = stand.api.post("/flow_runs/filter", flow_runs={"name": {"like_": f"night {night}"}})
     states = [stand.api.get(f"/flow_run_states/?flow_run_id={run['id']}") for run in found]
     again = [s["message"] for shard in states for s in shard if s["message"] == "it was killed"]
@@ -216,6 +216,7 @@ def test_a_night_that_has_not_begun_never_does_once_it_is_cancelled(
     stand: Stand, engine: Engine
 ) -> None:
     six(stand)
+    wait_until(stand.settled)
     stand.kill_workers()
     asked = stand.ask("nightly")
     night = night_of(stand.api.get(f"/flow_runs/{asked}"))
@@ -244,6 +245,7 @@ with Session(load_running(Path(sys.argv[1]))) as session:
 
 def test_a_run_that_no_process_is_left_to_cancel_is_ended(stand: Stand) -> None:
     recipe = stand.release("never")
+    wait_until(stand.settled)
     stand.kill_workers()
     asked = stand.ask("verify-release", recipe=str(recipe))
     for state in ("PENDING", "CANCELLING"):  # a worker took it, and was gone
@@ -266,7 +268,7 @@ def test_one_run_of_a_night_is_cancelled_and_the_night_goes_on(
 ) -> None:
     stand.only(robustness_share=0)
     stand.release("quick", "sleep 3; echo one > /out/out.bin")
-    stand.release("endless", "sleep 200")
+    stand.release("endless", "sleep 280")
     asked = stand.ask_night()
     notes = stand.center.home / "store/private/begun" / stand.center.id
 
@@ -274,7 +276,7 @@ def test_one_run_of_a_night_is_cancelled_and_the_night_goes_on(
         made = {p.stem: json.loads(p.read_text())["release"] for p in notes.glob("*.json")}
         return [n for n in made if made[n] == "lab/endless@1" and n in stand.living(engine)]
 
-    wait_until(lambda: bool(of_endless()), seconds=240)
+    wait_until(lambda: bool(of_endless()))
     (run,) = of_endless()
     assert stand.run("cancel", run, "--json").document()["state"] == "cancelled"
     night = stand.night(asked)
@@ -293,7 +295,7 @@ def six(stand: Stand) -> list[str]:
     stand.only(robustness_share=0)
     names = [f"night-{number}" for number in range(6)]
     for name in names:
-        stand.release(name, "sleep 200")
+        stand.release(name, "sleep 280")
     return names
 
 

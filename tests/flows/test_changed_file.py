@@ -28,20 +28,22 @@ def crons(stand: Stand) -> list[str]:
     return [one["schedule"]["cron"] for one in found]
 
 
-def test_an_edited_file_counts_within_a_minute_and_a_bad_one_changes_nothing(stand: Stand) -> None:
+def test_an_edited_file_counts_while_it_is_up_and_a_bad_one_changes_nothing(
+    stand: Stand,
+) -> None:
     runs = {"state": {"type": {"any_": ["RUNNING"]}}}
     serving = {"flow_runs": runs, "flows": {"name": {"any_": ["serve-requests"]}}}
     if not stand.api.post("/flow_runs/filter", **serving):
         stand.ask("serve-requests")
-    wait_until(lambda: bool(stand.api.post("/flow_runs/filter", **serving)), seconds=60)
+    wait_until(lambda: bool(stand.api.post("/flow_runs/filter", **serving)))
     stand.only(cron="30 4 * * *")
-    wait_until(lambda: crons(stand) == ["30 4 * * *"], seconds=60)
+    wait_until(lambda: crons(stand) == ["30 4 * * *"])
     good = stand.file.read_text()
     stand.file.write_text(json.dumps({**json.loads(good), "nonsense": 1}))
     try:
-        stand.complete(stand.ask("reap"))  # by the last good file
+        stand.reap()  # by the last good file
         logs = list(service_folder(stand.center).glob("worker-*.log"))
-        wait_until(lambda: any("keeps its settings" in p.read_text() for p in logs), seconds=60)
+        wait_until(lambda: any("keeps its settings" in p.read_text() for p in logs))
         ended = stand.run("center", "status")
         assert ended.code == 64
         assert "nonsense" in ended.err
@@ -77,9 +79,9 @@ def test_deployments_follow_a_file_once_and_not_a_bad_one(
     file.write_text(text)
     reader = CenterReader(load_center(file))
     with redeploy.redeploying(reader):
-        wait_until(lambda: len(made) == 2, seconds=10)
+        wait_until(lambda: len(made) == 2)
         file.write_text(f"{text}nonsense: 1\n")
-        wait_until(lambda: bool(reader.fault), seconds=10)
+        wait_until(lambda: bool(reader.fault))
         file.write_text(f"{text}workers: 2\n")
-        wait_until(lambda: len(made) == 3, seconds=10)
+        wait_until(lambda: len(made) == 3)
     assert made == [str(file)] * 3

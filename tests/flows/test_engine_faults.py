@@ -47,6 +47,7 @@ def stand(standing_center: Stand, own: OwnEngine) -> Iterator[Stand]:
     if not all(part.pid() for part in parts):
         standing_center.up()
     yield standing_center
+    standing_center.run("center", "down")  # its workers may have that engine in their environment
     standing_center.described = before
     standing_center.only()
 

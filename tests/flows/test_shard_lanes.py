@@ -68,7 +68,7 @@ def test_two_releases_are_worked_on_at_once_and_no_more(
         with lock:
             here.append(name)
             most = max(most, len(here))
-        both.wait(timeout=10)
+        both.wait(timeout=300)
         with lock:
             here.remove(name)
 
@@ -98,13 +98,13 @@ def test_who_stops_it_stops_both_lanes_and_begins_nothing_more(
 
     def work(name: str) -> None:
         begun.append(name)
-        both.wait(timeout=10)
-        assert session.cancelled.wait(timeout=10)
+        both.wait(timeout=300)
+        assert session.cancelled.wait(timeout=300)
         ended.append(name)
         session.raise_if_cancelled()
 
     def stop() -> None:
-        both.wait(timeout=10)
+        both.wait(timeout=300)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     # A shell that starts tests in the background lets them ignore the signal.
@@ -127,13 +127,13 @@ def test_a_lane_that_starts_while_it_is_stopped_is_waited_for(
     class Stopped(ThreadPoolExecutor):
         def submit(self, *words: Any, **named: Any) -> Future[Any]:
             super().submit(*words, **named)
-            assert began.wait(timeout=10)
+            assert began.wait(timeout=300)
             self._threads = set()
             raise KeyboardInterrupt
 
     def work(name: str) -> None:
         began.set()
-        assert session.cancelled.wait(timeout=10)
+        assert session.cancelled.wait(timeout=300)
         time.sleep(0.2)
         ended.append(name)
 

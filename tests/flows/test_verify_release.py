@@ -47,7 +47,7 @@ def ask(api: str, path: str, **wanted: Any) -> list[dict[str, Any]]:
         data=json.dumps(wanted).encode(),
         headers={"Content-Type": "application/json", **authorization()},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=300) as answer:  # noqa: S310
         found: list[dict[str, Any]] = json.load(answer)
     return found
 
@@ -64,9 +64,9 @@ def verified(api: str, home: Path, build_image: ProvidedImage) -> Ended:
 def test_a_server_of_ours_answers_to_its_password_alone(api: str) -> None:
     request = urllib.request.Request(f"{api}/admin/version")  # noqa: S310
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(request, timeout=30)  # noqa: S310
+        urllib.request.urlopen(request, timeout=300)  # noqa: S310
     request = urllib.request.Request(f"{api}/admin/version", headers=authorization())  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=300) as answer:  # noqa: S310
         assert answer.status == HTTPStatus.OK
 
 

@@ -104,7 +104,7 @@ def test_appenders_race_in_processes(tmp_path: Path, homes: tuple[str, str]) -> 
         assert worker.stdout
         assert worker.stdout.readline() == "ready\n"
     for worker in workers:
-        worker.communicate("go\n", timeout=60)
+        worker.communicate("go\n", timeout=300)
         assert worker.returncode == 0
     store = DirectoryStore(tmp_path / "store")
     opened(store, tmp_path / "last").recover()

@@ -176,7 +176,7 @@ def test_a_step_waits_for_the_one_before(office: Office) -> None:
             with pytest.raises(TimeoutError):
                 step.result(timeout=0.3)
             assert not office.record.exists()
-        assert step.result(timeout=30).version == 4
+        assert step.result(timeout=300).version == 4
 
 
 def test_runs_side_by_side_end_with_the_newest(office: Office, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_they_follow_the_store_while_requests_are_served(portal: BuiltPortal) ->
 
     with portal.centers.session("europe") as session, requests_followed(session, every=0.02):
         ask(portal)
-        wait_until(lambda: unknown() == 1, seconds=20)
+        wait_until(lambda: unknown() == 1)
     with portal.centers.session("europe") as session, requests_followed(session, every=60):
         ask(portal, "nonce-0002")
     assert unknown() == 2, "what came last is there at the end"

@@ -51,7 +51,7 @@ def refused_lines(rules: Sequence[str], folder: Path) -> set[int]:
         "-S",
         file,
     )
-    run = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    run = subprocess.run(command, capture_output=True, timeout=300, check=False)
     said = (run.stdout + run.stderr).decode("utf-8", "replace")
     assert re.search(r"\d+ rules? successfully loaded|Loading signatures failed", said)
     return {int(line) for line in re.findall(r"all\.rules at line (\d+)", said)}
@@ -117,7 +117,7 @@ def compiles(text: str, folder: Path) -> bool:
     """Say whether yarac takes a file."""
     (folder / "a.yar").write_text(text)
     command = ("yarac", "--no-warnings", folder / "a.yar", folder / "a.yarc")
-    return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+    return subprocess.run(command, capture_output=True, timeout=300, check=False).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def refused_by_sigma(folder: Path) -> int:
     config = folder / "no-validators.txt"
     config.write_text("validators: []\n")
     command = (SIGMA_CHECK, "check", "--validation-config", config, folder)
-    run = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    run = subprocess.run(command, capture_output=True, timeout=300, check=False)
     found = re.search(r"Found (\d+) errors, (\d+) condition errors", run.stdout.decode())
     assert found
     return int(found[1]) + int(found[2])

@@ -18,7 +18,7 @@ from pipelines.center.center import Center, load_center
 from pipelines.services import supervisor
 from pipelines.services.prefect_api import FINAL, PrefectApi, ask_for_night, night_of
 from pipelines.services.service import marked
-from tests.command import RELEASES, Ended, samebits
+from tests.command import PATIENCE, RELEASES, Ended, samebits, wait_until
 from tests.lab import write_recipe
 
 
@@ -60,7 +60,7 @@ class Stand:
         self.file.write_text(json.dumps({**self.described, "night": whole}))
         self.center: Center = load_center(self.file)
 
-    def run(self, *words: str | Path, seconds: int = 120) -> Ended:
+    def run(self, *words: str | Path, seconds: int = PATIENCE) -> Ended:
         """Run a samebits command for this center."""
         home = self.folder / "none"
         return samebits(*words, "--center", self.file, home=home, seconds=seconds, fresh=True)
@@ -93,12 +93,38 @@ class Stand:
     def state(self, flow_run: str) -> str:
         return str(self.api.get(f"/flow_runs/{flow_run}")["state_type"])
 
-    def pending(self) -> bool:
-        """Say whether a worker has taken a flow run that has not begun yet."""
-        states = {"state": {"type": {"any_": ["PENDING"]}}}
-        return bool(self.api.post("/flow_runs/filter", flow_runs=states))
+    def settled(self) -> bool:
+        """Say whether no worker has taken a flow run that has not begun, and no `reap` runs.
 
-    def wait(self, flow_run: str, *, seconds: float = 120) -> dict[str, Any]:
+        What is killed then is known to have died. A flow run that was about to begin counts as dead
+        only after ten minutes, and a `reap` that is killed keeps others from running for minutes.
+        """
+        taken = {"state": {"type": {"any_": ["PENDING"]}}}
+        running = {"state": {"type": {"any_": ["RUNNING"]}}}
+        reap = {"name": {"any_": ["reap"]}}
+        return not (
+            self.api.post("/flow_runs/filter", flow_runs=taken)
+            or self.api.post("/flow_runs/filter", flow_runs=running, flows=reap)
+        )
+
+    def builds_night(self, asked: str, engine: Engine) -> bool:
+        """Say whether a night of three shards builds: it and two of them hold their locks."""
+        night = self.api.get(f"/flow_runs/{asked}")
+        shards = self._shards(night_of(night))
+        running = [run["id"] for run in (night, *shards) if run["state_type"] == "RUNNING"]
+        locks = self.center.home / "flow-runs"
+        return (
+            (len(shards), len(running)) == (3, 3)
+            and all((locks / run).exists() for run in running)
+            and self.builds(engine)
+            and self.settled()
+        )
+
+    def reap(self) -> None:
+        """Run `reap` to its end; Prefect cancels one that is asked for while another runs."""
+        wait_until(lambda: self.wait(self.ask("reap"))["state_type"] == "COMPLETED")
+
+    def wait(self, flow_run: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
         """Wait for the end of a flow run; returns it."""
         until = time.monotonic() + seconds
         while True:
@@ -119,12 +145,16 @@ class Stand:
 
     def shards(self, night: str) -> list[str]:
         """Return the states of the shards of a night."""
-        found = self.api.post("/flow_runs/filter", flow_runs={"name": {"like_": f"night {night}"}})
-        return [run["state_type"] for run in found]
+        return [run["state_type"] for run in self._shards(night)]
 
-    def wait_for_cancelled_shards(self, night: str, *, seconds: float) -> None:
+    def _shards(self, night: str) -> list[dict[str, Any]]:
+        named = {"name": {"like_": f"night {night}"}}
+        found: list[dict[str, Any]] = self.api.post("/flow_runs/filter", flow_runs=named)
+        return found
+
+    def wait_for_cancelled_shards(self, night: str) -> None:
         """Wait until all three shards of a night are cancelled."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + PATIENCE
         while (states := self.shards(night)) != ["CANCELLED"] * 3:
             assert time.monotonic() < until, f"they stay {states}\n{self.logs()}"
             time.sleep(0.3)

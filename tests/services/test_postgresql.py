@@ -52,7 +52,7 @@ def service(mine: Center) -> Iterator[Service]:
 
 def start(service: Service, mine: Center, programs: Path) -> int:
     pid = service.start(service_command(mine, "database"), center_environment(mine))
-    wait_until(lambda: postgresql.accepts(mine, programs) or service.pid() is None, seconds=60)
+    wait_until(lambda: postgresql.accepts(mine, programs) or service.pid() is None)
     assert service.pid() == pid, service.log.read_text()
     return pid
 

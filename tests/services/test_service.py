@@ -90,7 +90,7 @@ def test_it_hears_an_interrupt_though_its_starter_does_not(one: Service) -> None
         signal.signal(signal.SIGINT, before)
     wait_until(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
     os.kill(pid, signal.SIGINT)
-    wait_until(lambda: started(pid) is None, seconds=5)
+    wait_until(lambda: started(pid) is None)
 
 
 def test_a_pid_that_went_to_somebody_else_is_left_alone(one: Service, tmp_path: Path) -> None:

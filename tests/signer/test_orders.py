@@ -62,7 +62,7 @@ def signer(
     thread.start()
     yield SocketSigner(tmp_path / "s")
     server.stop()
-    thread.join(timeout=10)
+    thread.join(timeout=300)
 
 
 def beat(*, center: str = "zurich", now: datetime = NOW) -> StatusOrder:
@@ -265,4 +265,4 @@ def test_a_signer_that_signs_something_else_is_noticed(
             SocketSigner(tmp_path / "s").sign_status(beat())
     finally:
         server.stop()
-        thread.join(timeout=10)
+        thread.join(timeout=300)

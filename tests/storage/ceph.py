@@ -71,7 +71,7 @@ class Gateway:
         command = ["radosgw-admin", "-c", str(self.folder / "ceph.conf"), "user", "create"]
         command += [f"--uid={name}", f"--display-name={name}"]
         command += [f"--access-key={access}", f"--secret-key={secret}"]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
 
 
 def _state(pid: int) -> str:

@@ -28,7 +28,7 @@ def test_one_of_two_runs_is_cancelled_and_then_the_other(
     limits = {"time": "5min", "memory": "128MiB"}
     recipes = [write_recipe(tmp_path / n, SLEEP, limits=limits) for n in ("one", "two")]
     with started("verify", "--json", *flow, *recipes, home=home) as process:
-        wait_until(lambda: len(running(engine, home)) == 2, seconds=120)
+        wait_until(lambda: len(running(engine, home)) == 2)
         (one,), (two,) = begun(home, "lab/one@1"), begun(home, "lab/two@1")
         ended = samebits("cancel", one, home=home)
         assert (ended.code, ended.out) == (0, f"run {one} of lab/one@1 is cancelled\n")
@@ -70,7 +70,7 @@ def test_a_night_at_a_prompt_is_cancelled_from_another(
 ) -> None:
     home, center = slow_night(tmp_path)
     with started("nightly", "--center", center, home=home) as process:
-        wait_until(lambda: bool(running(session.engine, home)), seconds=120)
+        wait_until(lambda: bool(running(session.engine, home)))
         (night,) = begun(home, center="lab")
         ended = samebits("cancel", night, "--center", center, home=home)
         assert (ended.code, ended.out) == (0, f"night {night} is cancelled\n"), ended.err

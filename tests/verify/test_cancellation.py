@@ -108,7 +108,7 @@ def test_a_run_that_is_cancelled_by_its_id_has_that_outcome_and_the_session_goes
 ) -> None:
     def fetch_inputs(job: Any) -> Any:
         cancel(own.store, "local", job.run)
-        wait_until(own.cancellation(job.run).is_set, seconds=10)
+        wait_until(own.cancellation(job.run).is_set)
         own.raise_if_cancelled(job.run)
 
     recipe = write_recipe(tmp_path / "early", [["true"]])

@@ -74,7 +74,7 @@ def test_a_request_in_work_is_cancelled_by_its_requester(own: Session, session: 
         assert seen() is RequestState.RUNNING
         cancellation = cancellation_of(asked, datetime.now(UTC)).to_bytes()
         store_cancellation(store, asked, sign_envelope(cancellation, ADA))
-        assert answers(serving.result(timeout=30)) == [(Answer.REFUSED, "cancelled")]
+        assert answers(serving.result(timeout=300)) == [(Answer.REFUSED, "cancelled")]
     assert seen() is RequestState.CANCELLED
     assert not builds()
     assert list(own.center.runs.iterdir()) == []

@@ -213,7 +213,7 @@ def _completes(cut: Cut) -> None:
 def killed(cut: Cut, does: Callable[[Cut], None]) -> None:
     process = multiprocessing.get_context("fork").Process(target=does, args=(cut,))
     process.start()
-    process.join(timeout=120)
+    process.join(timeout=300)
     assert process.exitcode == -signal.SIGKILL
 
 

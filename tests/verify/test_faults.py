@@ -35,7 +35,7 @@ from tests.fakes.disk import small_disk_at
 from tests.lab import explained, verified, write_recipe
 
 NETBASE = RELEASES / "debian/netbase/6.5.yaml"
-SLEEP = [["sh", "-c", "echo started; sleep 120"]]
+SLEEP = [["sh", "-c", "echo started; sleep 280"]]
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def own_home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sleeper(tmp_path: Path, build_image: ProvidedImage) -> Path:
-    """A recipe whose build sleeps for two minutes."""
+    """A recipe whose build sleeps for minutes."""
     return write_recipe(tmp_path / "sleeper", SLEEP, limits={"time": "5min"})
 
 
@@ -111,7 +111,7 @@ def test_an_interrupted_night_begins_no_other_shard(
 ) -> None:
     home, center = slow_night(tmp_path)
     with started("nightly", "--center", center, home=home) as process:
-        wait_until(lambda: bool(running(session.engine, home)), seconds=120)
+        wait_until(lambda: bool(running(session.engine, home)))
         interrupt(process, signal.SIGINT)
         ended = finish(process)
     assert ended.code == 130
@@ -182,7 +182,7 @@ def test_a_store_that_cannot_be_written_is_found_out_before_anything_is_built(
     ended = samebits("verify", sleeper, home=home, fresh=True)
     assert ended.code == 2
     ended.assert_clear()
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 200  # the build would take longer
 
 
 def test_a_full_disk_is_told_and_leaves_no_half_evidence(

@@ -57,7 +57,7 @@ def test_results_stand_in_the_order_of_what_was_given(own: Session) -> None:
 
     def work(number: int) -> int:
         if number == 1:
-            assert later.wait(timeout=10)
+            assert later.wait(timeout=300)
         else:
             later.set()
         return number * number
@@ -72,12 +72,12 @@ def test_what_is_raised_ends_every_lane_and_begins_nothing_more(own: Session) ->
     def work(number: int) -> None:
         begun.append(number)
         if number > 2:
-            assert own.cancelled.wait(timeout=10)
+            assert own.cancelled.wait(timeout=300)
             return
-        both.wait(timeout=10)
+        both.wait(timeout=300)
         if number == 1:
             raise InputUnavailableError("gone")
-        assert own.cancelled.wait(timeout=10)
+        assert own.cancelled.wait(timeout=300)
 
     with pytest.raises(InputUnavailableError, match="gone"):
         in_lanes(own, work, [1, 2, 3, 4], lanes=2)
@@ -114,7 +114,7 @@ def test_a_second_signal_ends_at_once_what_does_not_heed_the_first(
         time.sleep(1)
         assert process.poll() is None
         os.kill(process.pid, number)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     first, second = err.splitlines()
     assert first.startswith("samebits: cancelling, and removing what was begun")

@@ -62,7 +62,7 @@ class Customer:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
             env={
                 **os.environ,
                 "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",

@@ -133,11 +133,12 @@ def set_up(operator: Operator, safe: Path) -> None:
 
 def lose_power_in_a_night(operator: Operator, engine: Engine) -> None:
     """Nothing that was done is lost, and the night ends by itself once the power is back."""
+    wait_until(operator.settled)
     asked = operator.ask_night()
-    wait_until(lambda: operator.builds(engine, seconds=2) and not operator.pending(), seconds=240)
+    wait_until(lambda: operator.builds(engine, seconds=2) and operator.settled())
     operator.lose_power(engine)
     operator.types("center", "up")
-    operator.wait(asked, seconds=300)  # for a machine on which much else runs
+    operator.wait(asked)
     night = operator.night(asked)
     assert operator.verdicts(night) == {"lab/quick@1": "IDENTICAL", "lab/slow@1": "IDENTICAL"}
     operator.types("log", "check")

@@ -116,7 +116,7 @@ class Center:
         thread = Thread(target=serve)
         thread.start()
         try:
-            wait_until((self.file.parent / "home/store").is_dir, seconds=60)
+            wait_until((self.file.parent / "home/store").is_dir)
             yield
         finally:
             ended.set()

@@ -77,7 +77,7 @@ class OwnEngine:
         with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
             subprocess.run(
                 ["docker", "--host", self.host, "load"],
-                stdin=saved.stdout, check=True, capture_output=True, timeout=120,
+                stdin=saved.stdout, check=True, capture_output=True, timeout=300,
             )  # fmt: skip
 
     def end(self, number: signal.Signals) -> None:
@@ -117,7 +117,7 @@ class OwnEngine:
     def _tasks(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         address = str(self.folder / "containerd.sock")
         command = ["ctr", "--address", address, "--namespace", "moby", "tasks", *words]
-        return subprocess.run(command, capture_output=True, check=False, timeout=60)
+        return subprocess.run(command, capture_output=True, check=False, timeout=300)
 
     def _started(self) -> list[int]:
         """Return the ids of the processes that were started with a path of this engine."""

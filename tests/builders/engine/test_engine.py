@@ -67,7 +67,7 @@ def late(monkeypatch: pytest.MonkeyPatch) -> None:
     look = Cgroup.of
 
     def of(pid: int) -> Cgroup:
-        wait_until(lambda: not is_running(pid), seconds=20)
+        wait_until(lambda: not is_running(pid))
         return look(pid)
 
     monkeypatch.setattr(Cgroup, "of", of)
@@ -156,7 +156,7 @@ def test_a_process_runs_until_it_has_ended() -> None:
     child = subprocess.Popen(["sleep", "60"])
     assert is_running(child.pid)
     child.kill()
-    wait_until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE, seconds=20)
+    wait_until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
     assert not is_running(child.pid)
     child.wait()
     assert not is_running(child.pid)

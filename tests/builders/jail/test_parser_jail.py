@@ -228,14 +228,14 @@ def test_a_reader_ends_with_the_process_that_asked() -> None:
         (parent,) = parents(client.pid)
         client.send_signal(signal.SIGKILL)
         client.wait()
-        _, alive = psutil.wait_procs([reader, parent], timeout=5)
+        _, alive = psutil.wait_procs([reader, parent], timeout=300)
         assert alive == []
 
 
 @pytest.mark.root
 def test_an_ordinary_user_has_a_jail_too() -> None:
     with asking("descriptors", user=True) as client:
-        said = client.communicate(timeout=20)[0]
+        said = client.communicate(timeout=300)[0]
     assert said == b"4\n"
 
 
@@ -243,7 +243,7 @@ def test_an_ordinary_user_has_a_jail_too() -> None:
 def test_a_user_without_namespaces_has_none() -> None:
     forbid = "echo 0 > /proc/sys/user/max_user_namespaces"
     with asking("descriptors", user=True, first=forbid) as client:
-        said = client.communicate(timeout=20)[0]
+        said = client.communicate(timeout=300)[0]
     assert b"the parser jail cannot be started; got [Errno 28]" in said
     assert b"user.max_user_namespaces" in said
 

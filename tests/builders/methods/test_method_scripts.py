@@ -34,7 +34,7 @@ def sh(script: bytes, *arguments: str, cwd: Path, **variables: str) -> Done:
         env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
         check=False,
-        timeout=20,
+        timeout=300,
     )
     return Done(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -109,7 +109,7 @@ def test_a_sleeper_is_killed_at_its_deadline(lab: Lab) -> None:
     result = lab.shell("trap '' TERM INT; while :; do sleep 1; done", limits={"time": "2s"})
     assert (result.outcome, result.exit_code) == (Outcome.TIMED_OUT, None)
     assert result.reason == "killed at its deadline of 2s"
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 45
 
 
 def test_a_build_that_prints_without_end_fills_no_disk(lab: Lab) -> None:
@@ -227,7 +227,7 @@ def test_a_cancelled_run_ends_at_once(lab: Lab) -> None:
     start = time.monotonic()
     with pytest.raises(CancelledError):
         lab.shell("sleep 50")
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 45
 
 
 def test_a_container_whose_limits_do_not_hold_never_starts_its_build(

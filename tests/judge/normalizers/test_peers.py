@@ -46,7 +46,7 @@ HIDDEN = {
 def stripped(data: bytes, path: Path) -> bytes:
     path.write_bytes(data)
     command = ["strip-nondeterminism", "--normalizers", "+ar", str(path)]
-    subprocess.run(command, capture_output=True, timeout=20, check=False)
+    subprocess.run(command, capture_output=True, timeout=300, check=False)
     return path.read_bytes()
 
 

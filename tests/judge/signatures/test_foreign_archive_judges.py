@@ -40,7 +40,7 @@ def test_what_we_take_the_tools_of_the_vendors_take_too(tmp_path: Path) -> None:
         paths[-1].write_bytes(shipped)
     run = subprocess.run(
         ["java", "-cp", APKSIGNER, JUDGE, *paths],
-        capture_output=True, text=True, check=True, timeout=120,
+        capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
     lines = run.stdout.splitlines()
     assert len(lines) == len(FILES)

@@ -39,7 +39,7 @@ def files() -> dict[str, tuple[bytes, bytes, PinnedSignature]]:
 
 
 def runs(*command: str | Path) -> bool:
-    return not subprocess.run(command, capture_output=True, timeout=20, check=False).returncode
+    return not subprocess.run(command, capture_output=True, timeout=300, check=False).returncode
 
 
 def accepts(tool: str, shipped: bytes, pins: PinnedSignature, folder: Path) -> bool:

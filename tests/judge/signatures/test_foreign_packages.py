@@ -39,7 +39,7 @@ _NO_IMAGE = "Can't find a valid SQUASHFS superblock"
 
 def said(*command: str | Path) -> tuple[bool, str]:
     """Return whether a command succeeds, and what it prints."""
-    done = subprocess.run(command, capture_output=True, timeout=20, check=False, text=True)
+    done = subprocess.run(command, capture_output=True, timeout=300, check=False, text=True)
     return not done.returncode, done.stdout + done.stderr
 
 

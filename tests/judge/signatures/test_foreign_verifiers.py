@@ -34,7 +34,7 @@ TEXTS = {
 
 
 def runs(*command: str | Path) -> bool:
-    return not subprocess.run(command, capture_output=True, timeout=20, check=False).returncode
+    return not subprocess.run(command, capture_output=True, timeout=300, check=False).returncode
 
 
 def openssl_takes(shipped: bytes, pins: PinnedSignature, folder: Path) -> bool:

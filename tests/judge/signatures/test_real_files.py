@@ -135,7 +135,7 @@ def built(shipped: Path, folder: Path) -> Path:
             cwd=folder,
             env={**os.environ, "SIGNDUSER": "me"},
             check=True,
-            timeout=60,
+            timeout=300,
             capture_output=True,
         )
     return folder / "test.cud"

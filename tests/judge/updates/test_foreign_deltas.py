@@ -81,7 +81,7 @@ APPLY: dict[DeltaName, Maker] = {
 
 def runs(*command: str | Path, stdin: bytes | None = None) -> bytes | None:
     """Return what a command prints, None if it fails."""
-    done = subprocess.run(command, capture_output=True, timeout=20, check=False, input=stdin)
+    done = subprocess.run(command, capture_output=True, timeout=300, check=False, input=stdin)
     return None if done.returncode else done.stdout
 
 

@@ -70,7 +70,7 @@ def _caught(engine: driver.RuleEngine, files: Files, data: bytes, folder: Path) 
 def capa_says(question: Mapping[str, Any]) -> Any:
     """Return the answer of capa, which runs beside the libraries that it needs."""
     asked = json.dumps(question).encode()
-    run = subprocess.run(CAPA, input=asked, capture_output=True, timeout=60, check=True)
+    run = subprocess.run(CAPA, input=asked, capture_output=True, timeout=300, check=True)
     return json.loads(run.stdout)
 
 
