@@ -25,6 +25,7 @@ from typing import Any
 
 from pyseccomp import SyscallFilter
 
+from builders.core.garbage import collect_rarely
 from builders.jail import exchange
 from builders.jail.file_reader import Reader
 from builders.jail.supervise import Readers, isolate, supervise
@@ -36,6 +37,7 @@ _CODECS = ("ascii", "cp437", "idna", "latin-1", "unicode_escape", "utf-8", "utf-
 
 def main(descriptor: int, names: Sequence[str]) -> None:
     """Serve requests until the socket is closed."""
+    collect_rarely()
     readers = {name: _imported(name) for name in names}
     for codec in _CODECS:
         codecs.lookup(codec)
