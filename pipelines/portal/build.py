@@ -23,9 +23,10 @@ from pipelines.portal.release_builder import DueRelease, ReleaseBuilder
 from pipelines.portal.release_line import seen_at
 from pipelines.portal.release_workers import OtherProcess, build_releases, other_process
 from pipelines.portal.site_changes import Changes
-from pipelines.portal.site_folder import SiteFolder, SiteWriter
+from pipelines.portal.site_folder import SiteFolder
 from pipelines.portal.site_state import KeptRelease, SiteState
 from pipelines.portal.site_store import SiteStore
+from pipelines.portal.site_writer import SiteWriter, files_in
 from pipelines.storage.opening import StoreAddress, open_store
 from pipelines.verify.session import Session
 
@@ -132,7 +133,7 @@ def _build(
         names = {str(name): name for name in named}
         names |= {name: ReleaseName.parse(name) for name in logged.names if name not in names}
         due: list[DueRelease] = [
-            (names[name], kept[name].files if name in kept else {})
+            (names[name], kept[name].files if name in kept else "")
             for name in depends.due(names.values(), kept)
         ]
         builder = ReleaseBuilder(depends=depends, writer=writer, number=number, now=now)
@@ -143,9 +144,9 @@ def _build(
             if one.kept is not None:
                 built[one.release] = one.kept
             faults += one.faults
-    made = {name: _made(data, kept.get(name), now) for name, data in built.items()}
-    for new in made.values():
-        writer.files.update(new.files)
+    made = {name: _made(built.pop(name), kept.get(name), now) for name in [*built]}
+    for name, new in made.items():
+        writer.add(new.files, kept[name].files if name in kept else "")
     releases = _with_unchanged(writer, made, {n: kept[n] for n in names if n in kept})
     facts = _facts(
         depends,
@@ -159,7 +160,7 @@ def _build(
     state = SiteState(
         number=number,
         made=now,
-        files=_written(SITE_PARTS, facts, writer),
+        files=_written(SITE_PARTS, facts, writer, before.files if before else ""),
         common=depends.common,
         common_files=_common_files(facts, writer, before),
         releases=releases,
@@ -172,7 +173,7 @@ def _build(
         number=number,
         releases=len(releases),
         made=len(due),
-        files=len(writer.files),
+        files=sum(1 + part.count("\n") for part in filter(None, state.parts)),
         faults=facts.faults,
     )
 
@@ -239,7 +240,7 @@ def _facts(
         alarms=listed.alarms,
         excluded=listed.excluded,
         faults=listed.faults,
-        previous=before.files if before else {},
+        previous=files_in(before.files) if before else {},
         earlier=earlier,
     )
 
@@ -258,21 +259,19 @@ def _lasting(view: ConsensusView) -> tuple[LastingAlarm, ...]:
     return night.lasting if night else ()
 
 
-def _common_files(facts: SiteFacts, writer: SiteWriter, before: SiteState | None) -> dict[str, str]:
-    """Return the digests of the files that center, policy and code make, by path."""
+def _common_files(facts: SiteFacts, writer: SiteWriter, before: SiteState | None) -> str:
+    """Return the part of the site that center, policy and code make."""
     if before is None or not facts.changes.common:
-        return _written(COMMON_PARTS, facts, writer)
+        return _written(COMMON_PARTS, facts, writer, before.common_files if before else "")
     writer.keep(before.common_files)
     return before.common_files
 
 
 def _written(
-    parts: Iterable[Callable[[SiteFacts], Iterable[Part]]], facts: SiteFacts, writer: SiteWriter
-) -> dict[str, str]:
-    """Write the files of parts of the site, and return their digests by path."""
-    found = {}
-    for part in parts:
-        for file in files_of(part(facts)):
-            writer.put(file)
-            found[file.path] = writer.files[file.path]
-    return found
+    contents: Iterable[Callable[[SiteFacts], Iterable[Part]]],
+    facts: SiteFacts,
+    writer: SiteWriter,
+    before: str,
+) -> str:
+    """Write what belongs to no release, and return it as a part of the site; it was `before`."""
+    return writer.make((file for one in contents for file in files_of(one(facts))), before)

@@ -63,7 +63,7 @@ SITE_PARTS: tuple[Callable[[SiteFacts], Iterable[Part]], ...] = (
     lambda facts: [alarms_page(facts.alarms, facts.excluded, facts.faults)],
     list_parts,
     feed_files,
-    lambda facts: shards(((one.rows, one.files) for one in facts.releases), facts.changes.shards),
+    lambda facts: shards((one.rows for one in facts.releases), facts.changes.shards),
     lambda facts: chain_files(chain_to(facts.view.policy, facts.earlier)),
     lambda facts: request_pages(
         facts.view.store,

@@ -39,35 +39,6 @@ class PublishedBundle(FrozenModel):
     """Where the bundles of the runs are that judged the bases of its updates."""
 
 
-class FileRow(FrozenModel):
-    """One file of a release, and the bundles that are about it."""
-
-    sha256: Digest
-    release: str
-    artefact: str
-    role: FileRole
-    bundles: tuple[PublishedBundle, ...]
-
-    def to_dict(self, files: Collection[str]) -> dict[str, Any]:
-        """Return it as the index has it, with those of its bundles that are among `files`."""
-        return {
-            "release": self.release,
-            "page": release_path(ReleaseName.parse(self.release)),
-            "artefact": self.artefact,
-            "role": str(self.role),
-            "bundles": [
-                {
-                    "center": one.center,
-                    "run": one.run,
-                    "path": one.path,
-                    "bases": [path for path in one.bases if path in files],
-                }
-                for one in self.bundles
-                if one.path in files
-            ],
-        }
-
-
 def published_findings(read: ReleaseFindings) -> tuple[CenterFinding, ...]:
     """Return of each center, artefact and published file the newest finding."""
     newest: dict[tuple[str, str, Digest], CenterFinding] = {}
@@ -121,50 +92,76 @@ def _folder(release: ReleaseName, center: str) -> str:
     return f"bundles/{release_path(release).removeprefix('releases/')}{segment(center)}/"
 
 
-def file_rows(read: ReleaseFindings) -> tuple[FileRow, ...]:
-    """Return the files that findings on a release are about."""
+def file_rows(read: ReleaseFindings, files: Collection[str]) -> str:
+    """Return what the index has of a release: lines of a file's SHA-256 and its entry as JSON.
+
+    The bundles about it are named that are among `files`, the paths of what the site has of it.
+    """
     bundles = {one.path: one for one in bundle_paths(read)}
     rows: dict[tuple[Digest, str, FileRole], list[PublishedBundle]] = defaultdict(list)
     for finding in published_findings(read):
         bundle = bundles[_bundle(read.release, finding).path]
         for digest, role in files_of(finding).items():
             rows[digest, finding.artefact, role].append(bundle)
-    return tuple(
-        FileRow(
-            sha256=digest,
-            release=str(read.release),
-            artefact=artefact,
-            role=role,
-            bundles=tuple(found),
-        )
+    return "\n".join(
+        f"{digest} {_compact(_entry(read.release, artefact, role, found, files))}"
         for (digest, artefact, role), found in sorted(rows.items(), key=str)
     )
 
 
-def shard_of(row: FileRow) -> str:
+def _entry(
+    release: ReleaseName,
+    artefact: str,
+    role: FileRole,
+    bundles: Iterable[PublishedBundle],
+    files: Collection[str],
+) -> dict[str, Any]:
+    """Return what the index says of a file of a release."""
+    return {
+        "release": str(release),
+        "page": release_path(release),
+        "artefact": artefact,
+        "role": str(role),
+        "bundles": [
+            {
+                "center": one.center,
+                "run": one.run,
+                "path": one.path,
+                "bases": [path for path in one.bases if path in files],
+            }
+            for one in bundles
+            if one.path in files
+        ],
+    }
+
+
+def shard_of(row: str) -> str:
     """Return the prefix of the shard that a row is in."""
-    return row.sha256.hex[:2]
+    return row[:2]
 
 
 def shards(
-    releases: Iterable[tuple[Iterable[FileRow], Collection[str]]],
-    changed: Collection[str] = PREFIXES,
+    releases: Iterable[str], changed: Collection[str] = PREFIXES
 ) -> Iterator[SiteFile | KeptPath]:
     """Yield the whole index, as JSON and as style sheets, for pages that may not fetch.
 
-    Each release is given with its rows, and the paths of its files that are in the site. Shards
-    that are not among `changed` are as in the generation before.
+    Each release is given by its rows. Shards that are not among `changed` are as in the generation
+    before.
     """
-    files: dict[str, dict[str, list[Any]]] = {prefix: {} for prefix in changed}
-    for rows, paths in releases:
-        for row in rows:
-            if (shard := files.get(shard_of(row))) is not None:
-                shard.setdefault(row.sha256.hex, []).append(row.to_dict(paths))
+    found: dict[str, dict[str, list[str]]] = {prefix: {} for prefix in changed}
+    for row in (row for rows in releases if rows for row in rows.split("\n")):
+        if (shard := found.get(shard_of(row))) is not None:
+            digest, _, entry = row.partition(" ")
+            shard.setdefault(digest, []).append(entry)
     for prefix in PREFIXES:
         path = f"files/{prefix}"
-        if prefix in files:
-            found = dict(sorted(files.pop(prefix).items()))
-            yield from with_style(path, {"schema": SCHEMA, "prefix": prefix, "files": found})
+        if prefix in found:
+            files = ",".join(
+                f'"{digest}":[{",".join(entries)}]'
+                for digest, entries in sorted(found.pop(prefix).items())
+            )
+            text = f'{{"schema":"{SCHEMA}","prefix":"{prefix}","files":{{{files}}}}}\n'
+            yield from _both(path, text.encode())
         else:
             yield KeptPath(f"{path}.json")
             yield KeptPath(f"{path}.css")
@@ -172,7 +169,14 @@ def shards(
 
 def with_style(path: str, document: Any) -> Iterator[SiteFile]:
     """Yield a document as JSON, and as a style sheet."""
-    data = json.dumps(document, separators=(",", ":")).encode() + b"\n"
+    yield from _both(path, f"{_compact(document)}\n".encode())
+
+
+def _compact(document: Any) -> str:
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _both(path: str, data: bytes) -> Iterator[SiteFile]:
     yield SiteFile(f"{path}.json", data)
     yield SiteFile(f"{path}.css", style_sheet(data))
 

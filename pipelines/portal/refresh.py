@@ -19,8 +19,10 @@ from pipelines.portal.assets_folder import assets_folder
 from pipelines.portal.build import portal_folder
 from pipelines.portal.pages.requests import REQUESTS, request_pages
 from pipelines.portal.rendering import render
+from pipelines.portal.site_file import KeptPath
 from pipelines.portal.site_folder import SiteFolder
 from pipelines.portal.site_store import SiteStore
+from pipelines.portal.site_writer import files_in
 from pipelines.requests.messages import request_prefix
 from pipelines.storage.opening import StoreAddress, open_store
 from pipelines.verify.session import Session
@@ -41,7 +43,7 @@ def refresh_requests(session: Session, place: StoreAddress, *, now: datetime) ->
     with site.locked():
         before = site.state()
         if before is None or not any(
-            path.startswith(assets_folder()) for path in before.common_files
+            path.startswith(assets_folder()) for path in files_in(before.common_files)
         ):
             return False
         pages = request_pages(
@@ -53,16 +55,15 @@ def refresh_requests(session: Session, place: StoreAddress, *, now: datetime) ->
             releases=before.by_release.keys(),
         )
         made = [file for page in pages for file in render(page)]
-        kept = {p: d for p, d in before.files.items() if not p.startswith(REQUESTS)}
-        files = {**kept, **{file.path: Digest.of(file.data).hex for file in made}}
-        if files == before.files:
+        there = files_in(before.files)
+        kept = [path for path in there if not path.startswith(REQUESTS)]
+        now_there = {file.path: Digest.of(file.data).hex for file in made}
+        if {**{path: there[path] for path in kept}, **now_there} == there:
             return False
         writer = site.begin(before)
-        parts = (kept, before.common_files, *(one.files for one in before.releases))
-        for part in parts:
+        files = writer.make([*map(KeptPath, kept), *made], before.files)
+        for part in (before.common_files, *(one.files for one in before.releases)):
             writer.keep(part)
-        for file in made:
-            writer.put(file)
         state = before.model_copy(update={"number": site.next_number(), "files": files})
         site.finish(writer, state)
         if not isinstance(place, Path):

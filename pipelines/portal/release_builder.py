@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -29,8 +29,8 @@ from pipelines.portal.digest_index import file_rows
 from pipelines.portal.facts import ReleaseFacts
 from pipelines.portal.portal_page import PortalPage
 from pipelines.portal.release_line import release_line
-from pipelines.portal.site_folder import SiteWriter
 from pipelines.portal.site_state import KeptRelease
+from pipelines.portal.site_writer import SiteWriter, files_in
 from pipelines.storage.bounded import BoundedStore
 
 _LOG = logging.getLogger("samebits")
@@ -39,8 +39,8 @@ _ROUNDS = 30
 _UNREAD = frozenset({ExclusionReason.UNREACHABLE, ExclusionReason.BEHIND})
 
 
-DueRelease: TypeAlias = tuple[ReleaseName, Mapping[str, str]]
-"""A release, and its files in the generation before: SHA-256 by path."""
+DueRelease: TypeAlias = tuple[ReleaseName, str]
+"""A release, and its files in the generation before, as a part of the site (`SiteWriter`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ class ReleaseBuilder:
                 renewed = True
         return renewed
 
-    def _built(self, joined: JoinedRelease, previous: Mapping[str, str]) -> BuiltRelease:
+    def _built(self, joined: JoinedRelease, previous: str) -> BuiltRelease:
         view, logs, release = self._depends.view, self._depends.logs, joined.read.release
         withheld = logs.once_withheld(view.center, str(release))
         raised = release_alarms(joined, rules_for(view, joined.recipe), withheld)
@@ -112,14 +112,11 @@ class ReleaseBuilder:
             logs=logs,
             bundles=self._bundles,
             now=self._now,
-            previous=previous,
+            previous=files_in(previous),
             folders=self._depends.folders,
         )
         parts = [part for contents in RELEASE_PARTS for part in contents(facts)]
-        files = {}
-        for file in [*files_of(parts)]:  # all are made before the first is written
-            self._writer.put(file)
-            files[file.path] = self._writer.files[file.path]
+        files = self._writer.make(files_of(parts), previous)
         unread = [e for e in joined.consensus.excluded if e.reason in _UNREAD]
         kept = KeptRelease(
             release=str(release),
@@ -135,7 +132,7 @@ class ReleaseBuilder:
             and all(p.settled for p in parts if isinstance(p, PortalPage)),
             joined=self._number,
             line=facts.line,
-            rows=file_rows(joined.read),
+            rows=file_rows(joined.read, files_in(files)),
             alarms=tuple(map(LastingAlarm.of, raised)),
             files=files,
         )

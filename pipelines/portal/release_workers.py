@@ -20,7 +20,7 @@ from pipelines.center.center import Center
 from pipelines.consensus.release_consensus import ConsensusView
 from pipelines.portal.dependencies import Dependencies
 from pipelines.portal.release_builder import BuiltRelease, DueRelease, ReleaseBuilder
-from pipelines.portal.site_folder import SiteWriter
+from pipelines.portal.site_writer import SiteWriter
 from pipelines.verify.session import Session
 
 KNOWN = 400
@@ -101,8 +101,6 @@ def _begin(other: OtherProcess) -> None:
 
 def _build(due: Sequence[DueRelease]) -> list[BuiltRelease]:
     _Begun.builder = builder = _Begun.builder or _builder()
-    _Begun.writer.before = {path: one for _, files in due for path, one in files.items()}
-    _Begun.writer.files.clear()
     return list(builder.build(due))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.portal.digest_index import PREFIXES, shard_of
@@ -45,11 +45,5 @@ def _listed_anew(old: KeptRelease | None, new: KeptRelease | None) -> Iterator[K
 
 
 def _shards_anew(old: KeptRelease | None, new: KeptRelease | None) -> Iterator[str]:
-    if old and new and old.rows == new.rows and _paths(old) == _paths(new):
-        return
-    for one in filter(None, (old, new)):
-        yield from (shard_of(row) for row in one.rows)
-
-
-def _paths(kept: KeptRelease) -> Collection[str]:
-    return kept.files.keys()
+    rows = ({*one.rows.split("\n")} if one and one.rows else set() for one in (old, new))
+    yield from map(shard_of, next(rows) ^ next(rows))

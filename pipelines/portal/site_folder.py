@@ -2,7 +2,7 @@
 
     format  lock  current -> generations/<n>  generations/<n>/...
     states/<n>.json    what it was made from (`pipelines.portal.site_state`)
-    states/<n>.files   lines of SHA-256 and path
+    states/<n>.files   the texts of its parts (`pipelines.portal.site_writer`), a blank line between
 
 A generation is made from the one before the current one, which nobody is led to any more: what has
 not changed since is left there, what the current one has already is linked, the rest is written.
@@ -13,80 +13,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ctypes import CDLL
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, UsageError
-from pipelines.portal.site_file import KeptPath, SiteFile
 from pipelines.portal.site_state import SiteState, read_state
+from pipelines.portal.site_writer import SiteWriter, files_in
 from pipelines.storage.files import held, replace
 
 _FORMAT = b"samebits-portal/v1\n"
-
-
-@dataclass(kw_only=True)
-class SiteWriter:
-    """Writes the files of a generation that is being made; several processes may, each its own."""
-
-    folder: Path
-    current: Path | None = None
-    """The generation before, whose files are linked."""
-    before: Mapping[str, str] = field(default_factory=dict)
-    """What that one has: SHA-256 by path."""
-    there: Mapping[str, str] = field(default_factory=dict)
-    """What is in the folder already."""
-    files: dict[str, str] = field(default_factory=dict)
-    """What the generation has so far."""
-    _folders: set[str] = field(default_factory=set)
-
-    def put(self, file: SiteFile | KeptPath) -> None:
-        """Have a file in the generation; raises `LookupError` for one that it has already."""
-        if file.path in self.files:
-            message = f"two parts of the portal write {file.path}"
-            raise LookupError(message)
-        data = file.data if isinstance(file, SiteFile) else None
-        digest = self.before[file.path] if data is None else Digest.of(data).hex
-        self.files[file.path] = digest
-        if self.there.get(file.path) == digest:
-            return
-        target = self._cleared(file.path)
-        if self.current is not None and self.before.get(file.path) == digest:
-            os.link(self.current / file.path, target)
-        elif data is not None:
-            target.write_bytes(data)
-
-    def keep(self, files: Mapping[str, str]) -> None:
-        """Have files as they are in the generation before; most of them are there already."""
-        for path in files:
-            digest = self.before[path]
-            if self.there.get(path) == digest and path not in self.files:
-                self.files[path] = digest
-            else:
-                self.put(KeptPath(path))
-
-    def remove_others(self) -> None:
-        """Remove what is in the folder, and not in the generation."""
-        for path in self.there.keys() - self.files.keys():
-            gone = self.folder / path
-            gone.unlink(missing_ok=True)
-            with suppress(OSError):  # it has other files
-                while gone.parent != self.folder:
-                    gone = gone.parent
-                    gone.rmdir()
-
-    def _cleared(self, path: str) -> Path:
-        """Return where a file is written; nothing is there, as it may be linked elsewhere."""
-        target = self.folder / path
-        parent = path.rpartition("/")[0]
-        if parent not in self._folders:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._folders.add(parent)
-        target.unlink(missing_ok=True)
-        return target
 
 
 class SiteFolder:
@@ -148,13 +85,17 @@ class SiteFolder:
         """Begin a generation after the one `before`, which is the newest."""
         building = self.building
         shutil.rmtree(building, ignore_errors=True)
-        there = self._reused(building) if before else {}
+        if before is None:
+            building.mkdir()
+            return SiteWriter(folder=building)
+        there = self._reused(building)
         building.mkdir(exist_ok=True)
+        untouched = {*before.parts} & {*there}
         return SiteWriter(
             folder=building,
-            current=self._generation(before.number) if before else None,
-            before=before.all_files() if before else {},
-            there=there,
+            current=self._generation(before.number),
+            untouched=untouched,
+            there=files_in(*(part for part in there if part not in untouched)),
         )
 
     def finish(self, writer: SiteWriter, state: SiteState) -> None:
@@ -165,8 +106,7 @@ class SiteFolder:
             (self.root / folder).mkdir(exist_ok=True)
         shutil.rmtree(self._generation(state.number), ignore_errors=True)
         writer.folder.rename(self._generation(state.number))
-        listed = "".join(f"{digest} {path}\n" for path, digest in writer.files.items())
-        replace(self._files_list(str(state.number)), listed.encode())
+        replace(self._files_list(str(state.number)), "\n\n".join(state.parts).encode())
         replace(self._state_file(str(state.number)), state.to_json())
         link = self.root / "next"
         link.unlink(missing_ok=True)
@@ -177,19 +117,19 @@ class SiteFolder:
             self._state_file(str(old)).unlink(missing_ok=True)
             self._files_list(str(old)).unlink(missing_ok=True)
 
-    def _reused(self, building: Path) -> dict[str, str]:
-        """Turn the newest generation that is not the current one into `building`; return it."""
+    def _reused(self, building: Path) -> list[str]:
+        """Turn the newest generation but the current one into `building`; return its parts."""
         newest = self.current.readlink().name
         for number in sorted(self._numbers(), reverse=True):
             if str(number) == newest:
                 continue
             with suppress(OSError):
-                listed = self._files_list(str(number)).read_text().splitlines()
+                parts = self._files_list(str(number)).read_text().split("\n\n")
                 self._files_list(str(number)).unlink()
                 self._state_file(str(number)).unlink(missing_ok=True)
                 self._generation(number).rename(building)
-                return {path: digest for digest, _, path in (one.partition(" ") for one in listed)}
-        return {}
+                return parts
+        return []
 
     def _numbers(self) -> list[int]:
         folder = self.root / "generations"

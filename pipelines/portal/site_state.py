@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -11,8 +10,8 @@ from pydantic_core import to_json
 
 from builders.core.frozen_model import FrozenModel
 from pipelines.nightly.record import LastingAlarm
-from pipelines.portal.digest_index import FileRow
 from pipelines.portal.release_line import ReleaseLine
+from pipelines.portal.site_writer import files_in
 
 Marks = dict[str, tuple[int, ...] | None]
 """Of each center, in numbers, what its log has about a release; None where it is not read."""
@@ -36,27 +35,27 @@ class KeptRelease(FrozenModel):
     joined: int
     """The number of the generation in which it was last joined."""
     line: ReleaseLine
-    rows: tuple[FileRow, ...] = ()
-    """What the index of files has of it."""
+    rows: str = ""
+    """What the index of files has of it: lines of SHA-256 and JSON."""
     alarms: tuple[LastingAlarm, ...] = ()
-    files: dict[str, str]
-    """The SHA-256 of each file by its path."""
+    files: str
+    """Its files, as a part of the site (`SiteWriter`)."""
 
 
 class SiteState(FrozenModel):
     """One generation."""
 
-    schema_: Literal["samebits/portal-state/v2"] = Field(
-        default="samebits/portal-state/v2", alias="schema"
+    schema_: Literal["samebits/portal-state/v3"] = Field(
+        default="samebits/portal-state/v3", alias="schema"
     )
     number: int
     made: datetime
-    files: dict[str, str]
-    """The SHA-256 of each file that belongs to no release, by its path."""
+    files: str
+    """The part of the site that belongs to no release."""
     common: str = ""
     """One digest over center, policy and code; empty where that is not known."""
-    common_files: dict[str, str] = Field(default_factory=dict)
-    """The SHA-256 of each file that these alone have made, by its path."""
+    common_files: str = ""
+    """The part that these alone have made."""
     releases: tuple[KeptRelease, ...] = ()
     log_size: int = 0
     """Leaves of the center's own log."""
@@ -68,15 +67,14 @@ class SiteState(FrozenModel):
         """The releases by name."""
         return {one.release: one for one in self.releases}
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """All parts of the site."""
+        return (self.files, self.common_files, *(one.files for one in self.releases))
+
     def all_files(self) -> dict[str, str]:
         """Return the SHA-256 of each file by its path."""
-        return dict(self._all_files())
-
-    def _all_files(self) -> Iterator[tuple[str, str]]:
-        yield from self.files.items()
-        yield from self.common_files.items()
-        for one in self.releases:
-            yield from one.files.items()
+        return files_in(*self.parts)
 
     def to_json(self) -> bytes:
         """Return it as it is stored."""

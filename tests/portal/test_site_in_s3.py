@@ -97,13 +97,12 @@ def made(folder: Path, text: str, *more: str) -> SiteFolder:
     site = SiteFolder(folder)
     with site.locked():
         writer = site.begin(site.state())
-        for number in range(FILES):
-            writer.put(SiteFile(f"pages/{number}.html", f"{text} {number}".encode()))
-        for path in ("assets/portal.css", *more):
-            writer.put(SiteFile(path, path.encode()))
+        pages = {f"pages/{number}.html": f"{text} {number}" for number in range(FILES)}
+        others = {path: path for path in ("assets/portal.css", *more)}
+        files = writer.make(SiteFile(p, t.encode()) for p, t in (pages | others).items())
         number = site.next_number()
         now = datetime(2026, 1, 5, tzinfo=UTC)
-        site.finish(writer, SiteState(number=number, made=now, files=dict(writer.files)))
+        site.finish(writer, SiteState(number=number, made=now, files=files))
     return site
 
 

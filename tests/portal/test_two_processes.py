@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 import pytest
 
@@ -10,7 +11,7 @@ from pipelines.audit.log_index import LogIndex
 from pipelines.portal import release_workers
 from pipelines.portal.release_workers import OtherProcess
 from pipelines.portal.site_file import KeptPath, SiteFile
-from pipelines.portal.site_folder import SiteWriter
+from pipelines.portal.site_writer import SiteWriter, files_in
 from tests.consensus.two_centers import TEXT
 from tests.portal.built_portal import NOW, BuiltPortal
 
@@ -31,16 +32,16 @@ def test_two_processes_build_what_one_does(
     for limit in ("KNOWN", "MANY", "_LARGEST"):
         monkeypatch.setattr(release_workers, limit, 1)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    written, put = [], SiteWriter.put
+    written, make = [], SiteWriter.make
 
-    def noted(writer: SiteWriter, file: SiteFile | KeptPath) -> None:
-        written.append(file.path)
-        put(writer, file)
+    def noted(writer: SiteWriter, files: Iterable[SiteFile | KeptPath], before: str = "") -> str:
+        written.append(made := make(writer, files, before))
+        return made
 
-    monkeypatch.setattr(SiteWriter, "put", noted)
+    monkeypatch.setattr(SiteWriter, "make", noted)
     assert portal.build(anew=True).made == 1 + len(VERSIONS)
     assert portal.files() == alone
-    here = {path for path in written if path.startswith("releases/")}
+    here = {path for path in files_in(*written) if path.startswith("releases/")}
     assert here < {path for path in alone if path.startswith("releases/")}, "some are made there"
 
 
