@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError
@@ -32,6 +32,8 @@ from pipelines.log.writer_cache import ReleaseHead
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import DamagedError, ReadableStore, TooLargeError
 
+SILENT_AFTER = timedelta(hours=36)
+"""A night may be late; two nights without a heartbeat are silence."""
 MAX_TRIES = 100
 """Records that are read before the search for the newest heartbeat is given up."""
 _MAX_BYTES = 6 << 20

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ from pipelines.center.center import Peer
 from pipelines.center.logs import KnownLog, check_completeness, own_log, peer_log
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Complaint
-from pipelines.log.heartbeats import newest_heartbeat
+from pipelines.log.heartbeats import SILENT_AFTER, newest_heartbeat
 from pipelines.log.witness import WitnessResult
 from pipelines.nightly.lasting import as_told
 from pipelines.nightly.periodic import join_round, witness_round
@@ -37,8 +37,6 @@ from pipelines.verify.session import Session
 
 _T = TypeVar("_T")
 _LOG = logging.getLogger("samebits")
-SILENT_AFTER = timedelta(hours=36)
-"""A night may be late; two nights without a word are silence."""
 _TOLD = 20
 """Gaps of one log that are told."""
 _RANK = list(Verdict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +22,12 @@ from pipelines.portal.facts import SiteFacts
 from pipelines.portal.policy_chain import CHAIN, read_chain
 from pipelines.portal.release_builder import DueRelease, ReleaseBuilder
 from pipelines.portal.release_line import seen_at
-from pipelines.portal.release_workers import OtherProcess, build_releases, other_process
+from pipelines.portal.release_workers import (
+    OtherProcess,
+    build_releases,
+    get_ready,
+    other_process,
+)
 from pipelines.portal.site_changes import Changes
 from pipelines.portal.site_folder import SiteFolder
 from pipelines.portal.site_state import KeptRelease, SiteState
@@ -125,25 +131,40 @@ def _build(
         folder=site.building,
         current=site.current.resolve(),
     )
-    with other_process(other, len(named)) as pool, _kept(site, anew=anew) as before:
+    with other_process(other, len(named)) as pool:
         depends = Dependencies.now(view)
-        writer = site.begin(before)
-        kept = before.by_release if before else {}
-        logged = LoggedNames.now(depends, before)
-        names = {str(name): name for name in named}
-        names |= {name: ReleaseName.parse(name) for name in logged.names if name not in names}
-        due: list[DueRelease] = [
-            (names[name], kept[name].files if name in kept else "")
-            for name in depends.due(names.values(), kept)
-        ]
-        builder = ReleaseBuilder(depends=depends, writer=writer, number=number, now=now)
-        built: dict[str, bytes] = {}
-        faults: list[str] = []
-        for done, one in enumerate(build_releases(builder, due, pool)):
-            count(done, len(due))
-            if one.kept is not None:
-                built[one.release] = one.kept
-            faults += one.faults
+        get_ready(pool)
+        with _kept(site, anew=anew) as before:
+            return _build_after(before, site, depends, named, number, now, pool, count)
+
+
+def _build_after(
+    before: SiteState | None,
+    site: SiteFolder,
+    depends: Dependencies,
+    named: Iterable[ReleaseName],
+    number: int,
+    now: datetime,
+    pool: ProcessPoolExecutor | None,
+    count: Count,
+) -> BuiltSite:
+    """Build the generation `number` after the one `before`; recipes are `named` so."""
+    writer = site.begin(before)
+    kept = before.by_release if before else {}
+    logged = LoggedNames.now(depends, before)
+    names = {str(name): name for name in named}
+    names |= {name: ReleaseName.parse(name) for name in logged.names if name not in names}
+    due: list[DueRelease] = [
+        (names[name], kept[name].files if name in kept else "") for name in depends.due(names, kept)
+    ]
+    builder = ReleaseBuilder(depends=depends, writer=writer, number=number, now=now)
+    built: dict[str, bytes] = {}
+    faults: list[str] = []
+    for done, one in enumerate(build_releases(builder, due, pool)):
+        count(done, len(due))
+        if one.kept is not None:
+            built[one.release] = one.kept
+        faults += one.faults
     made = {name: _made(built.pop(name), kept.get(name), now) for name in [*built]}
     for name, new in made.items():
         writer.add(new.files, kept[name].files if name in kept else "")

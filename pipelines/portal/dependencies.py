@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from hashlib import sha256
 from importlib.metadata import version
 from io import FileIO
 from pathlib import Path
@@ -79,13 +80,19 @@ class Dependencies:
         """Return one digest over policy, recipe and code."""
         vendor, product, version = release.parts
         try:
-            with FileIO(
-                f"{self.view.recipes}/releases/{vendor}/{product}/{version}.yaml"
-            ) as recipe:
-                read = Digest.of(recipe.readall()).hex
-        except OSError:
-            read = "none"
-        return Digest.of(f"{self.common} {read}".encode()).hex
+            with FileIO(f"{self._recipes}/{vendor}/{product}/{version}.yaml") as recipe:
+                read = b" " + recipe.readall()
+        except OSError:  # there is none
+            read = b""
+        return sha256(self._common + read).hexdigest()
+
+    @cached_property
+    def _recipes(self) -> str:
+        return str(self.view.recipes / "releases")
+
+    @cached_property
+    def _common(self) -> bytes:
+        return self.common.encode()
 
     @cached_property
     def common(self) -> str:
@@ -115,9 +122,10 @@ class Dependencies:
         policy, center = self.view.policy.policy, self.view.center
         return tuple(with_acknowledgements(one, self.known, policy, center) for one in alarms)
 
-    def due(self, names: Iterable[ReleaseName], kept: Mapping[str, KeptRelease]) -> Iterator[str]:
-        """Yield the releases that are to be joined now."""
-        wanted = {str(name): name for name in names}
+    def due(
+        self, wanted: Mapping[str, ReleaseName], kept: Mapping[str, KeptRelease]
+    ) -> Iterator[str]:
+        """Yield the releases that are to be joined now, of those `wanted` by name."""
         again = sorted(
             (one for one in kept.values() if one.release in wanted),
             key=lambda one: (one.joined, one.release),

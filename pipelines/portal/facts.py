@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from builders.core.digest import Digest
 from pipelines.alarms.alarm import ListedAlarm
@@ -90,6 +91,7 @@ class SiteFacts:
         return tuple(one.line for one in self.releases)
 
 
+@lru_cache
 def names_digest(names: tuple[str, ...]) -> str:
     """Return one digest over names of records."""
     return Digest.of("\n".join(names).encode()).hex

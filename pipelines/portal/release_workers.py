@@ -1,16 +1,20 @@
 """Building many releases in two processes: this one, and another one like it.
 
 Each has its own view of the center; both write into the folder of the generation. What the other
-process returns are the values that the state keeps, and nothing is shared.
+process returns are the values that the state keeps, and nothing is shared. Where no thread but this
+one is there, it is a fork of this process, which has imported what it needs.
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from ctypes import CDLL
 from dataclasses import dataclass, replace
 from datetime import datetime
 from multiprocessing import get_context
@@ -31,6 +35,7 @@ _BATCHES, _SMALLEST, _LARGEST = 24, 4, 100
 """Of many releases: how many batches are made, and the releases of one."""
 _WAITING = 2
 """Batches that the other process has at hand."""
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +58,9 @@ def other_process(other: OtherProcess, known: int) -> Iterator[ProcessPoolExecut
     if known < KNOWN or os.cpu_count() == 1:
         yield None
         return
-    pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(other,))
+    # Of several threads a fork has one, and waits for ever for what another one has locked.
+    context = get_context("fork" if threading.active_count() == 1 else "spawn")
+    pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(other,))
     pool.submit(int)
     try:
         yield pool
@@ -61,14 +68,25 @@ def other_process(other: OtherProcess, known: int) -> Iterator[ProcessPoolExecut
         pool.shutdown(cancel_futures=True)
 
 
+def get_ready(pool: ProcessPoolExecutor | None) -> None:
+    """Let the other process read the logs, once this one has: two at once overtake each other.
+
+    What this one has read of them is kept, and not read again.
+    """
+    if pool is not None:
+        pool.submit(_get_ready)
+
+
 def build_releases(
     builder: ReleaseBuilder, due: Sequence[DueRelease], pool: ProcessPoolExecutor | None
 ) -> Iterator[BuiltRelease]:
-    """Yield releases once their files are written; of many, some by the other process.
+    """Yield releases once their files are written; of many, some by the other process, which ends.
 
     Raises as `ReleaseBuilder.build` does.
     """
     if pool is None or len(due) < MANY:
+        if pool is not None:
+            pool.shutdown(wait=False)
         yield from builder.build(due)
         return
     size = min(max(len(due) // _BATCHES, _SMALLEST), _LARGEST)
@@ -81,6 +99,7 @@ def build_releases(
             yield from builder.build(batches.popleft())
         else:
             yield from waiting.popleft().result()
+    pool.shutdown(wait=False)
 
 
 class _Begun:
@@ -89,26 +108,29 @@ class _Begun:
     other: OtherProcess
     view: ConsensusView
     writer: SiteWriter
-    builder: ReleaseBuilder | None = None
+    builder: ReleaseBuilder
 
 
 def _begin(other: OtherProcess) -> None:
-    """Open the view of the center in this process, for as long as it lives."""
-    _Begun.other, _Begun.builder = other, None
+    """Open the view of the center in this process, which lives no longer than its parent."""
+    _die_with_parent()
+    _Begun.other = other
     _Begun.view = replace(Session(other.center).consensus_view(other.now), public_only=True)
     _Begun.writer = SiteWriter(folder=other.folder, current=other.current)
 
 
+def _die_with_parent() -> None:
+    CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _get_ready() -> None:
+    _Begun.builder = ReleaseBuilder(
+        depends=Dependencies.now(_Begun.view),
+        writer=_Begun.writer,
+        number=_Begun.other.number,
+        now=_Begun.other.now,
+    )
+
+
 def _build(due: Sequence[DueRelease]) -> list[BuiltRelease]:
-    _Begun.builder = builder = _Begun.builder or _builder()
-    return list(builder.build(due))
-
-
-def _builder() -> ReleaseBuilder:
-    """Read the logs, once the process that gives the releases has: two at once overtake each other.
-
-    What that one has read of them is kept, and not read again.
-    """
-    number, now = _Begun.other.number, _Begun.other.now
-    depends = Dependencies.now(_Begun.view)
-    return ReleaseBuilder(depends=depends, writer=_Begun.writer, number=number, now=now)
+    return list(_Begun.builder.build(due))

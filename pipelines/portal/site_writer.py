@@ -66,8 +66,9 @@ class SiteWriter:
     def add(self, part: str, before: str = "") -> None:
         """Have a part that another process has made; `before` is what it was."""
         self._touch(before)
-        for path in files_in(part):
-            self.there.pop(path, None)
+        if self.there:
+            for path in files_in(part):
+                self.there.pop(path, None)
 
     def remove_others(self) -> None:
         """Remove what is in the folder, and not in the generation."""

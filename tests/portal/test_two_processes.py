@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterable
 
 import pytest
+from filelock import FileLock
 
 from pipelines.audit.log_index import LogIndex
 from pipelines.portal import release_workers
-from pipelines.portal.release_workers import OtherProcess
+from pipelines.portal.release_workers import OtherProcess, other_process
 from pipelines.portal.site_file import KeptPath, SiteFile
+from pipelines.portal.site_folder import SiteFolder
 from pipelines.portal.site_writer import SiteWriter, files_in
 from tests.consensus.two_centers import TEXT
 from tests.portal.built_portal import NOW, BuiltPortal
@@ -18,9 +23,11 @@ from tests.portal.built_portal import NOW, BuiltPortal
 VERSIONS = ("1.1", "1.2", "1.3")
 
 
+@pytest.mark.parametrize("threads", [1, 2], ids=["fork", "spawn"])
 def test_two_processes_build_what_one_does(
-    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
+    monkeypatch.setattr(threading, "active_count", lambda: threads)
     folder = portal.centers.root / "recipes/releases/acme/tool"
     for version in VERSIONS:
         (folder / f"{version}.yaml").write_text(TEXT.replace('"1.0"', f'"{version}"'))
@@ -39,13 +46,14 @@ def test_two_processes_build_what_one_does(
         return made
 
     monkeypatch.setattr(SiteWriter, "make", noted)
-    assert portal.build(anew=True).made == 1 + len(VERSIONS)
-    assert portal.files() == alone
+    for anew in (True, False):
+        assert portal.build(anew=anew).made == 1 + len(VERSIONS)
+        assert portal.files() == alone
     here = {path for path in files_in(*written) if path.startswith("releases/")}
     assert here < {path for path in alone if path.startswith("releases/")}, "some are made there"
 
 
-def test_the_other_process_reads_no_log_before_it_is_given_releases(
+def test_the_other_process_reads_no_log_before_it_is_told_to(
     portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By then this process has read them: two that read a log at once overtake each other."""
@@ -53,7 +61,33 @@ def test_the_other_process_reads_no_log_before_it_is_given_releases(
     other = OtherProcess(center=center, now=NOW, number=1, folder=portal.out, current=portal.out)
     read: list[str] = []
     monkeypatch.setattr(LogIndex, "read_ahead", lambda _: read.append("logs"))
+    monkeypatch.setattr(release_workers, "_die_with_parent", lambda: None)
     release_workers._begin(other)
     assert not read
+    release_workers._get_ready()
     assert release_workers._build([]) == []
     assert read == ["logs"]
+
+
+def test_the_other_process_ends_with_one_that_is_killed(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would hold the lock of the folder for as long as it waits for releases."""
+    monkeypatch.setattr(release_workers, "KNOWN", 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    center = portal.centers.center("europe")
+    other = OtherProcess(center=center, now=NOW, number=1, folder=portal.out, current=portal.out)
+    site = SiteFolder(portal.out)
+
+    def dies() -> None:
+        with site.locked(), other_process(other, 1) as pool:
+            assert pool
+            pool.submit(int).result()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    process = multiprocessing.get_context("fork").Process(target=dies)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    with FileLock(portal.out / "lock", timeout=60):
+        pass

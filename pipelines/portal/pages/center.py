@@ -19,8 +19,7 @@ from pipelines.audit.source import Source
 from pipelines.evidence.statements.log_status import Heartbeat
 from pipelines.evidence.statements.statement import Time
 from pipelines.log.checkpoint import SignedCheckpoint
-from pipelines.log.heartbeats import newest_heartbeat
-from pipelines.nightly.alarms import SILENT_AFTER
+from pipelines.log.heartbeats import SILENT_AFTER, newest_heartbeat
 from pipelines.policy import Policy, PolicyCenter
 from pipelines.portal.center_night import LISTED, Night, published_night
 from pipelines.portal.center_rates import Rates, rates
