@@ -26,8 +26,6 @@ from pipelines.judge.signatures.left_out import (
 from pipelines.judge.signatures.pe_checksum import PeChecksum
 
 _PE_ALIGNMENT = 8
-_SUMMED = 1 << 16
-"""Bytes that are read at once: between them other threads go on."""
 _CAB_HEADER, _CAB_FOLDER, _CAB_SIZE, _CAB_FILES, _CAB_FLAGS = 36, 8, 8, 16, 30
 _CAB_RESERVED, _CAB_KIND, _CAB_SHOWN = 20, 0x00100000, 4
 _CAB_GROWN = 24
@@ -95,7 +93,7 @@ def pe_checksum(out: BinaryIO) -> Checksum | None:
     total = PeChecksum()
     total.add(read_at(out, 0, begin) + bytes(end - begin))
     out.seek(end)
-    for data in chunks(out, _SUMMED):
+    for data in chunks(out):
         total.add(data)
     return Checksum(at=begin, value=total.value().to_bytes(end - begin, "little"))
 

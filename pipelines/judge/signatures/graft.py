@@ -92,7 +92,8 @@ def _graft(
     ):
         verifying = started(lambda file: jail.run(VERIFY, [file], pinned), shipped)
         hashing = started(lambda file: digest or _sha256_of(file), shipped)
-        summing = started(limits.checksum, shipped)  # which is what is made, most often
+        # The shipped file is what is made, most often.
+        summing = started(limits.checksum, shipped) if limits.checksum_is_digest else None
         plan = _read(jail.run(PLAN, [shipped, rebuilt], pinned))
         inside: tuple[Taken, ...] = ()
         contents: tuple[Digest, ...] = ()
@@ -102,15 +103,15 @@ def _graft(
             if packed.seek(0, 2) != max(own, default=0):
                 raise _unlike()
             rebuilt = packed
-        made = splice(plan, rebuilt, shipped, None, limits)
+        made = splice(plan, rebuilt, shipped, out if alike else None, limits)
         same = made.sha256 == hashing()
         file = shipped if same else out
-        if not same:
+        if not same and alike is None:
             splice(plan, rebuilt, shipped, out, limits)
         check_fit(plan, rebuilt, file, limits)
         if not same and alike is None:
             raise _unlike()
-        checksum = summing() if same else limits.checksum(out)
+        checksum = summing() if summing and same else limits.checksum(file)
         if checksum is None or (same and not checksum.is_in(shipped)):
             raise _stale()
         if not same:

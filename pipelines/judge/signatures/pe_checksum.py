@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-_STEP = 4096
-"""Bytes of one number: adding is quicker than a division of longer ones."""
+_STEP = 1 << 14
+"""Bytes of one number, with which adding is quickest."""
 
 
 class PeChecksum:
@@ -24,7 +24,7 @@ class PeChecksum:
             int.from_bytes(data[at : min(at + _STEP, whole)], "little")
             for at in range(0, whole, _STEP)
         )
-        self._sum = (self._sum + sum(numbers)) % 0xFFFF
+        self._sum += sum(numbers)
         self._odd = bytes(data[whole:])
 
     def value(self) -> int:

@@ -321,5 +321,6 @@ RPM = SignatureFormat(
         places=signature_header,
         fits=rpm_fits,
         checksum=rpm_checksum,
+        checksum_is_digest=True,
     ),
 )

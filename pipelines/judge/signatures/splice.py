@@ -115,6 +115,8 @@ class SpliceLimits:
     """Says of our file and the one that was made whether others are what a signature needs."""
     checksum: Callable[[BinaryIO], Checksum | None] = lambda _: NO_CHECKSUM
     """Of the file that was made, of which a plan does not say it; None where it has no place."""
+    checksum_is_digest: bool = False
+    """Whether a thread that makes it leaves the interpreter to the others; adding up does not."""
     zip: ZipLimits | None = None
     """Of a zip archive; the pieces of one are refused in other files."""
     inside: SpliceLimits | None = None
