@@ -87,6 +87,7 @@ def shown(portal: Portal) -> list[str]:
     return sorted({*portal.of_each_kind(), *more})
 
 
+@pytest.mark.browser  # with the others, for which the portal is built anyway
 def test_what_pages_show_is_in_the_portal(portal: Portal) -> None:
     """Or the tests of every page would say nothing of it."""
     differences = {
