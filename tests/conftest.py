@@ -42,8 +42,11 @@ MARKERS = {
 """What a test needs beside this process, by marker: known from the fixtures that it uses."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with what its fixtures need, so that `-m` can leave it out; sort them."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test with what its fixtures need, so that `-m` can leave it out.
+
+    Where xdist does not put files of many tests first, those that take longest are.
+    """
     for item in items:
         given = _parameters(item)
         used = set(getattr(item, "fixturenames", ())) - given.keys()
@@ -52,7 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, fixtures in MARKERS.items():
             if used & fixtures:
                 item.add_marker(marker)
-    items.sort(key=lambda item: place_in_order(item.nodeid))
+    if not config.getoption("loadscopereorder", default=True):  # `dist` is unset in each process
+        items.sort(key=lambda item: place_in_order(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)

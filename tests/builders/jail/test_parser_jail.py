@@ -134,7 +134,7 @@ def test_the_process_of_the_next_file_has_left_the_host_before_there_is_one(
     jail: ParserJail,
 ) -> None:
     assert jail.run(SIZES, [], Nothing()) == []
-    (parent,) = parents(os.getpid())
+    parent = parent_of(jail)
     own, deadline = Path("/proc/self/ns/net").readlink(), time.monotonic() + 10
     while time.monotonic() < deadline:
         (*_, waiting) = parent.children()
@@ -202,7 +202,7 @@ def test_a_jail_that_cannot_start_says_why_and_what_to_do() -> None:
 
 def test_the_parent_of_the_readers_is_started_again(jail: ParserJail) -> None:
     assert jail.run(SIZES, [], Nothing()) == []
-    (parent,) = parents(os.getpid())
+    parent = parent_of(jail)
     parent.kill()
     parent.wait()
     assert jail.run(SIZES, [], Nothing()) == []
@@ -295,6 +295,12 @@ def asking(name: str, *, user: bool = False, first: str = "") -> subprocess.Pope
     return subprocess.Popen(
         command, env={**os.environ, "PYTHONPATH": paths}, cwd=ROOT, stdout=subprocess.PIPE
     )
+
+
+def parent_of(jail: ParserJail) -> psutil.Process:
+    """Return the parent of the readers of a jail; other tests may have left jails of their own."""
+    assert jail._parent is not None
+    return psutil.Process(jail._parent._process.pid)
 
 
 def parents(pid: int) -> list[psutil.Process]:
