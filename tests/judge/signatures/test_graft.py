@@ -14,7 +14,7 @@ from builders.core.digest import CHUNK, Digest
 from builders.core.errors import SamebitsError
 from builders.jail.errors import JailEnd, JailFailedError
 from builders.packing.compress import PackingError
-from pipelines.judge.signatures.filled import pe_checksum
+from pipelines.judge.signatures.filled import pe_checksum, rpm_checksum
 from pipelines.judge.signatures.graft import graft
 from pipelines.judge.signatures.graft_readers import PACK, PLAN, UNPACK
 from pipelines.judge.signatures.signature_format import (
@@ -107,6 +107,17 @@ def test_a_file_that_is_not_the_shipped_one_gets_a_checksum_of_its_own() -> None
     assert checksum is not None
     assert checksum.is_in(out)
     assert not checksum.is_in(io.BytesIO(SIGNED))
+
+
+def test_another_package_that_is_taken_has_an_md5_of_its_own() -> None:
+    shipped, ours, pins = LARGE["rpm"](100)
+    out = io.BytesIO()
+    files = io.BytesIO(shipped), io.BytesIO(ours[:-1] + bytes([ours[-1] ^ 1]))
+    assert isinstance(graft(OpenJail(), *files, pins, out, alike=lambda *_: True), Graft)
+    checksum = rpm_checksum(out)
+    assert checksum is not None
+    assert checksum.is_in(out)
+    assert not checksum.is_in(io.BytesIO(shipped))
 
 
 @pytest.mark.parametrize("alike", [False, True])
