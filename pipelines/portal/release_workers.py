@@ -108,13 +108,13 @@ class _Begun:
     other: OtherProcess
     view: ConsensusView
     writer: SiteWriter
-    builder: ReleaseBuilder
+    builder: ReleaseBuilder | None = None
 
 
 def _begin(other: OtherProcess) -> None:
     """Open the view of the center in this process, which lives no longer than its parent."""
     _die_with_parent()
-    _Begun.other = other
+    _Begun.other, _Begun.builder = other, None
     _Begun.view = replace(Session(other.center).consensus_view(other.now), public_only=True)
     _Begun.writer = SiteWriter(folder=other.folder, current=other.current)
 
@@ -124,7 +124,11 @@ def _die_with_parent() -> None:
 
 
 def _get_ready() -> None:
-    _Begun.builder = ReleaseBuilder(
+    _Begun.builder = _builder()
+
+
+def _builder() -> ReleaseBuilder:
+    return ReleaseBuilder(
         depends=Dependencies.now(_Begun.view),
         writer=_Begun.writer,
         number=_Begun.other.number,
@@ -133,4 +137,5 @@ def _get_ready() -> None:
 
 
 def _build(due: Sequence[DueRelease]) -> list[BuiltRelease]:
-    return list(_Begun.builder.build(due))
+    builder = _Begun.builder or _builder()  # raises once more why it is not ready
+    return list(builder.build(due))

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import pytest
 from filelock import FileLock
 
+from builders.core.errors import StoreError
 from pipelines.audit.log_index import LogIndex
 from pipelines.portal import release_workers
 from pipelines.portal.release_workers import OtherProcess, other_process
@@ -67,6 +68,23 @@ def test_the_other_process_reads_no_log_before_it_is_told_to(
     release_workers._get_ready()
     assert release_workers._build([]) == []
     assert read == ["logs"]
+
+
+def test_why_the_other_process_cannot_read_the_logs_is_told(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    center = portal.centers.center("europe")
+    other = OtherProcess(center=center, now=NOW, number=1, folder=portal.out, current=portal.out)
+
+    def fails(_: object) -> None:
+        raise StoreError("the logs cannot be read")
+
+    monkeypatch.setattr(LogIndex, "read_ahead", fails)
+    monkeypatch.setattr(release_workers, "_die_with_parent", lambda: None)
+    release_workers._begin(other)
+    for step in (release_workers._get_ready, lambda: release_workers._build([])):
+        with pytest.raises(StoreError, match="the logs cannot be read"):
+            step()
 
 
 def test_the_other_process_ends_with_one_that_is_killed(
