@@ -20,7 +20,7 @@ from pathlib import Path
 
 from builders.core.errors import NotFoundError, UsageError
 from pipelines.portal.site_state import SiteState, read_state
-from pipelines.portal.site_writer import SiteWriter, files_in
+from pipelines.portal.site_writer import SiteWriter, files_in, require_once
 from pipelines.storage.files import held, replace
 
 _FORMAT = b"samebits-portal/v1\n"
@@ -99,7 +99,11 @@ class SiteFolder:
         )
 
     def finish(self, writer: SiteWriter, state: SiteState) -> None:
-        """Make what was written the newest generation, and remove all older ones but the last."""
+        """Make what was written the newest generation, and remove all older ones but the last.
+
+        Raises `LookupError` for a file of two parts.
+        """
+        require_once(*state.parts)
         writer.remove_others()
         _sync(writer.folder)  # or a crash could leave empty files that are taken for good ones
         for folder in ("generations", "states"):

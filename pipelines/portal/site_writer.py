@@ -22,6 +22,13 @@ def files_in(*parts: str) -> dict[str, str]:
     return dict(_files_in(parts))
 
 
+def require_once(*parts: str) -> None:
+    """Raise `LookupError` for a file that is listed twice in the texts of parts."""
+    if path := duplicate(path for path, _ in _files_in(parts)):
+        message = f"two parts of the portal write {path}"
+        raise LookupError(message)
+
+
 def _files_in(parts: Iterable[str]) -> Iterator[tuple[str, str]]:
     for part in filter(None, parts):
         for line in part.split("\n"):
@@ -50,7 +57,7 @@ class SiteWriter:
         """
         wanted = list(files)  # all are made before the first is written
         if path := duplicate(file.path for file in wanted):
-            message = f"two parts of the portal write {path}"
+            message = f"a part of the portal writes {path} twice"
             raise LookupError(message)
         self._touch(before)
         old = files_in(before)

@@ -54,6 +54,20 @@ def test_two_processes_build_what_one_does(
     assert here < {path for path in alone if path.startswith("releases/")}, "some are made there"
 
 
+def test_two_parts_that_write_one_file_end_the_build(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.build()
+    there = portal.files()
+    path = next(path for path in there if path.startswith("releases/"))
+    monkeypatch.setattr(
+        "pipelines.portal.build.COMMON_PARTS", (lambda _: [SiteFile(path, b"another")],)
+    )
+    with pytest.raises(LookupError, match=f"two parts of the portal write {path}"):
+        portal.build(anew=True)
+    assert portal.files() == there
+
+
 def test_the_other_process_reads_no_log_before_it_is_told_to(
     portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
