@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
+from threading import Timer
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
@@ -48,6 +48,9 @@ from pipelines.verify.unpublished import Unpublished, UnpublishedReport
 
 _OF_THE_CLOCK = frozenset({"times", "figures"})
 """Checks of the signer that a wrong clock fails."""
+
+_PREPARED = 0.5
+"""Seconds after which the container of a rebuild has usually started."""
 
 
 @contextmanager
@@ -266,18 +269,23 @@ def _rebuild(run: CurrentRun, policy: Policy | None) -> None:
 def _meanwhile(
     work: Callable[[Session, Job], object], session: Session, job: Job
 ) -> Iterator[None]:
-    """Do `work`, whose result is cached, beside the block; it fails where it is needed."""
+    """Do `work`, whose result is cached, beside the block; it fails where it is needed.
+
+    It begins once the container runs, by the clock: before that, it would hold up its preparation.
+    """
 
     def tried() -> None:
         with suppress(Exception):
             work(session, job)
 
-    thread = Thread(target=tried, name="meanwhile", daemon=True)
-    thread.start()
+    timer = Timer(_PREPARED, tried)
+    timer.daemon = True
+    timer.start()
     try:
         yield
     finally:
-        thread.join()
+        timer.cancel()
+        timer.join()
 
 
 def _require_reviews(run: CurrentRun, claim: Digest, policy: Policy | None) -> None:
