@@ -79,7 +79,7 @@ def named_causes_share() -> dict[str, Any]:
     missed = {}
     pairs = planted_pairs()
     for pair in pairs:
-        look = quick_diff(io.BytesIO(pair.shipped), io.BytesIO(pair.rebuilt))
+        look = quick_diff(io.BytesIO(pair.shipped), io.BytesIO(pair.rebuilt)).diff
         found = sum(f.differing_bytes for f in look.fields if f.field in pair.fields)
         share = min(found, pair.differing)
         total, named = total + pair.differing, named + share

@@ -18,7 +18,7 @@ from pipelines.cli.terminal import VERDICT_COLORS, show, warn
 
 if TYPE_CHECKING:
     from pipelines.explain.packing import PackingFinding
-    from pipelines.judge.finding import QuickDiff
+    from pipelines.judge.finding import Cause, QuickDiff
 
 _PACKING = 20.0
 """Seconds for the search of the packing: it packs the whole content again."""
@@ -47,12 +47,10 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
     """
     from builders.core.digest import digest_file
     from builders.jail import JailFailedError, JailUnavailableError, ParserJail
-    from pipelines.explain.first_look import look_at
+    from pipelines.explain.first_look import look_at, may_differ_in_rules
     from pipelines.explain.named_causes import named_causes
     from pipelines.explain.quickdiff import LOOK
-    from pipelines.explain.rule_differences import may_differ_in_rules, with_rule_changes
     from pipelines.judge.finding import Cause, CauseName
-    from pipelines.rules.reading import CHANGES
 
     if page is not None:
         options.require_new(page, "file")
@@ -61,18 +59,18 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
         with (
             shipped.open("rb") as theirs,
             rebuilt.open("rb") as ours,
-            closing(ParserJail([LOOK.name, CHANGES.name])) as jail,
+            closing(ParserJail([LOOK.name])) as jail,
         ):
             jail.start()
             digests = [digest_file(path) for path in (shipped, rebuilt)]
             same = digests[0] == digests[1]
             if not same:
-                seen = look_at(jail, theirs, ours)
-                causes = named_causes(seen)
+                look = look_at(jail, theirs, ours)
+                seen, causes = look.diff, named_causes(look.diff)
                 if any(cause.name is CauseName.CONTAINER_ONLY for cause in causes):
                     packing = _packing(theirs, ours)
-                if may_differ_in_rules(rebuilt.name, seen):
-                    seen, rules = with_rule_changes(jail, rebuilt.name, theirs, ours, seen)
+                if may_differ_in_rules(rebuilt.name, look):
+                    seen, rules = _with_rules(rebuilt.name, theirs, ours, seen)
                     causes = (*causes, *rules)
     except (JailFailedError, JailUnavailableError) as error:
         warn(f"they were not compared{' whole' if seen else ''}: {error}")
@@ -112,6 +110,18 @@ def _packing(shipped: BinaryIO, rebuilt: BinaryIO) -> PackingFinding:
 
     with closing(ParserJail([PACKING.name])) as jail:
         return recover_packing(jail, shipped, rebuilt, seconds=_PACKING)
+
+
+def _with_rules(
+    name: str, shipped: BinaryIO, rebuilt: BinaryIO, seen: QuickDiff
+) -> tuple[QuickDiff, tuple[Cause, ...]]:
+    """Compare the rules, in a jail of its own, too: most files have none."""
+    from builders.jail import ParserJail
+    from pipelines.explain.rule_differences import with_rule_changes
+    from pipelines.rules.reading import CHANGES
+
+    with closing(ParserJail([CHANGES.name])) as jail:
+        return with_rule_changes(jail, name, shipped, rebuilt, seen)
 
 
 def _write_page(path: Path, page: bytes) -> None:

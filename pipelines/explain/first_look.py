@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from builders.archives import ArchiveError, MonotonicClock
 from builders.jail.errors import JailEnd, JailFailedError
 from builders.jail.file_reader import Jail, Nothing
 from pipelines.judge.copied import FILES, CheckedInput, Contents, carried
 from pipelines.judge.finding import Carried, Cause, QuickDiff
+from pipelines.rules.rule_files import may_hold_rules
+
+if TYPE_CHECKING:
+    from pipelines.explain.quickdiff import Look
 
 DEADLINE = 60.0
 """Seconds for all looks of a run."""
@@ -27,7 +31,7 @@ _CARRIED = 30.0
 
 def look_at(
     jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, *, seconds: float = DIFFERENCE
-) -> QuickDiff:
+) -> Look:
     """Compare two files within `seconds`; raises as `Jail.run` does.
 
     If their formats cannot be read to the end, they are compared once more without that, for a
@@ -41,6 +45,16 @@ def look_at(
     except JailFailedError:
         given = LookTime(seconds=seconds / 3, fields=False)
         return jail.run(LOOK, [shipped, rebuilt], given, seconds=given.seconds + _GRACE)
+
+
+def may_differ_in_rules(name: str, look: Look) -> bool:
+    """Say by name and content of what differs whether it is worth comparing as rules."""
+    members = look.diff.members
+    if members is None:
+        return may_hold_rules(name)
+    paths = [one.path for one in members.changed]
+    paths += [one.path for one in (*members.added, *members.removed)]
+    return look.rules and any(map(may_hold_rules, paths))
 
 
 class FirstLooks:
@@ -58,23 +72,21 @@ class FirstLooks:
         self._seconds = seconds
         self._deadline = clock() + seconds
 
-    def difference(self, shipped: BinaryIO, rebuilt: BinaryIO) -> QuickDiff:
+    def difference(self, shipped: BinaryIO, rebuilt: BinaryIO) -> Look:
         """Compare two files that differ."""
         return look_at(self._jail, shipped, rebuilt, seconds=self._share(DIFFERENCE))
 
     def rules(
-        self, name: str, shipped: BinaryIO, rebuilt: BinaryIO, seen: QuickDiff
+        self, name: str, shipped: BinaryIO, rebuilt: BinaryIO, look: Look
     ) -> tuple[QuickDiff, tuple[Cause, ...], str | None]:
         """Add the detection rules that differ to what was seen; return the causes they are.
 
         Where they could not be compared, what was seen stands, and a note says why.
         """
-        from pipelines.explain.rule_differences import (  # noqa: PLC0415  # readers of rules
-            may_differ_in_rules,
-            with_rule_changes,
-        )
+        from pipelines.explain.rule_differences import with_rule_changes  # noqa: PLC0415  # as above
 
-        if not may_differ_in_rules(name, seen):
+        seen = look.diff
+        if not may_differ_in_rules(name, look):
             return seen, (), None
         try:
             seconds = self._share(DIFFERENCE)

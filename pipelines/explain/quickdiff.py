@@ -46,6 +46,7 @@ from pipelines.judge.finding import (
     MetadataField,
     QuickDiff,
 )
+from pipelines.rules.rule_files import HEAD, may_be_rules
 
 MOST_SECONDS = 60.0
 MEMBER_LIMITS = ArchiveLimits(members=50_000, text=16 << 20, set_aside=64 << 20)
@@ -63,6 +64,14 @@ class LookTime(FrozenModel):
     seconds: float
     fields: bool = True
     """Whether the formats of what differs are read."""
+
+
+class Look(FrozenModel):
+    """What two files show at once."""
+
+    diff: QuickDiff
+    rules: bool = True
+    """Whether a file in them that differs may have detection rules; of no archives always."""
 
 
 @dataclass
@@ -192,7 +201,7 @@ def quick_diff(
     clock: MonotonicClock = time.monotonic,
     scratch: Scratch = tempfile.TemporaryFile,
     with_fields: bool = True,
-) -> QuickDiff:
+) -> Look:
     """Return what two seekable files show within `seconds`, at most half of it spent on bytes.
 
     Without its fields a difference counts as not shown whole.
@@ -219,10 +228,11 @@ def quick_diff(
         meaning = Meaning()
         if with_fields:
             meaning.read(pairs, left.time)
+        rules = members is None or not members.complete or _may_differ_in_rules(*listed)
     fields, left_out = meaning.fields()
     fields = (*islice(_unread(*listed), SHOWN), *fields)[:SHOWN]
     cut = members is not None and (members.capped or not members.complete)
-    return QuickDiff(
+    diff = QuickDiff(
         shipped_size=sizes[0],
         rebuilt_size=sizes[1],
         first_offset=front.first,
@@ -237,6 +247,19 @@ def quick_diff(
         or not front.whole
         or (front.first is not None and last is None),
     )
+    return Look(diff=diff, rules=rules)
+
+
+def _may_differ_in_rules(one: Listing, other: Listing) -> bool:
+    for side, against in ((one, other), (other, one)):
+        for key, member in side.members.items():
+            same = key in against.members and _same_content(member, against.members[key])
+            if same or member.container or member.kind != "file":
+                continue
+            copy = side.copies.get(key)
+            if copy is None or may_be_rules(member.path, copy.bytes(0, HEAD)):
+                return True
+    return False
 
 
 def _pairs(shipped: Content, rebuilt: Content, one: Listing, other: Listing) -> Iterator[Pair]:
@@ -303,7 +326,7 @@ def _inner(container: str) -> str:
     return "" if container in {"", unpacked_name("")} else f"{container}/"
 
 
-def _look(files: Sequence[BinaryIO], parameters: LookTime, scratch: Scratch) -> QuickDiff:
+def _look(files: Sequence[BinaryIO], parameters: LookTime, scratch: Scratch) -> Look:
     shipped, rebuilt = files
     seconds, fields = parameters.seconds, parameters.fields
     return quick_diff(shipped, rebuilt, seconds=seconds, scratch=scratch, with_fields=fields)
@@ -313,7 +336,7 @@ LOOK = Reader(
     name="pipelines.explain.quickdiff:LOOK",
     read=_look,
     parameters=LookTime,
-    result=TypeAdapter(QuickDiff),
+    result=TypeAdapter(Look),
     limits=JailLimits(
         seconds=MOST_SECONDS,
         answer=32 << 20,

@@ -15,7 +15,6 @@ from pipelines.explain.rule_texts import reasons
 from pipelines.judge.finding import Cause, CauseName, FieldDifference, FieldKind, QuickDiff
 from pipelines.rules.change import Effect, RuleChange, RuleChanges
 from pipelines.rules.reading import rule_changes
-from pipelines.rules.rule_files import may_hold_rules
 
 SHOWN = 50
 """Fields of a look, those of rules included."""
@@ -49,16 +48,6 @@ def with_rule_changes(
     left_out = look.fields_left_out + changes.left_out + max(0, len(fields) - SHOWN)
     told = look.model_copy(update={"fields": fields[:SHOWN], "fields_left_out": left_out})
     return told, tuple(_causes(changes))
-
-
-def may_differ_in_rules(name: str, look: QuickDiff) -> bool:
-    """Say by the names of what differs whether it is worth comparing as rules."""
-    members = look.members
-    if members is None:
-        return may_hold_rules(name)
-    paths = [one.path for one in members.changed]
-    paths += [one.path for one in (*members.added, *members.removed)]
-    return any(map(may_hold_rules, paths))
 
 
 def _fields(change: RuleChange) -> Iterator[FieldDifference]:

@@ -6,8 +6,10 @@ Runs in the jail. ClamAV's databases (.cvd, .cld, .cud) are a header of 512 byte
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
 from builders.archives import ArchiveLimits, Member, Scratch, members
@@ -22,12 +24,29 @@ _SUFFIXES = frozenset(
     rule rules sdb sfp txt wdb yaml yar yara yarax yml""".split()  # noqa: SIM905
 )
 """How the names of files end that may have rules; which do, their languages say."""
+_READ = _SUFFIXES - {"txt"} | {"rmd", "zmd"}
+"""How the names of files end that languages know as theirs; in any other one they know YARA's."""
+HEAD = 1 << 16
+"""Bytes by which rules are known in files of other names."""
+_YARA = re.compile(rb"^[ \t]*+(?:global|private|rule)\s", re.MULTILINE)
+"""How a line with a rule of YARA begins."""
 
 
 def may_hold_rules(path: str) -> bool:
     """Say by the name of a file whether it is worth reading for rules."""
     lower = path.lower()
     return ("." in path and lower.rpartition(".")[2] in _SUFFIXES) or "rule" in lower
+
+
+def may_be_rules(path: str, head: bytes) -> bool:
+    """Say by the name and the first `HEAD` bytes of a file whether a language may read it.
+
+    All files with rules pass, and some others.
+    """
+    name = PurePosixPath(path).name.lower()
+    named = "." in name and name.rpartition(".")[2] in _READ
+    shown = b"condition" in head and _YARA.search(head) is not None
+    return named or shown or head.startswith((_CVD, b"YARA"))
 
 
 def rule_files(stream: BinaryIO, name: str, scratch: Scratch) -> Iterator[tuple[str, bytes]]:

@@ -193,11 +193,11 @@ def _looked_at(
         if not finding.differs:
             return {"explanation": explanation}
         with shipped_copy(run.session, run.job, finding).open("rb") as theirs:
-            seen = looks.difference(theirs, ours)
-            told, rules, note = looks.rules(finding.name, theirs, ours, seen)
+            look = looks.difference(theirs, ours)
+            told, rules, note = looks.rules(finding.name, theirs, ours, look)
     shown = {"first_look": told, "note": note and note[:_MAX_NOTE]}
     explanation = explanation.model_copy(update=shown)
-    return {"explanation": explanation, "causes": (*named_causes(seen), *rules)}
+    return {"explanation": explanation, "causes": (*named_causes(look.diff), *rules)}
 
 
 def _rebuilt_again(run: CurrentRun, image: ProvidedImage, number: int) -> Attempt:

@@ -30,7 +30,7 @@ def tar(*names: str, content: bytes = b"1", **header: int | str) -> bytes:
 
 
 def look(shipped: bytes, rebuilt: bytes) -> QuickDiff:
-    return quick_diff(io.BytesIO(shipped), io.BytesIO(rebuilt))
+    return quick_diff(io.BytesIO(shipped), io.BytesIO(rebuilt)).diff
 
 
 def test_owner_mode_and_time_are_shown_with_both_values_even_where_content_differs() -> None:

@@ -177,7 +177,7 @@ def test_members_that_differ_are_named_in_every_format(make_tar: Maker, *, insid
     """What explains them stands beside the report, and inside one of before that was so."""
     theirs, ours = (io.BytesIO(make_tar({"tool": b"x"}, mtime=at)) for at in (60, 120))
     differs = finding("a.tar", Verdict.DIFFERENT)
-    look = Explanation(first_look=quick_diff(theirs, ours))
+    look = Explanation(first_look=quick_diff(theirs, ours).diff)
     found = report(differs.model_copy(update={"explanation": look}) if inside else differs)
     beside = None if inside else beside_a_report(found, "a.tar", look)
     one = Verified(recipe=Path("r.yaml"), found=found, stored=beside)

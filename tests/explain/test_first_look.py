@@ -15,8 +15,8 @@ from builders.jail import JailEnd, JailFailedError, ParserJail
 from builders.jail.file_reader import P, R, Reader
 from infra.bench.planted import planted_pairs
 from pipelines.explain.first_look import FirstLooks, look_at
+from pipelines.explain.quickdiff import Look
 from pipelines.judge.copied import CheckedInput, contents
-from pipelines.judge.finding import QuickDiff
 from pipelines.verify.readers import READERS
 from tests.fakes.jail import OpenJail
 
@@ -27,7 +27,7 @@ HELPER = b"a helper that was copied in from a dependency"
 def test_a_look_is_the_same_in_the_jail_and_outside(make_tar: Maker) -> None:
     one, other = make_tar({"a": b"1", "b": b"2"}), make_tar({"a": b"1", "b": b"3"})
     jail = ParserJail(READERS)
-    found: list[QuickDiff] = []
+    found: list[Look] = []
     for place in (jail, OpenJail()):
         looks = FirstLooks(place)
         found.append(looks.difference(io.BytesIO(one), io.BytesIO(other)))
@@ -42,8 +42,8 @@ def test_a_look_is_the_same_in_the_jail_and_outside(make_tar: Maker) -> None:
         assert (carried.member, carried.input) == ("helper.py", "d.tar")
     jail.close()
     assert found[0] == found[1]
-    assert found[0].members is not None
-    assert [member.path for member in found[0].members.changed] == ["b"]
+    assert found[0].diff.members is not None
+    assert [member.path for member in found[0].diff.members.changed] == ["b"]
 
 
 def test_every_format_is_read_in_the_jail_as_outside() -> None:
@@ -74,7 +74,7 @@ class CrashingJail(OpenJail):
 
 def test_a_reader_that_dies_costs_nobody_the_members(make_tar: Maker) -> None:
     one, other = make_tar({"a": b"1"}), make_tar({"a": b"2"})
-    found = look_at(CrashingJail(), io.BytesIO(one), io.BytesIO(other))
+    found = look_at(CrashingJail(), io.BytesIO(one), io.BytesIO(other)).diff
     assert found.members is not None
     assert [member.path for member in found.members.changed] == ["a"]
     assert (found.fields, found.truncated) == ((), True)

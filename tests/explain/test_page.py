@@ -15,7 +15,7 @@ EVIL = "</td><script>x()</script>\x1b[2J\u202e"
 
 
 def page(shipped: bytes, rebuilt: bytes) -> str:
-    look = quick_diff(io.BytesIO(shipped), io.BytesIO(rebuilt))
+    look = quick_diff(io.BytesIO(shipped), io.BytesIO(rebuilt)).diff
     digests = [("theirs", Digest.of(shipped)), (EVIL, Digest.of(rebuilt))]
     return difference_page("DIFFERENT", digests, look, named_causes(look)).decode()
 
@@ -34,7 +34,7 @@ class Tags(HTMLParser):
 def test_both_values_stand_in_the_page_and_the_useful_sentence_comes_first() -> None:
     one, other = b"built by GCC 14.2.0\n" * 3, b"built by GCC 14.3.1\n" * 3
     text = page(one, other)
-    look = quick_diff(io.BytesIO(one), io.BytesIO(other))
+    look = quick_diff(io.BytesIO(one), io.BytesIO(other)).diff
     first = next(sentences(look))
     assert first == "`version in line 1` says 14.2.0, the rebuild 14.3.1"
     assert text.index(first) < text.index("<table>")

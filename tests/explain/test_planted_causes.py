@@ -15,7 +15,7 @@ PAIRS = [*planted_pairs(), *planted_binaries()]
 
 @pytest.mark.parametrize("pair", PAIRS, ids=[pair.cause for pair in PAIRS])
 def test_the_planted_cause_is_named(pair: PlantedPair) -> None:
-    look = quick_diff(io.BytesIO(pair.shipped), io.BytesIO(pair.rebuilt))
+    look = quick_diff(io.BytesIO(pair.shipped), io.BytesIO(pair.rebuilt)).diff
     told = [field for field in look.fields if field.field in pair.fields]
     assert told, [field.field for field in look.fields]
     assert look.fields[0].field in pair.fields, "the most telling one comes first"

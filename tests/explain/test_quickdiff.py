@@ -22,7 +22,7 @@ Maker = Callable[..., bytes]
 
 
 def look(one: bytes, other: bytes) -> QuickDiff:
-    return quick_diff(io.BytesIO(one), io.BytesIO(other), seconds=60)
+    return quick_diff(io.BytesIO(one), io.BytesIO(other), seconds=60).diff
 
 
 def inside(one: bytes, other: bytes) -> MemberDiff:
@@ -188,7 +188,7 @@ def test_members_beyond_a_limit_mark_the_look_as_truncated(make_tar: Maker) -> N
     one, other = (make_tar({str(i): c for i in range(9)}) for c in (b"1", b"2"))
     found = quick_diff(
         io.BytesIO(one), io.BytesIO(other), limits=ArchiveLimits(members=5), seconds=60
-    )
+    ).diff
     assert found.truncated
     assert found.members is not None
     assert [m.path for m in found.members.changed] == ["0", "1", "2", "3", "4"]
@@ -201,7 +201,7 @@ def test_time_bounds_the_look_and_the_ends_are_still_found() -> None:
     other[8 << 20] = 1
     found = quick_diff(
         io.BytesIO(one), io.BytesIO(other), seconds=10, clock=lambda: float(next(ticks))
-    )
+    ).diff
     assert found.truncated
     assert found.first_offset is None
     assert found.differing_bytes is None

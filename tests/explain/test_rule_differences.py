@@ -9,14 +9,15 @@ from typing import BinaryIO
 import pytest
 
 from builders.jail import JailEnd, JailFailedError
-from pipelines.explain import rule_differences
-from pipelines.explain.first_look import FirstLooks
-from pipelines.explain.rule_differences import may_differ_in_rules, with_rule_changes
+from pipelines.explain import rule_differences, spool
+from pipelines.explain.first_look import FirstLooks, may_differ_in_rules
+from pipelines.explain.quickdiff import Look
+from pipelines.explain.rule_differences import with_rule_changes
 from pipelines.explain.rule_texts import summary
 from pipelines.explain.sentences import sentences
 from pipelines.judge.finding import Cause, CauseName, QuickDiff
 from tests.fakes.jail import OpenJail
-from tests.rules.rulesets import Files, compared
+from tests.rules.rulesets import CVD_HEADER, Files, compared
 
 Maker = Callable[..., bytes]
 REVIEWED = b'rule kept { condition: true }\nrule loader { strings: $a = "x" condition: $a }\n'
@@ -61,14 +62,37 @@ def test_files_without_rules_cost_nothing_and_faults_no_more_than_the_rules(
     make_tar: Maker,
 ) -> None:
     one, other = (io.BytesIO(make_tar({"a.so": text})) for text in (b"1", b"2"))
-    seen = FirstLooks(OpenJail()).difference(one, other)
-    assert not may_differ_in_rules("p.tar", seen)
+    look = FirstLooks(OpenJail()).difference(one, other)
+    seen = look.diff
+    assert not may_differ_in_rules("p.tar", look)
     rules = seen.model_copy(update={"members": None})
     fault = JailFailedError(JailEnd.CRASHED, "it is not asked", got="a file")
-    assert FirstLooks(OpenJail(fault)).rules("p.tar", one, other, seen) == (seen, (), None)
-    told, causes, note = FirstLooks(OpenJail(fault)).rules("p.rules", one, other, rules)
+    assert FirstLooks(OpenJail(fault)).rules("p.tar", one, other, look) == (seen, (), None)
+    told, causes, note = FirstLooks(OpenJail(fault)).rules("p.rules", one, other, Look(diff=rules))
     assert (told, causes) == (rules, ()), "what was seen stands"
     assert "its rules were not compared: it is not asked" in (note or "")
+
+
+@pytest.mark.parametrize("name", ["r.txt", "r.py", "main.cvd", "r.ndb", None])
+def test_a_package_whose_texts_differ_is_read_as_rules_where_one_may_be(
+    make_tar: Maker, name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {"kept.yar": REVIEWED}
+    shipped, rebuilt = {"a.txt": b"1", **kept}, {"a.txt": b"2", **kept}
+    if name is not None:
+        rebuilt[name] = REVIEWED if name != "main.cvd" else CVD_HEADER
+    one, other = (io.BytesIO(make_tar(files)) for files in (shipped, rebuilt))
+    for files in ((one, other), (other, one)):
+        look = FirstLooks(OpenJail()).difference(*files)
+        assert may_differ_in_rules("p.tar", look) is (name is not None)
+    monkeypatch.setattr(spool, "LEVELS", 0)
+    assert FirstLooks(OpenJail()).difference(one, other).rules, "what was not kept may be rules"
+
+
+def test_what_is_not_read_whole_may_have_rules(make_tar: Maker) -> None:
+    one, other = (make_tar({"a.txt": text, "b": bytes(9000)}) for text in (b"1", b"2"))
+    look = FirstLooks(OpenJail()).difference(io.BytesIO(one[:6000]), io.BytesIO(other))
+    assert may_differ_in_rules("p.tar", look)
 
 
 def test_no_more_fields_are_told_than_a_look_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +102,7 @@ def test_no_more_fields_are_told_than_a_look_has(monkeypatch: pytest.MonkeyPatch
     ]
     files = [io.BytesIO(text) for text in texts]
     one, other = files
-    seen = FirstLooks(OpenJail()).difference(one, other)
+    seen = FirstLooks(OpenJail()).difference(one, other).diff
     told, _ = with_rule_changes(OpenJail(), "r.yar", one, other, seen)
     assert (len(told.fields), told.fields_left_out) == (3, 6 + len(seen.fields))
 

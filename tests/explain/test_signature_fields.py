@@ -20,7 +20,7 @@ Maker = Callable[..., bytes]
 
 
 def told(jail: Jail, one: bytes, other: bytes) -> list[str]:
-    return list(sentences(look_at(jail, io.BytesIO(one), io.BytesIO(other))))
+    return list(sentences(look_at(jail, io.BytesIO(one), io.BytesIO(other)).diff))
 
 
 def openpgp(user: str = "Ada") -> tuple[bytes, str]:

@@ -86,7 +86,7 @@ def contrast(
 
 def compared(one: bytes, other: bytes) -> PackagePair:
     shipped, rebuilt = io.BytesIO(one), io.BytesIO(other)
-    look = quick_diff(shipped, rebuilt).members
+    look = quick_diff(shipped, rebuilt).diff.members
     shipped.seek(0)
     rebuilt.seek(0)
     return PackagePair(

@@ -28,7 +28,7 @@ def store_run(store: Store, folder: Path) -> Report:
         "rules.notes": b"",
     }
     report = Scene(folder=folder, outputs=outputs).make().report
-    look = quick_diff(io.BytesIO(b"theirs"), io.BytesIO(b"ours!!"))
+    look = quick_diff(io.BytesIO(b"theirs"), io.BytesIO(b"ours!!")).diff
     told = Explanation(first_look=look, html_diff=store.put_cas(Visibility.PRIVATE, HTML))
     finding = report.artefacts[0].model_copy(
         update={

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from itertools import product
+from string import ascii_lowercase
 
 import pytest
 from hypothesis import given, settings
@@ -15,10 +17,12 @@ from pipelines.rules import rule_set as sets
 from pipelines.rules.change import ChangeKind, Effect
 from pipelines.rules.compare_rules import compare_rules
 from pipelines.rules.reading import CHANGES, rule_changes
-from pipelines.rules.rule_files import MOST, may_hold_rules, rule_files
+from pipelines.rules.rule_files import HEAD, MOST, may_be_rules, may_hold_rules, rule_files
+from pipelines.rules.rule_set import language_of
 from tests.fakes.jail import OpenJail
 from tests.rules.effect.capa_cases import DROPPER, OPEN
-from tests.rules.rulesets import compared, kinds, only, rule_set
+from tests.rules.languages.samples import RULE_FILES
+from tests.rules.rulesets import CVD_HEADER, compared, kinds, only, rule_set
 
 LONG = 100_000
 """Signs that take minutes where each is tried as the end of those before."""
@@ -193,6 +197,25 @@ def test_names_say_what_is_worth_reading() -> None:
         map(may_hold_rules, ("a/b.yar", "local.rules", "rules/hooks.in", "main.CVD", "x.yml"))
     )
     assert not any(map(may_hold_rules, ("a.so", "yar", "b.py")))
+
+
+def test_every_file_with_rules_may_be_one() -> None:
+    """What differs is read as rules only where this holds for a file: none may be passed over."""
+    late = b"#\n" * (HEAD // 2 - 50) + rule("late").encode()
+    short = ("".join(letters) for n in (1, 2, 3) for letters in product(ascii_lowercase, repeat=n))
+    files = {
+        **{f"deep/{name.upper()}": text.encode() for name, text in RULE_FILES.items()},
+        **{name: text.encode() for name, text in RULE_FILES.items()},
+        **dict.fromkeys(("a.txt", "a", "a.md.bak", "a.py"), late),
+        **dict.fromkeys(("a.bin", "a.txt"), b"YARA-X compiled"),
+        **dict.fromkeys(("w.data", "a.conf.example/", ".yml"), b"w\nSecRule A B\n"),
+        **dict.fromkeys((f"x.{suffix}" for suffix in short), b"ClamBC"),
+    }
+    known = {path: data for path, data in files.items() if language_of(path, data)}
+    assert known.keys() >= RULE_FILES.keys() | {"x.rmd", "x.zmd", "x.ndb", "w.data", "a.py"}
+    assert [path for path, data in known.items() if not may_be_rules(path, data[:HEAD])] == []
+    assert may_be_rules("main.bin", CVD_HEADER)
+    assert not any(may_be_rules(path, b"1\n") for path in ("LICENSE.txt", "RECORD", "a.py", "a"))
 
 
 @settings(max_examples=60, deadline=None)

@@ -94,7 +94,7 @@ def compare_packages(
 def package_pair(jail: Jail, name: str, shipped: BinaryIO, rebuilt: BinaryIO) -> PackagePair:
     """Read one artefact that differs on both sides, from seekable files."""
     try:
-        look = look_at(jail, shipped, rebuilt, seconds=20).members
+        look = look_at(jail, shipped, rebuilt, seconds=20).diff.members
     except JailFailedError:
         look = None
     one, other = _content(jail, shipped), _content(jail, rebuilt)
