@@ -16,6 +16,7 @@ CENTERS = [
     {"id": "europe-2", "operator": "one", "region": "eu"},
     {"id": "asia", "operator": "two", "region": "as"},
     {"id": "berlin", "operator": "three", "region": "eu"},
+    {"id": "americas", "operator": "two", "region": "am"},
 ]
 MATCH, DIFFERENT, UNPROVEN, REFUSED = "reproduced", "not-reproduced", "not-proven", "refused"
 
@@ -52,6 +53,13 @@ def test_as_many_operators_and_regions_as_the_policy_asks_for(answer: Answer) ->
     strict = {"ruleset": {"k": 3, "regions": 1}}
     assert answer("europe", "asia", kinds=strict) == (UNPROVEN, "too-few"), "of some kind"
     assert answer() == (UNPROVEN, "nothing")
+
+
+def test_one_operator_counts_for_one_region(answer: Answer) -> None:
+    """Also where it has centers in several, as a center joins findings."""
+    assert answer("asia", "americas", k=1) == (UNPROVEN, "too-few")
+    assert answer("europe", "asia", "americas", regions=3) == (UNPROVEN, "too-few")
+    assert answer("europe", "berlin", "asia", "americas", k=3) == (MATCH, "enough")
 
 
 def test_matches_of_other_claims_or_scopes_do_not_add_up(answer: Answer) -> None:

@@ -1,4 +1,5 @@
 // From the checks of single bundles to one answer about a file. Pure: no page, no network.
+import { independentRegions } from "../verifier/independence.js";
 
 export const REPRODUCED = "reproduced";
 export const DIFFERENT = "not-reproduced";
@@ -31,21 +32,22 @@ export function standing(checked) {
  *
  * `standings` are of one release: `[{answer, center, claim, scope, user_namespace}]`. `policy` is
  * the payload of the policy that counts. One difference outweighs any number of matches. Matches
- * count together that have one claim and scope. Too few operators or regions prove nothing, and
- * neither do any under a policy that nobody has compared (`compared`), or that asks for more than
- * bundles can prove.
+ * count together that have one claim and scope; an operator counts for one region. Too few operators
+ * or regions prove nothing, and neither do any under a policy that nobody has compared (`compared`),
+ * or that asks for more than bundles can prove.
  */
 export function answerOf(standings, policy, compared) {
   const centers = new Map(policy.centers.map((center) => [center.id, center]));
   const rules = strictest(policy.consensus);
-  const [operators, regions] = matching(standings, centers, rules);
+  const matched = matching(standings, centers, rules);
+  const [operators, regions] = ["operator", "region"].map((field) => named(matched, field));
   const heard = new Set(standings.map((one) => one.center));
   const silent = policy.centers.map((center) => center.id).filter((id) => !heard.has(id));
   const facts = { operators, regions, rules, silent };
   const has = (answer) => standings.some((one) => one.answer === answer);
   if (has(DIFFERENT)) return { answer: DIFFERENT, reason: "different", ...facts };
   if (has(REFUSED)) return { answer: REFUSED, reason: "refused", ...facts };
-  if (operators.length < rules.k || regions.length < rules.regions) {
+  if (operators.length < rules.k || independentRegions(matched) < rules.regions) {
     return { answer: UNPROVEN, reason: operators.length ? "too-few" : "nothing", ...facts };
   }
   if (rules.workProof) return { answer: UNPROVEN, reason: "work", ...facts };
@@ -53,7 +55,7 @@ export function answerOf(standings, policy, compared) {
   return { answer: REPRODUCED, reason: "enough", ...facts };
 }
 
-/** Return the operators and the regions of the largest group of matches that count together. */
+/** Return the centers of the largest group of matches that count together. */
 function matching(standings, centers, rules) {
   const groups = new Map();
   for (const one of standings) {
@@ -63,9 +65,12 @@ function matching(standings, centers, rules) {
     const key = `${one.claim} ${one.scope}`;
     groups.set(key, [...(groups.get(key) ?? []), known]);
   }
-  const named = (group, field) => [...new Set(group.map((center) => center[field]))].sort();
-  const found = [...groups.values()].map((group) => [named(group, "operator"), named(group, "region")]);
-  return found.sort(([one], [two]) => two.length - one.length)[0] ?? [[], []];
+  const size = (group) => named(group, "operator").length;
+  return [...groups.values()].sort((one, two) => size(two) - size(one))[0] ?? [];
+}
+
+function named(centers, field) {
+  return [...new Set(centers.map((center) => center[field]))].sort();
 }
 
 /** Return what a policy asks for, of whatever kind the release is. */

@@ -51,7 +51,7 @@ function legalBody(name) {
 }
 
 /** Return how many regions there are if each operator counts for one region alone. */
-function independentRegions(centers) {
+export function independentRegions(centers) {
   const regions = new Map();
   for (const { operator, region } of centers) {
     regions.set(operator, (regions.get(operator) ?? new Set()).add(region));
