@@ -75,6 +75,8 @@ def replay(
     from builders.container.scratch import require_root
     from pipelines.bundle.check import check_bundle
     from pipelines.bundle.check.opened import OpenedBundle
+    from pipelines.evidence.release_name import ReleaseName
+    from pipelines.portal.remote_runs import require_run
     from pipelines.verify.replay import find_replay_recipe
     from pipelines.verify.replay import replay as repeat
     from pipelines.verify.verify import job_for
@@ -90,6 +92,8 @@ def replay(
     checked = check_bundle(data, trust=trust)
     _require_sound(checked)
     records = OpenedBundle(data=data, trust=trust)
+    if portal is not None:
+        require_run(records, ReleaseName.parse(what), run=run, center=of)
     session.workdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=session.workdir, prefix="replay-") as folder:
         found = find_replay_recipe(session, records, recipe, Path(folder))

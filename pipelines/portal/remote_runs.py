@@ -1,4 +1,7 @@
-"""The bundle of a run, fetched from a portal: nothing that the portal says of it is believed."""
+"""The bundle of a run, fetched from a portal: nothing that the portal says of it is believed.
+
+Which run it is of, its records say: `require_run` compares that with what was asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from itertools import islice
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError
 from pipelines.bundle import MAX_BUNDLE
+from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.strictjson import malformed, read_object
 from pipelines.portal.paths import release_path
@@ -28,12 +32,7 @@ def fetch_bundle(
     that does not answer, `MalformedError` for one whose index cannot be read.
     """
     every = sorted(set(_listed(portal, release)), key=lambda one: (one.run, one.center))
-    found = [
-        one
-        for one in every
-        if center in {None, one.center}
-        and (run in {"latest", one.run} or one.run.endswith(f"-{run}"))
-    ]
+    found = [one for one in every if _is_asked(one.run, one.center, run, center)]
     if not found:
         raise NotFoundError(
             f"{portal.address} has no bundle of such a run of {release}",
@@ -41,6 +40,24 @@ def fetch_bundle(
             expected=f"run {run}{f' by {center}' if center else ''}",
         )
     return portal.get(found[-1].path, MAX_BUNDLE)
+
+
+def require_run(
+    records: OpenedBundle, release: ReleaseName, *, run: str = "latest", center: str | None = None
+) -> None:
+    """Raise `NotFoundError` unless checked records are those of a run that was asked for."""
+    about, made_by = records.about, records.card.id
+    if about.release != str(release) or not _is_asked(about.run, made_by, run, center):
+        raise NotFoundError(
+            "the portal shows another run than it was asked for",
+            got=f"{about.run} of {about.release} by {made_by}",
+            expected=f"run {run} of {release}{f' by {center}' if center else ''}",
+            todo="Do not rely on this portal",
+        )
+
+
+def _is_asked(found: str, made_by: str, run: str, center: str | None) -> bool:
+    return center in {None, made_by} and (run in {"latest", found} or found.endswith(f"-{run}"))
 
 
 def _listed(portal: Portal, release: ReleaseName) -> Iterator[IndexedBundle]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from builders.core.digest import Digest
 from builders.images.provide import ProvidedImage
 from tests.command import samebits
 from tests.lab import SOURCE, write_recipe
+from tests.portal.folder_portal import FILE, FolderPortal
 
 STEADY = [["sh", "-c", "tr a-z A-Z < $IN > /out/out.bin; date > /out/x.dbg; nproc > /out/log"]]
 FIELDS: dict[str, Any] = {
@@ -74,3 +77,28 @@ def test_altered_records_are_not_repeated(tmp_path: Path, before: bytes) -> None
     assert ended.code == 2
     ended.assert_clear()
     assert not (tmp_path / "home/runs").exists()
+
+
+def test_a_run_that_a_portal_shows_in_the_place_of_another_is_not_repeated(tmp_path: Path) -> None:
+    """Its index says of the bundle of netbase that it is of another release, center or run."""
+    digest = str(Digest.of(FILE.read_bytes()))
+    run = "20260102T030405Z-0a1b2c3d"
+    for release, center, words in (
+        ("acme/tool@1", "local", ()),
+        ("debian/netbase@6.5", "asia", ("--of", "asia")),
+        ("debian/netbase@6.5", "local", ("--run", "0a1b2c3d")),
+    ):
+        folder = FolderPortal(tmp_path / f"{release.partition('/')[0]}-{center}-{len(words)}")
+        (shard,) = (folder.folder / "files").iterdir()
+        index = json.loads(shard.read_bytes())
+        (row,) = index["files"][digest]
+        row["release"] = release
+        row["bundles"][0] |= {"center": center, "run": run}
+        shard.write_text(json.dumps(index))
+        page = f"releases/{release.replace('@', '/')}/index.json"
+        folder.put(page, json.dumps({"artefacts": [{"sha256": digest}]}).encode())
+        asked = ("replay", release, "--portal", folder.folder, *words)
+        ended = samebits(*asked, "--offline", home=tmp_path / "home")
+        assert (ended.code, ended.out) == (2, "")
+        assert "shows another run than it was asked for" in ended.err, ended.err
+        ended.assert_clear()
