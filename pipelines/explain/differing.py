@@ -83,6 +83,11 @@ def count_differing(one: IO[bytes], other: IO[bytes], tick: Callable[[], None]) 
     return max(sizes) - front.first - tail
 
 
+def count_offsets(one: bytes, other: bytes) -> int:
+    """Return at how many offsets two pieces of one size differ."""
+    return len(one) - _xor(one, other).count(0)
+
+
 def _read(stream: IO[bytes], size: int) -> bytes:
     """Read `size` bytes, fewer only at the end."""
     piece = stream.read(size)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import IO, TYPE_CHECKING
 
-from pipelines.explain.differing import count_differing
+from pipelines.explain.differing import count_differing, count_offsets
 from pipelines.explain.texts import MOST, is_text, line_differences, string_differences
 from pipelines.judge.finding import FieldKind
 
@@ -31,6 +31,26 @@ WHOLE = "bytes"
 _SMALL = 1 << 16
 _SHORTEST = 6
 """Bytes of a field in which texts are looked for."""
+
+
+Part = tuple[str, int, int, FieldKind]
+"""Name, start, end and kind of a part of a header."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """How the first bytes of all headers of a kind are divided: an archive has many of them."""
+
+    parts: tuple[Part, ...]
+    value: Callable[[str, bytes], str]
+    """What the part of a name says, which follows from its bytes alone."""
+
+    def field(self, part: Part, of: Field, header: bytes) -> Field:
+        """Return a part of a header, whose bytes are given, as a field."""
+        name, start, end, kind = part
+        value = self.value(name, header[start:end])
+        at, size = of.at + start, end - start
+        return Field(name=name, at=at, size=size, value=value, kind=kind, member=of.member)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +69,8 @@ class Field:
     """The member of an archive that it describes."""
     parts: Callable[[], Iterable[Field]] | None = None
     """Cuts it further, where its bytes differ; what no part covers is told under its own name."""
+    layout: Layout | None = None
+    """The parts that it begins with, before those that `parts` cuts."""
     packed: bool = False
     """Whether it is the packed form of a member, or of all that a file holds. It is told only where
     the unpacked bytes are the same: elsewhere those tell more."""
@@ -165,8 +187,7 @@ class FieldComparison:
             return
         covered = 0
         if count and one.value == other.value:
-            parts = self.fields(one.parts(), other.parts()) if one.parts and other.parts else None
-            for told in self._texts(one, other) if parts is None else parts:
+            for told in self._parts(one, other):
                 covered += told.count
                 yield told
             # of fields of two sizes the count says nothing of what is left
@@ -174,6 +195,22 @@ class FieldComparison:
                 return
         values = (one.value, other.value) if one.value != other.value else (None, None)
         yield Told(field=one, shipped=values[0], rebuilt=values[1], count=count - covered)
+
+    def _parts(self, one: Field, other: Field) -> Iterator[Told]:
+        """Yield the parts that differ of two fields; of those that have none, the texts."""
+        if (layout := one.layout) and layout is other.layout:
+            theirs = self.shipped.bytes(one.at, one.size)
+            ours = self.rebuilt.bytes(other.at, other.size)
+            for part in layout.parts:
+                _, start, end, _ = part
+                if theirs[start:end] != ours[start:end]:
+                    yield from self._pair(
+                        layout.field(part, one, theirs), layout.field(part, other, ours)
+                    )
+        if one.parts and other.parts:
+            yield from self.fields(one.parts(), other.parts())
+        elif not one.layout:
+            yield from self._texts(one, other)
 
     def _texts(self, one: Field, other: Field) -> Iterator[Told]:
         """Yield the texts that differ in bytes that no reader knows more of."""
@@ -210,6 +247,8 @@ class FieldComparison:
             other_data = self.rebuilt.bytes(other.at, other.size)
             if data == other_data:
                 return 0
+            if len(data) == len(other_data):
+                return count_offsets(data, other_data)
             return count_differing(io.BytesIO(data), io.BytesIO(other_data), self.tick)
         theirs = Content(self.shipped, one.at, one.size)
         return count_differing(theirs, Content(self.rebuilt, other.at, other.size), self.tick)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
 
 from builders.archives.tar import BLOCK, looks_like_tar
-from pipelines.explain.format_fields import Content, Field, Format, time_text
+from pipelines.explain.format_fields import Content, Field, Format, Layout, Part, time_text
 from pipelines.judge.finding import FieldKind
 
 _WRITERS = {b"ustar\x0000": "ustar or pax", b"ustar  \0": "GNU", bytes(8): "v7"}
@@ -16,7 +15,7 @@ _EXTENDED = {
 }  # fmt: skip
 _PATH = re.compile(rb"(?:\A|\n)\d+ path=([^\n]*)\n")
 _MOST = 1 << 16
-_PARTS: tuple[tuple[str, int, int, FieldKind], ...] = (
+_PARTS: tuple[Part, ...] = (
     ("name", 0, 100, FieldKind.CONTENT),
     ("mode", 100, 108, FieldKind.SETTING),
     ("owner", 108, 116, FieldKind.SETTING),
@@ -58,9 +57,7 @@ def _fields(content: Content) -> Iterator[Field]:
                 name=told, member=name, at=start, size=space, value=text.rstrip("\0\n"),
                 kind=FieldKind.PRODUCER,
             )  # fmt: skip
-        yield Field(
-            name="header", member=name, at=at, size=BLOCK, parts=partial(_header, content, at, name)
-        )
+        yield Field(name="header", member=name, at=at, size=BLOCK, layout=_HEADER)
         if padding := -size % BLOCK and whole > BLOCK:
             yield Field(name="padding", member=name, at=at + BLOCK + size, size=padding)
         at, extended = at + whole, []
@@ -69,22 +66,18 @@ def _fields(content: Content) -> Iterator[Field]:
     yield Field(name="end", at=at, size=end, value=value, kind=FieldKind.SETTING)
 
 
-def _header(content: Content, at: int, name: str) -> Iterator[Field]:
-    head = content.bytes(at, BLOCK)
-    for what, start, end, kind in _PARTS:
-        raw = head[start:end]
-        match what:
-            case "form of the header":
-                value = _WRITERS.get(raw, raw.hex())
-            case "mtime":
-                value = time_text(_number(raw))
-            case "mode":
-                value = f"{_number(raw):04o}"
-            case "owner" | "group" | "size":
-                value = str(_number(raw))
-            case _:
-                value = _text(raw).decode("utf-8", "backslashreplace")
-        yield Field(name=what, at=at + start, size=end - start, value=value, kind=kind, member=name)
+def _value(what: str, raw: bytes) -> str:
+    match what:
+        case "form of the header":
+            return _WRITERS.get(raw, raw.hex())
+        case "mtime":
+            return time_text(_number(raw))
+        case "mode":
+            return f"{_number(raw):04o}"
+        case "owner" | "group" | "size":
+            return str(_number(raw))
+        case _:
+            return _text(raw).decode("utf-8", "backslashreplace")
 
 
 def _number(raw: bytes) -> int:
@@ -96,5 +89,7 @@ def _number(raw: bytes) -> int:
 def _text(raw: bytes) -> bytes:
     return raw.split(b"\0", 1)[0]
 
+
+_HEADER = Layout(parts=_PARTS, value=_value)
 
 TAR = Format(name="tar", matches=looks_like_tar, fields=_fields, archive=True)

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from builders.archives.zip import MAGICS
-from pipelines.explain.format_fields import Content, Field, Format, time_text
+from pipelines.explain.format_fields import Content, Field, Format, Layout, Part, time_text
 from pipelines.judge.finding import FieldKind
 
 _END, _RECORD, _LOCAL = struct.Struct("<4s4H2LH"), struct.Struct("<4s6H3L5H2L"), 30
@@ -19,7 +19,7 @@ _MAKERS = {0: "FAT", 3: "Unix", 7: "Macintosh", 10: "NTFS", 11: "NTFS", 19: "mac
 _METHODS = {0: "stored", 8: "deflate", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz"}
 _UTF8, _DESCRIPTOR = 1 << 11, 1 << 3
 _SETTING, _DERIVED = FieldKind.SETTING, FieldKind.DERIVED
-_PARTS: tuple[tuple[str, int, int, FieldKind], ...] = (
+_PARTS: tuple[Part, ...] = (
     ("version needed", 0, 2, FieldKind.PRODUCER),
     ("flags", 2, 4, _SETTING),
     ("compression", 4, 6, _SETTING),
@@ -31,7 +31,9 @@ _PARTS: tuple[tuple[str, int, int, FieldKind], ...] = (
     ("size of the extra field", 24, 26, _DERIVED),
 )
 """What the local header and the record of the directory both have, from version needed on."""
-_MORE: tuple[tuple[str, int, int, FieldKind], ...] = (
+_IN_LOCAL = " in the local header"
+_MADE: Part = ("made by", 4, 6, FieldKind.PRODUCER)
+_MORE: tuple[Part, ...] = (
     ("size of the comment", 32, 34, _DERIVED),
     ("disk", 34, 36, _DERIVED),
     ("internal attributes", 36, 38, _SETTING),
@@ -63,7 +65,7 @@ def _fields(content: Content) -> Iterator[Field]:
         named, extra = struct.unpack_from("<2H", head, 26)
         yield Field(
             name="local header", member=record.name, at=record.local, size=_LOCAL + named,
-            parts=partial(_header, content, record, record.local, named),
+            layout=_LOCAL_HEADER,
         )  # fmt: skip
         at = record.local + _LOCAL + named
         yield _extra(content, "extra field of the local header", record.name, at, extra)
@@ -82,7 +84,7 @@ def _fields(content: Content) -> Iterator[Field]:
     for record in records:
         yield Field(
             name="record", member=record.name, at=record.at, size=record.size,
-            parts=partial(_header, content, record, record.at, 0),
+            layout=_RECORD_HEADER, parts=partial(_rest, content, record),
         )  # fmt: skip
     yield Field(
         name="end record", at=start + size, size=end + 20 - start - size, kind=_DERIVED,
@@ -105,27 +107,10 @@ def _records(content: Content, at: int, end: int) -> Iterator[_Record]:
         at += size
 
 
-def _header(content: Content, record: _Record, at: int, named: int) -> Iterator[Field]:
-    """Cut a local header, or with `named` 0 the record of the directory, which tells more."""
-    first = 4 if named else 6
-    head = content.bytes(at, _RECORD.size)
-    where = " in the local header" if named else ""
-    if not named:
-        version, system = head[4], head[5]
-        made = f"version {version // 10}.{version % 10}, {_MAKERS.get(system, str(system))}"
-        yield Field(
-            name="made by", member=record.name, at=at + 4, size=2, value=made,
-            kind=FieldKind.PRODUCER,
-        )  # fmt: skip
-    for what, start, end, kind in _PARTS:
-        raw = head[first + start : first + end]
-        yield _part(record, what + where, at + first + start, raw, kind)
-    if named:
-        return
-    for what, start, end, kind in _MORE:
-        yield _part(record, what, at + start, head[start:end], kind)
-    length, extra, comment = struct.unpack_from("<3H", head, 28)
-    at += _RECORD.size + length
+def _rest(content: Content, record: _Record) -> Iterator[Field]:
+    """Cut what follows the name in a record of the directory."""
+    length, extra, comment = struct.unpack("<3H", content.bytes(record.at + 28, 6))
+    at = record.at + _RECORD.size + length
     yield _extra(content, "extra field", record.name, at, extra)
     text = content.bytes(at + extra, comment).decode("utf-8", "backslashreplace")
     yield Field(
@@ -133,9 +118,12 @@ def _header(content: Content, record: _Record, at: int, named: int) -> Iterator[
     )
 
 
-def _part(record: _Record, what: str, at: int, raw: bytes, kind: FieldKind) -> Field:
+def _value(what: str, raw: bytes) -> str:
     number = int.from_bytes(raw, "little")
-    match what.removesuffix(" in the local header"):
+    match what.removesuffix(_IN_LOCAL):
+        case "made by":
+            version, system = raw
+            value = f"version {version // 10}.{version % 10}, {_MAKERS.get(system, str(system))}"
         case "mtime":
             value = _time(number)
         case "compression":
@@ -148,7 +136,16 @@ def _part(record: _Record, what: str, at: int, raw: bytes, kind: FieldKind) -> F
             value = f"{number:#06x}"
         case _:
             value = str(number)
-    return Field(name=what, member=record.name, at=at, size=len(raw), value=value, kind=kind)
+    return value
+
+
+def _layout(at: int, suffix: str, before: tuple[Part, ...], more: tuple[Part, ...]) -> Layout:
+    """Return the layout of a header in which the parts that both have begin at `at`."""
+    both = ((f"{name}{suffix}", at + start, at + end, kind) for name, start, end, kind in _PARTS)
+    return Layout(parts=(*before, *both, *more), value=_value)
+
+
+_LOCAL_HEADER, _RECORD_HEADER = _layout(4, _IN_LOCAL, (), ()), _layout(6, "", (_MADE,), _MORE)
 
 
 def _time(stamp: int) -> str:
