@@ -5,9 +5,10 @@ from __future__ import annotations
 import bz2
 import lzma
 import sys
-import zlib
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
+
+from zlib_ng import zlib_ng
 
 from builders.archives.limits import CHUNK, ArchiveError, Budget, UnsupportedArchiveError
 from builders.archives.streams import ByteReader
@@ -25,7 +26,8 @@ XZ_MEMORY = 160 << 20
 """Bytes that an xz stream may ask for; `xz -9` needs 65 MiB."""
 _ZSTD_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 27}
 """A zstd stream may ask for a window of 128 MiB, the default limit of libzstd."""
-DECOMPRESSION_ERRORS = (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, EOFError, ValueError)
+ZlibError = cast("type[Exception]", zlib_ng.error)  # its type stub names an instance
+DECOMPRESSION_ERRORS = (ZlibError, lzma.LZMAError, zstd.ZstdError, OSError, EOFError, ValueError)
 _SUFFIXES = {
     ".tgz": ".tar",
     ".tbz2": ".tar",
@@ -58,11 +60,11 @@ class Decompressor(Protocol):
 
 
 class ZlibDecompressor:
-    """`zlib.decompressobj` with the interface of the other decompressors."""
+    """zlib with the interface of the other decompressors: zlib-ng, which takes half of the time."""
 
     def __init__(self, wbits: int) -> None:
         """Start a stream; `wbits` as for `zlib.decompressobj`."""
-        self._zlib = zlib.decompressobj(wbits)
+        self._zlib = zlib_ng.decompressobj(wbits)
         self._more = False
 
     @property

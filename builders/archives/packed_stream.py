@@ -9,15 +9,17 @@ from __future__ import annotations
 import lzma
 import re
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from zlib_ng import zlib_ng
 
 from builders.archives.bounded_decoders import LZMA_HEADER, LzmaAlone, ZstdFrame
 from builders.archives.compressed import (
     DECOMPRESSION_ERRORS,
     Decompressor,
     ZlibDecompressor,
+    ZlibError,
     asks_for_memory,
     decompressor,
 )
@@ -74,19 +76,19 @@ def _zlib_header(head: bytes) -> int | None:
     """Accept what unpacks as far as its first bytes go."""
     try:
         ZlibDecompressor(15).decompress(head[:_TRIED_ZLIB], CHUNK)
-    except zlib.error:
+    except ZlibError:
         return None
     return 0
 
 
 def ends_as_zlib(data: bytes) -> bool:
     """Say whether `data` unpacks up to a checksum."""
-    unpacker, left = zlib.decompressobj(), data
+    unpacker, left = zlib_ng.decompressobj(), data
     try:
         while left and not unpacker.eof:
             unpacker.decompress(left, CHUNK)
             left = unpacker.unconsumed_tail
-    except zlib.error:
+    except ZlibError:
         return False
     return unpacker.eof
 

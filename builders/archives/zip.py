@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import bz2
 import calendar
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import IO
 
-from builders.archives.compressed import Decompressor, ZlibDecompressor
+from zlib_ng import zlib_ng
+
+from builders.archives.compressed import Decompressor, ZlibDecompressor, ZlibError
 from builders.archives.limits import CHUNK, ArchiveError, Budget, UnsupportedArchiveError
 from builders.archives.member import Entry, MemberHeader, MemberKind
 from builders.archives.streams import ByteReader, Readable, Slice
@@ -116,7 +117,7 @@ class _Content:
         while not self._done:
             piece, self._done = self._step(min(size, CHUNK))
             self._budget.bytes(len(piece))
-            self._crc = zlib.crc32(piece, self._crc)
+            self._crc = zlib_ng.crc32(piece, self._crc)
             self._size += len(piece)
             self._check(whole=self._done)
             if piece:
@@ -135,7 +136,7 @@ class _Content:
                 return b"", True
         try:
             piece = self._decompressor.decompress(data, size)
-        except (zlib.error, OSError, EOFError, ValueError) as error:
+        except (ZlibError, OSError, EOFError, ValueError) as error:
             packing = _PACKINGS[self._entry.packing]
             raise ArchiveError("broken zip member", got=error, expected=packing) from error
         return piece, self._decompressor.eof
