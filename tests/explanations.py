@@ -20,15 +20,8 @@ from pipelines.evidence.statements.explanation import (
 )
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.stored_runs import EXPLANATION_RECORD, RunName
-from pipelines.judge.finding import (
-    Cause,
-    CauseName,
-    Explanation,
-    ExplanationStatus,
-    FieldDifference,
-    FieldKind,
-    QuickDiff,
-)
+from pipelines.judge.difference import Cause, CauseName, FieldDifference, FieldKind, QuickDiff
+from pipelines.judge.finding import Explanation, ExplanationStatus
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import Visibility
 from tests.consensus.two_centers import TwoCenters

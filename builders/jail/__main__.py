@@ -43,7 +43,6 @@ def main(descriptor: int, names: Sequence[str]) -> None:
         codecs.lookup(codec)
     hashlib.sha256(b"")
     syscalls = reader_filter()
-    gc.collect()
     gc.freeze()  # children share this memory, so nobody should write to it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel collects children that have ended
     with socket.socket(fileno=descriptor) as client:
@@ -97,6 +96,7 @@ def _imported(name: str) -> Reader[Any, Any]:
     found = getattr(importlib.import_module(module), attribute)
     if not isinstance(found, Reader) or found.name != name:
         raise TypeError(f"{name} is no reader of that name")
+    found.prepare()
     return found
 
 

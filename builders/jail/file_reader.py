@@ -54,6 +54,9 @@ class Reader(Generic[P, R]):
     limits: JailLimits
     errors: tuple[type[SamebitsError], ...] = ()
     """What `read` may raise; raised again by `Jail.run`."""
+    prepare: Callable[[], object] = field(default=lambda: None, repr=False)
+    """Imports what only reading needs, so that those who ask need not; called in the jail, before
+    there is a file."""
 
 
 class Jail(Protocol):

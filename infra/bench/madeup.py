@@ -33,13 +33,7 @@ from pipelines.evidence.statements.statement import (
     value_of,
 )
 from pipelines.evidence.statements.updates import BaseReference, ComparedDelta, FileDigest
-from pipelines.judge.finding import (
-    ExplanationStatus,
-    FileFact,
-    Finding,
-    ShippedFact,
-    worst_verdict,
-)
+from pipelines.judge.finding import ExplanationStatus, FileFact, Finding, ShippedFact, worst_verdict
 from pipelines.log.leaf import CommitmentEntry
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.policy import Policy

@@ -17,7 +17,7 @@ from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.seal_lines import SealLines
 from pipelines.evidence.statements.statement import DigestSet, RunReference, value_of
 from pipelines.evidence.statements.updates import ComparedDelta
-from pipelines.judge.finding import CauseName
+from pipelines.judge.difference import CauseName
 from pipelines.judge.updates.update_fault import UpdateResult
 
 MATCHES = frozenset({Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED})

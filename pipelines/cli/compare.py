@@ -18,8 +18,9 @@ from pipelines.cli.terminal import VERDICT_COLORS, show, warn
 
 if TYPE_CHECKING:
     from pipelines.explain.packing import PackingFinding
-    from pipelines.judge.finding import Cause, QuickDiff
+    from pipelines.judge.difference import Cause, QuickDiff
 
+_READERS = ("pipelines.explain.quickdiff:LOOK",)
 _PACKING = 20.0
 """Seconds for the search of the packing: it packs the whole content again."""
 
@@ -45,23 +46,25 @@ def compare(shipped: Path, rebuilt: Path, page: Path | None) -> None:
 
     Exit codes: 0 the same, 1 different, 64 a file cannot be read.
     """
-    from builders.core.digest import digest_file
     from builders.jail import JailFailedError, JailUnavailableError, ParserJail
-    from pipelines.explain.first_look import look_at, may_differ_in_rules
-    from pipelines.explain.named_causes import named_causes
-    from pipelines.explain.quickdiff import LOOK
-    from pipelines.judge.finding import Cause, CauseName
 
     if page is not None:
         options.require_new(page, "file")
-    seen, packing, causes = None, None, tuple[Cause, ...]()
+    seen: QuickDiff | None = None
+    packing: PackingFinding | None = None
+    causes: tuple[Cause, ...] = ()
     try:
         with (
             shipped.open("rb") as theirs,
             rebuilt.open("rb") as ours,
-            closing(ParserJail([LOOK.name])) as jail,
+            closing(ParserJail(_READERS)) as jail,
         ):
-            jail.start()
+            jail.start()  # it imports what reads files, and this process what asks it
+            from builders.core.digest import digest_file
+            from pipelines.explain.first_look import look_at, may_differ_in_rules
+            from pipelines.explain.named_causes import named_causes
+            from pipelines.judge.difference import CauseName
+
             digests = [digest_file(path) for path in (shipped, rebuilt)]
             same = digests[0] == digests[1]
             if not same:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
     from pipelines.explain.packing import PackingFinding
     from pipelines.infer.journal import RemainingCause
-    from pipelines.judge.finding import Finding, QuickDiff
+    from pipelines.judge.difference import QuickDiff
+    from pipelines.judge.finding import Finding
     from pipelines.judge.updates.checked_delta import CheckedBase
     from pipelines.storage.store import Store
     from pipelines.verify.session import Session

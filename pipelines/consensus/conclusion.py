@@ -14,7 +14,7 @@ from builders.core.enums import Outcome, Verdict
 from pipelines.audit.center_finding import CenterFinding
 from pipelines.audit.verdict_rule import is_supported
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.judge.finding import CauseName
+from pipelines.judge.difference import CauseName
 
 
 class Conclusion(StrEnum):

@@ -29,7 +29,8 @@ from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.rebuilds import FailureReason, failure_reason
-from pipelines.judge.finding import Cause, Explanation, FileFact, Finding
+from pipelines.judge.difference import Cause
+from pipelines.judge.finding import Explanation, FileFact, Finding
 from pipelines.judge.normalizers.ledger import MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Graft, Refused
 from pipelines.judge.updates.checked_delta import CheckedDelta, MadeFile

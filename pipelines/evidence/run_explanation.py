@@ -10,7 +10,8 @@ from builders.core.digest import Digest
 from builders.core.frozen_model import FrozenModel
 from pipelines.evidence.report import Attempt, StoredDocument
 from pipelines.evidence.statements.statement import Time
-from pipelines.judge.finding import Cause, Confirmation, Explanation
+from pipelines.judge.difference import Cause
+from pipelines.judge.finding import Confirmation, Explanation
 
 
 class ExplainedArtefact(FrozenModel):

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from builders.archives import ArchiveError, MonotonicClock
 from builders.jail.errors import JailEnd, JailFailedError
 from builders.jail.file_reader import Jail, Nothing
-from pipelines.judge.copied import FILES, CheckedInput, Contents, carried
-from pipelines.judge.finding import Carried, Cause, QuickDiff
+from pipelines.judge.difference import Cause, QuickDiff
 from pipelines.rules.rule_files import may_hold_rules
 
 if TYPE_CHECKING:
     from pipelines.explain.quickdiff import Look
+    from pipelines.judge.copied import CheckedInput, Contents
+    from pipelines.judge.finding import Carried
 
 DEADLINE = 60.0
 """Seconds for all looks of a run."""
@@ -101,6 +102,8 @@ class FirstLooks:
         self, rebuilt: BinaryIO, scanned: Iterable[tuple[CheckedInput, Contents]]
     ) -> tuple[Carried, ...]:
         """Return the files carried over from inputs; none of what is no sound archive."""
+        from pipelines.judge.copied import FILES, carried  # noqa: PLC0415  # readers of inputs
+
         try:
             files = self._jail.run(FILES, [rebuilt], Nothing(), seconds=self._share(_CARRIED))
         except ArchiveError:

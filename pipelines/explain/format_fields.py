@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 
 from pipelines.explain.differing import count_differing, count_offsets
 from pipelines.explain.texts import MOST, is_text, line_differences, string_differences
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from builders.archives import ArchiveLimitError
 from pipelines.explain.format_fields import HEAD, Content, FieldComparison, Format, Told
-from pipelines.explain.formats import FORMATS
-from pipelines.judge.finding import FieldDifference, FieldKind
+from pipelines.judge.difference import FieldDifference, FieldKind
 
 SHOWN = 50
 """Fields that are listed."""
@@ -106,9 +105,16 @@ class Meaning:
         return tuple(order[:SHOWN]), max(0, len(order) - SHOWN) + self._left_out
 
 
+def formats() -> tuple[Format, ...]:
+    """Import and return the readers of formats."""
+    from pipelines.explain.formats import FORMATS  # noqa: PLC0415  # those who ask for a look need none
+
+    return FORMATS
+
+
 def _format(pair: Pair) -> Format | None:
     heads = [side.bytes(0, HEAD) for side in (pair.shipped, pair.rebuilt) if side.size]
-    return next((form for form in FORMATS if all(map(form.matches, heads))), None)
+    return next((form for form in formats() if all(map(form.matches, heads))), None)
 
 
 def _name(form: Format | None) -> str:

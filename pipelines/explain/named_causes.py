@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipelines.judge.finding import Cause, CauseName, MemberDiff, QuickDiff
+from pipelines.judge.difference import Cause, CauseName, MemberDiff, QuickDiff
 
 _NAMED = 3
 """Members that a cause names; the rest is only counted."""

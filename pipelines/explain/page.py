@@ -11,7 +11,7 @@ from markupsafe import Markup
 from builders.core.digest import Digest
 from builders.core.escaping import escaped
 from pipelines.explain.sentences import differences, sentences
-from pipelines.judge.finding import Cause, QuickDiff
+from pipelines.judge.difference import Cause, QuickDiff
 
 
 def pages(*folders: Path) -> Environment:

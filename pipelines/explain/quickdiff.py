@@ -34,9 +34,9 @@ from builders.core.frozen_model import FrozenModel
 from builders.jail.file_reader import JailLimits, Reader
 from pipelines.explain.differing import common_tail, read_front
 from pipelines.explain.format_fields import Content
-from pipelines.explain.meaning import Meaning, Pair
+from pipelines.explain.meaning import Meaning, Pair, formats
 from pipelines.explain.spool import LEVELS, MOST, Spool
-from pipelines.judge.finding import (
+from pipelines.judge.difference import (
     ChangedMember,
     ChangedMetadata,
     FieldDifference,
@@ -337,6 +337,7 @@ LOOK = Reader(
     read=_look,
     parameters=LookTime,
     result=TypeAdapter(Look),
+    prepare=formats,
     limits=JailLimits(
         seconds=MOST_SECONDS,
         answer=32 << 20,

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from builders.jail.file_reader import Jail
 from pipelines.explain.rule_texts import reasons
-from pipelines.judge.finding import Cause, CauseName, FieldDifference, FieldKind, QuickDiff
+from pipelines.judge.difference import Cause, CauseName, FieldDifference, FieldKind, QuickDiff
 from pipelines.rules.change import Effect, RuleChange, RuleChanges
 from pipelines.rules.reading import rule_changes
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from builders.core.escaping import escaped
 from pipelines.explain.format_fields import WHOLE, time_text
-from pipelines.judge.finding import FieldDifference, FieldKind, MemberDiff, QuickDiff
+from pipelines.judge.difference import FieldDifference, FieldKind, MemberDiff, QuickDiff
 
 MANY = 8
 """Sentences that are shown where there are many."""

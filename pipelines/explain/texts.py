@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from itertools import islice
 
 from pipelines.explain.differing import count_differing
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 MOST = 4 << 20
 """Bytes of a text that is compared by its lines, and of bytes that are searched for text."""

@@ -14,15 +14,8 @@ from pipelines.audit.explained_findings import ExplainedFinding
 from pipelines.evidence.run_explanation import ExplainedArtefact
 from pipelines.evidence.statements.statement import Time
 from pipelines.explain.sentences import differences
-from pipelines.judge.finding import (
-    Carried,
-    Cause,
-    Confirmation,
-    Explanation,
-    ExplanationStatus,
-    FieldDifference,
-    QuickDiff,
-)
+from pipelines.judge.difference import Cause, FieldDifference, QuickDiff
+from pipelines.judge.finding import Carried, Confirmation, Explanation, ExplanationStatus
 from pipelines.portal.shown_text import cut_text
 
 LISTED = 100

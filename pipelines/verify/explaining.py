@@ -29,14 +29,8 @@ from pipelines.explain.first_look import FirstLooks
 from pipelines.explain.named_causes import named_causes
 from pipelines.judge.compare import confirm_difference
 from pipelines.judge.copied import CheckedInput, Contents
-from pipelines.judge.finding import (
-    Cause,
-    CauseName,
-    Confirmation,
-    Explanation,
-    ExplanationStatus,
-    Finding,
-)
+from pipelines.judge.difference import Cause, CauseName
+from pipelines.judge.finding import Confirmation, Explanation, ExplanationStatus, Finding
 from pipelines.storage.names import Visibility
 from pipelines.storage.store import Store
 from pipelines.verify import steps

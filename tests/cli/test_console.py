@@ -37,7 +37,7 @@ from pipelines.cli.log import _witness_lines as witness_lines
 from pipelines.cli.review import _cells as review_cells
 from pipelines.cli.source import drawn_lines
 from pipelines.cli.terminal import PlainLines, show, warn
-from pipelines.judge.finding import Cause, CauseName
+from pipelines.judge.difference import Cause, CauseName
 from pipelines.log.witness import WitnessOutcome
 from pipelines.verify import report_folder
 from tests.cli.test_formats import candidate, finding, report

@@ -12,7 +12,8 @@ from builders.core.enums import Verdict
 from builders.recipe.signature import SignedFormat
 from pipelines.cli.differences import field_lines, signature_lines
 from pipelines.explain.quickdiff import quick_diff
-from pipelines.judge.finding import FileFact, Finding, QuickDiff, ShippedFact
+from pipelines.judge.difference import QuickDiff
+from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.judge.signatures.signature_format import CarriedRange, Graft, Signer
 from tests.command import samebits
 

@@ -23,15 +23,8 @@ from pipelines.cli.formats.sarif import sarif
 from pipelines.evidence.report import Attempt, Environment, Report
 from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
 from pipelines.explain.quickdiff import quick_diff
-from pipelines.judge.finding import (
-    Cause,
-    CauseName,
-    Confirmation,
-    Explanation,
-    FileFact,
-    Finding,
-    ShippedFact,
-)
+from pipelines.judge.difference import Cause, CauseName
+from pipelines.judge.finding import Confirmation, Explanation, FileFact, Finding, ShippedFact
 from pipelines.verify.unpublished import Unpublished, UnpublishedReport
 from tests.conftest import Maker
 

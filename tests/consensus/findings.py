@@ -15,7 +15,7 @@ from pipelines.consensus.consensus_result import ConsensusSubject
 from pipelines.consensus.join import join
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.judge.finding import CauseName
+from pipelines.judge.difference import CauseName
 from pipelines.policy import ConsensusRules
 
 SHIPPED, TAMPERED, OTHER = (Digest.of(name) for name in (b"shipped", b"tampered", b"other"))

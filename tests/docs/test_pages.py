@@ -15,7 +15,8 @@ from builders.core.enums import Outcome, Verdict
 from pipelines.audit.center_finding import ExclusionReason
 from pipelines.consensus.joined_result import Result
 from pipelines.evidence.statements.comparison import Ground
-from pipelines.judge.finding import CauseName, ExplanationStatus
+from pipelines.judge.difference import CauseName
+from pipelines.judge.finding import ExplanationStatus
 from pipelines.nightly.record import AlarmKind
 from pipelines.requests.rules import RefusalReason
 from tests.docs.pages import DOCS, PAGES, REFERENCE, ROOT, anchors, inline_code, links, name_of

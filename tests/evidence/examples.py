@@ -93,7 +93,8 @@ from pipelines.evidence.statements.statement import (
     subject,
 )
 from pipelines.evidence.statements.updates import FileDigest
-from pipelines.judge.finding import CauseName, Confirmation, ExplanationStatus
+from pipelines.judge.difference import CauseName
+from pipelines.judge.finding import Confirmation, ExplanationStatus
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN = "20260102T030405Z-0a1b2c3d"

@@ -14,7 +14,8 @@ from builders.core.digest import Digest
 from builders.rebuild.tool_container import ToolResult
 from pipelines.explain import differ
 from pipelines.explain.differ import DifferLimits, explain
-from pipelines.judge.finding import Explanation, ExplanationStatus, QuickDiff
+from pipelines.judge.difference import QuickDiff
+from pipelines.judge.finding import Explanation, ExplanationStatus
 
 REPORT, PAGE = b'{"diffoscope-json-version": 1}', b"<html></html>"
 LOOK = QuickDiff(shipped_size=1, rebuilt_size=2, first_offset=0, last_offset=1, differing_bytes=2)

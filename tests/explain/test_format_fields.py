@@ -7,7 +7,7 @@ import io
 import pytest
 
 from pipelines.explain.format_fields import Content, Field, FieldComparison, Format, Layout
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 LAYOUT = Layout(
     parts=(("number", 0, 4, FieldKind.SETTING), ("size", 4, 8, FieldKind.DERIVED)),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from builders.archives import ArchiveLimits
 from pipelines.explain.named_causes import named_causes
 from pipelines.explain.quickdiff import quick_diff
-from pipelines.judge.finding import MemberDiff, QuickDiff
+from pipelines.judge.difference import MemberDiff, QuickDiff
 
 Maker = Callable[..., bytes]
 

@@ -15,7 +15,7 @@ from pipelines.explain.quickdiff import Look
 from pipelines.explain.rule_differences import with_rule_changes
 from pipelines.explain.rule_texts import summary
 from pipelines.explain.sentences import sentences
-from pipelines.judge.finding import Cause, CauseName, QuickDiff
+from pipelines.judge.difference import Cause, CauseName, QuickDiff
 from tests.fakes.jail import OpenJail
 from tests.rules.rulesets import CVD_HEADER, Files, compared
 

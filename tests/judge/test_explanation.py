@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.judge.finding import MemberDiff
+from pipelines.judge.difference import MemberDiff
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@ from pydantic import ValidationError
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.recipe.normalizers import NormalizerName
+from pipelines.judge.difference import Cause, CauseName
 from pipelines.judge.finding import (
-    Cause,
-    CauseName,
     Explanation,
     ExplanationStatus,
     FileFact,

@@ -14,15 +14,8 @@ from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.recipe.signature import SignedFormat
 from builders.recipe.update_manifest import ManifestName
 from pipelines.judge.compare import Declared, Facts, Unread, compare
-from pipelines.judge.finding import (
-    Cause,
-    CauseName,
-    Explanation,
-    FileFact,
-    Finding,
-    ShippedFact,
-    VaultFile,
-)
+from pipelines.judge.difference import Cause, CauseName
+from pipelines.judge.finding import Explanation, FileFact, Finding, ShippedFact, VaultFile
 from pipelines.judge.normalizers.ledger import MaskLedger
 from pipelines.judge.signatures.signature_format import Graft, Refused, SignatureFault
 from pipelines.judge.updates.manifest_format import ManifestFact

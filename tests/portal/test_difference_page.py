@@ -12,16 +12,15 @@ from infra.bench.madeup import MadeUpFile
 from pipelines.audit.source import Source
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.stored_runs import EXPLANATION_RECORD
-from pipelines.judge.finding import (
-    Carried,
+from pipelines.judge.difference import (
     Cause,
     CauseName,
-    Confirmation,
     FieldDifference,
     FieldKind,
     MemberDiff,
     MemberFact,
 )
+from pipelines.judge.finding import Carried, Confirmation
 from pipelines.portal.pages.difference import (
     DifferencePage,
     difference_page,

@@ -9,7 +9,8 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.stored_runs import RunName
 from pipelines.explain.quickdiff import quick_diff
-from pipelines.judge.finding import Cause, CauseName, Explanation
+from pipelines.judge.difference import Cause, CauseName
+from pipelines.judge.finding import Explanation
 from pipelines.storage.names import REPORT, Visibility
 from pipelines.storage.store import Store
 from tests.signer.scene import Scene

@@ -10,7 +10,7 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.evidence.report import Report
-from pipelines.judge.finding import CauseName
+from pipelines.judge.difference import CauseName
 from pipelines.review.review_pages import LOG_PIECE
 from tests.desk import ONE, Desk, packed
 from tests.review.conftest import Browser, Terminal

@@ -35,15 +35,8 @@ from pipelines.evidence.sbom import sbom
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
-from pipelines.judge.finding import (
-    Cause,
-    CauseName,
-    Explanation,
-    ExplanationStatus,
-    FileFact,
-    Finding,
-    worst_verdict,
-)
+from pipelines.judge.difference import Cause, CauseName
+from pipelines.judge.finding import Explanation, ExplanationStatus, FileFact, Finding, worst_verdict
 from pipelines.judge.grafting import with_grafts
 from pipelines.judge.masking import with_masks
 from pipelines.log.note import NoteSigner

@@ -21,7 +21,8 @@ from pipelines.audit.run_state import AuditedRun
 from pipelines.evidence.report import Purpose, Report
 from pipelines.explain.first_look import FirstLooks
 from pipelines.explain.quickdiff import quick_diff
-from pipelines.judge.finding import CauseName, Confirmation, Explanation, ExplanationStatus
+from pipelines.judge.difference import CauseName
+from pipelines.judge.finding import Confirmation, Explanation, ExplanationStatus
 from pipelines.storage.names import REPORT, Visibility, cas, release_run
 from pipelines.verify import explaining, steps
 from pipelines.verify import publish as publishing

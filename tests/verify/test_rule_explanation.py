@@ -8,7 +8,7 @@ import pytest
 
 from builders.images.provide import ProvidedImage
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.judge.finding import CauseName
+from pipelines.judge.difference import CauseName
 from pipelines.rules.reading import rule_changes
 from pipelines.verify.run_files import rebuilt_and_shipped, shipped_files
 from pipelines.verify.session import Session

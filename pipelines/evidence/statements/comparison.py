@@ -29,7 +29,8 @@ from pipelines.evidence.statements.statement import (
     Word,
 )
 from pipelines.evidence.statements.updates import ComparedDelta, ComparedManifest, FileDigest
-from pipelines.judge.finding import CauseName, ExplanationStatus, Finding
+from pipelines.judge.difference import CauseName
+from pipelines.judge.finding import ExplanationStatus, Finding
 from pipelines.judge.normalizers.ledger import MaskFault, MaskLedger, NotMasked
 from pipelines.judge.signatures.signature_format import Refused, SignatureFault
 from pipelines.judge.updates.update_fault import UpdateResult

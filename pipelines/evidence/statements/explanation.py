@@ -25,7 +25,8 @@ from pipelines.evidence.statements.statement import (
     StatementPart,
     Time,
 )
-from pipelines.judge.finding import CauseName, Confirmation
+from pipelines.judge.difference import CauseName
+from pipelines.judge.finding import Confirmation
 
 
 class ConfirmingRebuild(StatementPart):

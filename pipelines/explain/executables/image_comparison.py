@@ -36,7 +36,7 @@ from pipelines.explain.executables.symbol_pairs import (
 )
 from pipelines.explain.executables.tally import Label, Tally, told
 from pipelines.explain.format_fields import Content, Told
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 _ROOM = 8
 """A number may begin so much before the first byte of it that differs, and end after the last."""

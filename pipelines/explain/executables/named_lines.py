@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipelines.explain.executables.tally import told
 from pipelines.explain.format_fields import Told
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 _MAX_LINES = 10_000
 

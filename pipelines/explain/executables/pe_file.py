@@ -17,7 +17,7 @@ from pipelines.explain.executables.executable import (
     read_at,
 )
 from pipelines.explain.format_fields import time_text
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 from pipelines.judge.signatures.pe_image import CHECKSUM, ENTRY, PeImage, PeSection, read_pe
 from pipelines.judge.signatures.signature_format import BadSignatureError
 

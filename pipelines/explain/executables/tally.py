@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pipelines.explain.executables.executable import Symbol
 from pipelines.explain.format_fields import Field, Told
 from pipelines.explain.texts import named_text
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 _SHOWN = 3
 _MAX_TEXTS = 10_000

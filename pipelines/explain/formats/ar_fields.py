@@ -7,7 +7,7 @@ from functools import partial
 
 from builders.archives.ar import MAGIC
 from pipelines.explain.format_fields import Content, Field, Format, time_text
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 _HEADER = 60
 

@@ -18,7 +18,7 @@ from pipelines.explain.executables.image_comparison import ImageComparison, Sect
 from pipelines.explain.executables.named_lines import Line, compare_lines
 from pipelines.explain.executables.tally import listed, told
 from pipelines.explain.format_fields import FieldComparison, Format, Told
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 _MAX_TEXT = 1 << 20
 _SYMBOLS, _NOTE, _DYNAMIC_SYMBOLS = 2, 7, 11

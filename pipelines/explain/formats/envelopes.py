@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from builders.archives.compressed import Compression, compression
 from pipelines.explain.format_fields import Content, Field, Format, time_text
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 _SYSTEMS = {
     0: "FAT", 3: "Unix", 7: "Macintosh", 10: "NTFS", 11: "NTFS", 19: "macOS", 255: "unknown",

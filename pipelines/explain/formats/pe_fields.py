@@ -16,7 +16,7 @@ from pipelines.explain.executables.named_lines import Line, compare_lines
 from pipelines.explain.executables.pe_file import TABLE, PeFile
 from pipelines.explain.executables.tally import Label, listed, told
 from pipelines.explain.format_fields import FieldComparison, Format, Told
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 from pipelines.judge.signatures.pe_image import ENTRY
 
 _MAX_TEXT = 1 << 20

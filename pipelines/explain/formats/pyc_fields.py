@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipelines.explain.format_fields import Content, Field, Format, time_text
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 _HEADER = 16
 _VERSIONS = (

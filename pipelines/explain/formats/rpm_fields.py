@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from pipelines.explain.format_fields import Content, Field, Format, time_text
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 from pipelines.judge.signatures.left_out import RPM_LEAD
 from pipelines.judge.signatures.rpm_header import (
     I18N_STRINGS,

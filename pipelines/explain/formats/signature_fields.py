@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from asn1crypto import cms
 
 from pipelines.explain.format_fields import Content, Field, Format, time_text
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 from pipelines.judge.signatures.openpgp_packets import bodies, dearmored, packets, read_signature
 
 _ARMOR = b"-----BEGIN PGP SIGNATURE-----"

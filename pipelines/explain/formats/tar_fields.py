@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from builders.archives.tar import BLOCK, looks_like_tar
 from pipelines.explain.format_fields import Content, Field, Format, Layout, Part, time_text
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 _WRITERS = {b"ustar\x0000": "ustar or pax", b"ustar  \0": "GNU", bytes(8): "v7"}
 _EXTENDED = {

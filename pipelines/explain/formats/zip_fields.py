@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from builders.archives.zip import MAGICS
 from pipelines.explain.format_fields import Content, Field, Format, Layout, Part, time_text
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 
 _END, _RECORD, _LOCAL = struct.Struct("<4s4H2LH"), struct.Struct("<4s6H3L5H2L"), 30
 _MAKERS = {0: "FAT", 3: "Unix", 7: "Macintosh", 10: "NTFS", 11: "NTFS", 19: "macOS"}

@@ -22,7 +22,7 @@ from pipelines.explain.first_look import look_at
 from pipelines.infer.debian.deb_content import DEB, DebContent
 from pipelines.infer.target import Pin
 from pipelines.infer.trial import TrialResult
-from pipelines.judge.finding import MemberDiff
+from pipelines.judge.difference import MemberDiff
 from pipelines.verify.session import Session
 
 # Security fixes do not change headers: the date of the upstream version counts.

@@ -23,7 +23,7 @@ from pipelines.consensus.consensus_result import Consensus
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import value_of
 from pipelines.explain.frame import framed
-from pipelines.judge.finding import CauseName
+from pipelines.judge.difference import CauseName
 from pipelines.portal.content_security import FOREIGN
 from pipelines.portal.facts import ReleaseFacts
 from pipelines.portal.paths import difference_path, release_path, segment

@@ -22,6 +22,7 @@ from builders.jail.file_reader import JailLimits, Nothing, Reader, Scratch
 
 LIMITS = JailLimits(seconds=2, answer=4000, scratch_files=2, scratch=1 << 20)
 SEEN: list[int] = []
+PREPARED: list[str] = []
 
 
 class Tried(FrozenModel):
@@ -104,6 +105,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "write-to-the-file": lambda files, _: os.write(files[0].fileno(), b"x"),
     "environment": lambda *_: sorted(os.environ),
     "modules": lambda *_: len(sys.modules),
+    "prepared": lambda *_: PREPARED,
     "descriptors": _descriptors,
     "wait": _wait,
     "spin": lambda *_: [None for _ in iter(int, 1)],
@@ -152,5 +154,6 @@ SAY: Reader[Tried, list[str]] = Reader(
     parameters=Tried,
     result=TypeAdapter(list[str]),
     limits=LIMITS,
+    prepare=lambda: PREPARED.append("once"),
 )
 TABLE = [reader.name for reader in (SIZES, COPIED, TRY, SAY)]

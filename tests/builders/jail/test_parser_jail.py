@@ -20,7 +20,7 @@ import pytest
 
 from builders.archives import ArchiveError
 from builders.jail import JailEnd, JailFailedError, JailUnavailableError, Nothing, ParserJail
-from tests.builders.jail.readers import COPIED, SAY, SIZES, TABLE, TRY, Tried
+from tests.builders.jail.readers import COPIED, PREPARED, SAY, SIZES, TABLE, TRY, Tried
 
 ROOT = Path(__file__).parents[3]
 KILLED = "signal 31"
@@ -57,6 +57,12 @@ def test_scratch_files_are_empty_again_and_outputs_are_kept(jail: ParserJail) ->
         assert written == 5
         output.seek(0)
         assert output.read() == b"kept"
+
+
+def test_a_reader_is_prepared_once_and_in_the_jail_alone(jail: ParserJail) -> None:
+    for _ in range(2):
+        assert jail.run(SAY, [io.BytesIO(b"x")], Tried(name="prepared")) == ["once"]
+    assert PREPARED == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from pipelines.explain.format_fields import Told
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 from tests.explain.executables.pairs import compared, pairs
 
 DERIVED = FieldKind.DERIVED

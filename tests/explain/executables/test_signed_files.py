@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pipelines.explain.format_fields import Content, FieldComparison, Told
 from pipelines.explain.formats.rpm_fields import RPM
-from pipelines.judge.finding import FieldKind
+from pipelines.judge.difference import FieldKind
 from tests.explain.executables.pairs import compared, pairs
 from tests.judge.signatures.rpm_signing import Entry, Rpm
 from tests.judge.signatures.signing import Signing, Vendor, program, signed

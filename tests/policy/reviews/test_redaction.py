@@ -26,7 +26,8 @@ from pipelines.evidence.statements.rebuilds import (
     FailureReason,
     RobustnessStatement,
 )
-from pipelines.judge.finding import CauseName, Confirmation, ExplanationStatus
+from pipelines.judge.difference import CauseName
+from pipelines.judge.finding import Confirmation, ExplanationStatus
 from pipelines.judge.normalizers.ledger import MaskLedger
 from pipelines.judge.signatures.signature_format import Graft
 from tests.signer.conftest import SCENES
