@@ -10,8 +10,11 @@ not joined. A portal can leave bundles out, so it can keep a mismatch from its r
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -46,6 +49,8 @@ MAX_BUNDLES = 200
 """Bundles about one file that are fetched at most."""
 SECONDS = 60
 """For which a portal may be silent."""
+MAX_SECONDS = 3600
+"""In which it has to have sent everything that is read of it."""
 _BUNDLE = r"^bundles(/(?!\.{1,2}(/|$))[A-Za-z0-9%_.+~-]{1,255}){1,12}$"
 _BundlePath = Annotated[str, StringConstraints(pattern=re.compile(_BUNDLE), max_length=900)]
 _Text = Annotated[str, StringConstraints(max_length=1000)]
@@ -163,10 +168,13 @@ class Portal:
         self.address = address
         self._client: httpx.Client | None = None
         self._folder = Path(address)
+        self._until = time.monotonic() + MAX_SECONDS
         try:
             if address.startswith(("http://", "https://")):
                 # Redirects are not followed: the reader has named this portal, and no other.
-                self._client = httpx.Client(base_url=address, timeout=SECONDS)
+                self._client = httpx.Client(
+                    base_url=address, timeout=SECONDS, headers={"Accept-Encoding": "identity"}
+                )
                 return
         except httpx.InvalidURL as error:
             raise _not_a_portal(address) from error
@@ -191,12 +199,32 @@ class Portal:
         """Return a file; raises `InfrastructureError` for one that is not there, or too large."""
         if self._client is None:
             return read_small_file(self._folder / path, limit=limit, file=path)
+        found = Future[bytes]()
+        # One that hangs is left behind: whoever sends a byte now and then is never silent.
+        threading.Thread(
+            target=self._fetch, args=(self._client, path, limit, found), daemon=True
+        ).start()
+        try:
+            return found.result(timeout=max(self._until - time.monotonic(), 0))
+        except TimeoutError as error:
+            raise self._error(path, "no answer in time") from error
+
+    def _fetch(self, client: httpx.Client, path: str, limit: int, found: Future[bytes]) -> None:
+        try:
+            found.set_result(self._answer(client, path, limit))
+        except Exception as error:  # noqa: BLE001  # raised where it is waited for
+            found.set_exception(error)
+
+    def _answer(self, client: httpx.Client, path: str, limit: int) -> bytes:
         found = bytearray()
         try:
-            with self._client.stream("GET", path.replace("%", "%25")) as answer:
+            with client.stream("GET", path.replace("%", "%25")) as answer:
                 if answer.status_code != httpx.codes.OK:
                     raise self._error(path, f"status {answer.status_code}")
-                for piece in answer.iter_bytes():
+                encoding = answer.headers.get("content-encoding", "identity")
+                if encoding != "identity":  # a piece of it may have any size
+                    raise self._error(path, f"the encoding {encoding}")
+                for piece in answer.iter_raw():
                     found += piece
                     if len(found) > limit:
                         raise self._error(path, f"more than {limit} bytes")
@@ -239,8 +267,7 @@ def check_at_portal(
     checked = []
     for done, one in enumerate(taken):
         count(done, len(taken))
-        bases = [portal.get(path, MAX_BUNDLE) for path in one.bases]
-        data = portal.get(one.path, MAX_BUNDLE)
+        data, *bases = _together(portal, [one.path, *one.bases])
         result = check_bundle(data, trust=trust, files=[given], bases=bases)
         checked.append(_checked(one.path, data, trust, result, digest))
     return PortalCheck(
@@ -249,6 +276,15 @@ def check_at_portal(
         left_out=len(listed) - len(taken),
         consensus=tuple(join_bundles(checked, trusted)),
     )
+
+
+def _together(portal: Portal, paths: Iterable[str]) -> Iterator[bytes]:
+    """Yield files that together are no larger than the largest bundle."""
+    left = MAX_BUNDLE
+    for path in paths:
+        data = portal.get(path, left)
+        left -= len(data)
+        yield data
 
 
 def listed_files(get: Get, digest: Digest) -> tuple[IndexedFile, ...]:

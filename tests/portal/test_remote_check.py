@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
+import tracemalloc
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from builders.core.digest import Digest
-from builders.core.errors import InfrastructureError, UsageError
+from builders.core.errors import InfrastructureError, SamebitsError, UsageError
 from pipelines.center.center import load_center
 from pipelines.cli.file_check import UncheckedFileError, check
 from pipelines.evidence.errors import MalformedError
@@ -49,9 +52,11 @@ def serving(folder: Path, handler: type[SimpleHTTPRequestHandler]) -> Iterator[s
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -69,6 +74,30 @@ class Elsewhere(Quiet):
         self.send_header("Location", f"/to{self.path}")
         self.end_headers()
         return None
+
+
+class Packed(Quiet):
+    """Answers with zeros that are packed twice."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip, gzip")
+        self.end_headers()
+        packer = zlib.compressobj(wbits=31)
+        parts = [packer.compress(bytes(1 << 20)) for _ in range(64)]
+        self.wfile.write(gzip.compress(b"".join([*parts, packer.flush()])))
+
+
+class Slow(Quiet):
+    """Sends a header, and then one byte after the other."""
+
+    ended = threading.Event()
+
+    def do_GET(self) -> None:
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n")
+        with suppress(OSError):
+            while not self.ended.wait(0.02):
+                self.wfile.write(b"a")
 
 
 def answers(found: PortalCheck) -> list[str]:
@@ -158,6 +187,48 @@ def test_a_file_that_does_not_end_is_not_read_to_its_end(
     tells = pytest.raises(InfrastructureError, match="more than 100 bytes")
     with serving(folder.folder, Quiet) as address, tells:
         folder.check(address=address)
+
+
+def test_a_file_that_is_packed_for_the_way_is_not_unpacked(folder: AskedPortal) -> None:
+    with serving(folder.folder, Packed) as address:
+        tracemalloc.start()
+        try:
+            with pytest.raises(InfrastructureError, match=r"the encoding gzip, gzip"):
+                folder.check(address=address)
+            assert tracemalloc.get_traced_memory()[1] < 32 << 20
+        finally:
+            tracemalloc.stop()
+
+
+def test_a_portal_that_never_ends_its_answer_is_given_up(
+    folder: AskedPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.portal.remote_check.MAX_SECONDS", 0.3)
+    Slow.ended.clear()
+    with serving(folder.folder, Slow) as address:
+        threading.Timer(5, Slow.ended.set).start()  # where nobody gives it up
+        with pytest.raises(InfrastructureError, match="no answer in time"):
+            folder.check(address=address)
+        Slow.ended.set()
+
+
+def test_a_bundle_and_its_bases_take_no_more_memory_than_the_largest_bundle(
+    folder: AskedPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = (folder.folder / BUNDLE).stat().st_size
+    bundle = {"center": "local", "run": "r", "path": BUNDLE, "bases": ["bundles/a", "bundles/b"]}
+    folder.index(FILE.read_bytes(), [BUNDLE])
+    (shard,) = (folder.folder / "files").iterdir()
+    index = json.loads(shard.read_bytes())
+    next(iter(index["files"].values()))[0]["bundles"] = [bundle]
+    shard.write_text(json.dumps(index))
+    for path in bundle["bases"]:
+        folder.put(path, bytes(1000))
+    monkeypatch.setattr("pipelines.portal.remote_check.MAX_BUNDLE", size + 2000)
+    assert folder.check().exit_code == 0
+    monkeypatch.setattr("pipelines.portal.remote_check.MAX_BUNDLE", size + 1999)
+    with pytest.raises(SamebitsError, match="at most 999 bytes"):
+        folder.check()
 
 
 @pytest.mark.parametrize("address", ["ftp://example/", "no/such/folder"])
