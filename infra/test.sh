@@ -54,8 +54,8 @@ if [ "${1-}" = --fast ]; then
 fi
 
 bash infra/bootstrap.sh
-# Programs that the tests check the host's files and signed ones with, a token for keys, and a browser;
-# samebits itself never calls them.
+# Programs that the tests check the host's files and signed ones with, a token for keys, and two
+# browsers; samebits itself never calls them.
 missing=()
 [ -d /usr/share/modsecurity-crs ] || missing+=(modsecurity-crs)
 [ -d /usr/share/fonts/truetype/dejavu ] || missing+=(fonts-dejavu-core)
@@ -65,7 +65,7 @@ for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze
     rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpg=gpg gpgv=gpgv sqv=sqv \
     strip-nondeterminism=strip-nondeterminism yara=yara suricata=suricata clamscan=clamav \
     rpmbuild=rpm makedeltarpm=deltarpm ed=ed bsdiff=bsdiff xdelta3=xdelta3 zstd=zstd \
-    ostree=ostree spamassassin=spamassassin chromium=chromium; do
+    ostree=ostree spamassassin=spamassassin chromium=chromium firefox-esr=firefox-esr; do
     command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
 done
 ldconfig -p | grep -q 'libmodsecurity\.so\.3' || missing+=(libmodsecurity3t64)
@@ -74,7 +74,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         "${missing[@]}" > /dev/null
 fi
-# Sigma's checker and capa are no Debian packages, and their libraries are none of ours.
+# Sigma's checker, capa and Firefox's driver are no Debian packages, and their libraries are none of
+# ours.
 if ! cmp -s infra/judges.txt .venv/judges/judges.txt; then
     .venv/bin/python -m venv --clear .venv/judges
     .venv/judges/bin/pip install -q --no-deps --require-hashes --only-binary :all: \

@@ -34,7 +34,7 @@ MARKERS = {
     "engine": {"build_image", "own", "library"},
     "s3": {"gateway", "admin"},
     "prefect": {"standing_center", "api", "database"},
-    "browser": {"chromium"},
+    "browser": {"chromium", "firefox"},
     "network": {"states", "index"},
     "root": {"small_disk", "build_image", "own"},
     "host": {"soft_token"},
