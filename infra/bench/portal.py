@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,8 +32,9 @@ def measure(
     """Build `releases` releases of three centers from nothing; then, in nights, what has changed.
 
     In each night all centers run the same `changed` releases again, of as many products as there
-    are; first comes one in which nothing has changed. Each build is the whole command `portal
-    build`; its memory is that of all its processes together at one moment.
+    are; then comes one in which nothing has changed. Another version of samebits makes all pages
+    again at last, and a night's. Each build is the whole command `portal build`; its memory is that
+    of all its processes together at one moment.
     """
     with tempfile.TemporaryDirectory(prefix="samebits-bench-") as name:
         centers = ThreeCenters(Path(name))
@@ -40,12 +42,17 @@ def measure(
         _run(centers, 1, range(releases))
         told(f"made up {releases} releases of {len(CENTERS)} centers")
         out = Path(name) / "portal"
-        builds = {"from_nothing": _built(centers, out), "unchanged": _built(centers, out)}
+        builds = {"from_nothing": _built(centers, out)}
         told(f"built {releases} releases")
         again = range(0, releases, max(releases // max(changed, 1), 1))[:changed]
         for night in range(2, nights + 2):
             _run(centers, night, again)
             builds[f"run_{night}_of_changed"] = _built(centers, out)
+        builds["unchanged"] = _built(centers, out)
+        another = _another_version(Path(name) / "another")
+        builds["by_another_version"] = _built(centers, out, another)
+        _run(centers, nights + 2, again)
+        builds["run_after_that"] = _built(centers, out, another)
         return {"releases": releases, "changed": len(again), **builds, **_sizes(out)}
 
 
@@ -60,14 +67,23 @@ def _run(centers: ThreeCenters, night: int, releases: Sequence[int]) -> None:
         centers.witness()
 
 
-def _built(centers: ThreeCenters, out: Path) -> dict[str, Any]:
-    """Build in a process of its own, and return what it took."""
+def _another_version(folder: Path) -> Path:
+    """Return this checkout with another style sheet, which every page names by its digest."""
+    for package in ("builders", "pipelines"):
+        shutil.copytree(CHECKOUT / package, folder / package)
+    with (folder / "pipelines/portal/assets/portal.css").open("a") as sheet:
+        sheet.write("/* another version */\n")
+    return folder
+
+
+def _built(centers: ThreeCenters, out: Path, code: Path = CHECKOUT) -> dict[str, Any]:
+    """Build in a process of its own, with the files in `code`, and return what it took."""
     words = ("portal", "build", "--json", "--center", str(centers.file(CENTERS[0])), "--out")
     command = [*UNDER_SHELL, sys.executable, "-m", "pipelines.cli", *words, str(out)]
     start, spent = time.perf_counter(), _spent()
     with (
         subprocess.Popen(
-            command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, cwd=code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process,
         _watched(process.pid) as peak,
     ):

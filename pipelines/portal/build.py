@@ -38,6 +38,8 @@ from pipelines.verify.session import Session
 
 Count = Callable[[int, int], None]
 """Is told how many releases are made, of how many."""
+MANY = 1000
+"""Releases that were made from which on the next generation is prepared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +152,7 @@ def _build_after(
 ) -> BuiltSite:
     """Build the generation `number` after the one `before`; recipes are `named` so."""
     writer = site.begin(before)
-    kept = before.by_release if before else {}
+    kept = before.releases if before else {}
     logged = LoggedNames.now(depends, before)
     names = {str(name): name for name in named}
     names |= {name: ReleaseName.parse(name) for name in logged.names if name not in names}
@@ -165,14 +167,17 @@ def _build_after(
         if one.kept is not None:
             built[one.release] = one.kept
         faults += one.faults
-    made = {name: _made(built.pop(name), kept.get(name), now) for name in [*built]}
-    for name, new in made.items():
-        writer.add(new.files, kept[name].files if name in kept else "")
+    anew = before is None or before.common != depends.common
+    made: dict[str, KeptRelease] = {}
+    for name in [*built]:  # where all are made anew, each takes the place of the one before it
+        old = kept.pop(name, None) if anew else kept.get(name)
+        made[name] = _made(built.pop(name), old, now)
+        writer.add(made[name].files, old.files if old else "")
     releases = _with_unchanged(writer, made, {n: kept[n] for n in names if n in kept})
     facts = _facts(
         depends,
-        releases=releases,
-        changes=Changes.since(before, depends.common, {one.release: one for one in releases}),
+        releases=tuple(releases.values()),
+        changes=Changes.since(before, depends.common, releases),
         faults=faults,
         before=before,
         earlier=_earlier(site),
@@ -189,6 +194,8 @@ def _build_after(
         logged=logged.names,
     )
     site.finish(writer, state)
+    if len(due) >= MANY:
+        site.prepare_next(state)
     return BuiltSite(
         place=site.root,
         number=number,
@@ -230,12 +237,11 @@ def _made(data: bytes, earlier: KeptRelease | None, now: datetime) -> KeptReleas
 
 def _with_unchanged(
     writer: SiteWriter, made: Mapping[str, KeptRelease], kept: Mapping[str, KeptRelease]
-) -> tuple[KeptRelease, ...]:
+) -> dict[str, KeptRelease]:
     """Return all releases in order; those not made stay, also where they cannot be read now."""
     for name in kept.keys() - made.keys():
         writer.keep(kept[name].files)
-    found = {**kept, **made}
-    return tuple(found[name] for name in sorted(found))
+    return dict(sorted({**kept, **made}.items()))
 
 
 def _facts(

@@ -52,7 +52,7 @@ def refresh_requests(session: Session, place: StoreAddress, *, now: datetime) ->
             session.statement_keys,
             session.policy(now),
             now,
-            releases=before.by_release.keys(),
+            releases=before.releases.keys(),
         )
         made = [file for page in pages for file in render(page)]
         there = files_in(before.files)
@@ -62,7 +62,7 @@ def refresh_requests(session: Session, place: StoreAddress, *, now: datetime) ->
             return False
         writer = site.begin(before)
         files = writer.make([*map(KeptPath, kept), *made], before.files)
-        for part in (before.common_files, *(one.files for one in before.releases)):
+        for part in (before.common_files, *(one.files for one in before.releases.values())):
             writer.keep(part)
         state = before.model_copy(update={"number": site.next_number(), "files": files})
         site.finish(writer, state)

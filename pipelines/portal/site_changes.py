@@ -25,10 +25,13 @@ class Changes:
     def since(
         cls, before: SiteState | None, common: str, releases: Mapping[str, KeptRelease]
     ) -> Changes:
-        """Compare all `releases` of now with the generation before; they have `common`."""
+        """Compare all `releases` of now with the generation before; they have `common`.
+
+        With another one, `before` need not have its releases any more.
+        """
         if before is None or before.common != common:
             return cls(listed=frozenset(releases))
-        kept = before.by_release
+        kept = before.releases
         pairs = [(kept.get(name), releases.get(name)) for name in kept.keys() | releases.keys()]
         other = [(old, new) for old, new in pairs if old is not new]
         return cls(

@@ -7,13 +7,14 @@
 A generation is made from the one before the current one, which nobody is led to any more: what has
 not changed since is left there, what the current one has already is linked, the rest is written.
 So a generation costs what has changed, and each is a plain folder that any web server can serve.
+After one of which much is new, the one before it is made the same at once: the next costs no more.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from ctypes import CDLL
 from pathlib import Path
@@ -104,13 +105,7 @@ class SiteFolder:
         Raises `LookupError` for a file of two parts.
         """
         require_once(*state.parts)
-        writer.remove_others()
-        _sync(writer.folder)  # or a crash could leave empty files that are taken for good ones
-        for folder in ("generations", "states"):
-            (self.root / folder).mkdir(exist_ok=True)
-        shutil.rmtree(self._generation(state.number), ignore_errors=True)
-        writer.folder.rename(self._generation(state.number))
-        replace(self._files_list(str(state.number)), "\n\n".join(state.parts).encode())
+        self._place(writer, state.number, state.parts)
         replace(self._state_file(str(state.number)), state.to_json())
         link = self.root / "next"
         link.unlink(missing_ok=True)
@@ -120,6 +115,26 @@ class SiteFolder:
             shutil.rmtree(self._generation(old), ignore_errors=True)
             self._state_file(str(old)).unlink(missing_ok=True)
             self._files_list(str(old)).unlink(missing_ok=True)
+
+    def prepare_next(self, newest: SiteState) -> None:
+        """Have the generation before the `newest` one as that is, also where there was none.
+
+        So the next generation, which is made from it, need not link what has changed until now.
+        """
+        writer = self.begin(newest)
+        for part in newest.parts:
+            writer.keep(part)
+        self._place(writer, newest.number - 1, newest.parts)
+
+    def _place(self, writer: SiteWriter, number: int, parts: Iterable[str]) -> None:
+        """Make what was written the generation `number`, with the list of its files."""
+        writer.remove_others()
+        _sync(writer.folder)  # or a crash could leave empty files that are taken for good ones
+        for folder in ("generations", "states"):
+            (self.root / folder).mkdir(exist_ok=True)
+        shutil.rmtree(self._generation(number), ignore_errors=True)
+        writer.folder.rename(self._generation(number))
+        replace(self._files_list(str(number)), "\n\n".join(parts).encode())
 
     def _reused(self, building: Path) -> list[str]:
         """Turn the newest generation but the current one into `building`; return its parts."""

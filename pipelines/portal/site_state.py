@@ -45,8 +45,8 @@ class KeptRelease(FrozenModel):
 class SiteState(FrozenModel):
     """One generation."""
 
-    schema_: Literal["samebits/portal-state/v3"] = Field(
-        default="samebits/portal-state/v3", alias="schema"
+    schema_: Literal["samebits/portal-state/v4"] = Field(
+        default="samebits/portal-state/v4", alias="schema"
     )
     number: int
     made: datetime
@@ -56,21 +56,17 @@ class SiteState(FrozenModel):
     """One digest over center, policy and code; empty where that is not known."""
     common_files: str = ""
     """The part that these alone have made."""
-    releases: tuple[KeptRelease, ...] = ()
+    releases: dict[str, KeptRelease] = Field(default_factory=dict)
+    """By name."""
     log_size: int = 0
     """Leaves of the center's own log."""
     logged: tuple[str, ...] = ()
     """The releases that these leaves are about."""
 
     @property
-    def by_release(self) -> dict[str, KeptRelease]:
-        """The releases by name."""
-        return {one.release: one for one in self.releases}
-
-    @property
     def parts(self) -> tuple[str, ...]:
         """All parts of the site."""
-        return (self.files, self.common_files, *(one.files for one in self.releases))
+        return (self.files, self.common_files, *(one.files for one in self.releases.values()))
 
     def all_files(self) -> dict[str, str]:
         """Return the SHA-256 of each file by its path."""

@@ -68,7 +68,8 @@ class SiteWriter:
         if part in self.untouched:
             self.untouched.remove(part)
         else:
-            self.make(map(KeptPath, files_in(part)), part)
+            for path, digest in files_in(part).items():
+                self._have(path, digest)
 
     def add(self, part: str, before: str = "") -> None:
         """Have a part that another process has made; `before` is what it was."""
@@ -95,22 +96,34 @@ class SiteWriter:
 
     def _put(self, file: SiteFile | KeptPath, before: Mapping[str, str]) -> str:
         """Have a file in the folder, and return its SHA-256."""
-        data = file.data if isinstance(file, SiteFile) else None
-        digest = before[file.path] if data is None else Digest.of(data).hex
-        if self.there.pop(file.path, None) == digest:
-            return digest
-        target = self._cleared(file.path)
-        if self.current is not None and before.get(file.path) == digest:
-            os.link(self.current / file.path, target)
-        elif data is not None:
-            target.write_bytes(data)
+        if isinstance(file, KeptPath):
+            self._have(file.path, digest := before[file.path])
+        else:
+            digest = Digest.of(file.data).hex
+            known = self.current is not None and before.get(file.path) == digest
+            self._have(file.path, digest, None if known else file.data)
         return digest
 
-    def _cleared(self, path: str) -> Path:
-        """Return where a file is written; nothing is there, as it may be linked elsewhere."""
-        target, parent = self.folder / path, path.rpartition("/")[0]
-        if parent not in self._folders:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._folders.add(parent)
-        target.unlink(missing_ok=True)
-        return target
+    def _have(self, path: str, digest: str, data: bytes | None = None) -> None:
+        """Have a file in the folder; one without data is that of the generation before."""
+        if self.there.pop(path, None) == digest:
+            return
+        self._make_folder(path.rpartition("/")[0])
+        target = Path(f"{self.folder}/{path}")
+        try:
+            self._place(path, target, data)
+        except FileExistsError:  # it may be linked elsewhere, too
+            target.unlink()
+            self._place(path, target, data)
+
+    def _place(self, path: str, target: Path, data: bytes | None) -> None:
+        if data is None:
+            os.link(f"{self.current}/{path}", target)
+        else:
+            with target.open("xb") as stream:
+                stream.write(data)
+
+    def _make_folder(self, folder: str) -> None:
+        if folder not in self._folders:
+            (self.folder / folder).mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import jsonschema
 import pytest
 
 from builders.core.errors import UsageError
-from pipelines.portal import contents
+from pipelines.portal import build, contents
 from pipelines.portal.site_folder import SiteFolder
+from pipelines.portal.site_state import SiteState
 from tests.portal.built_portal import NOW, RELEASE_PAGE, BuiltPortal
 
 
@@ -92,16 +94,61 @@ def test_an_interrupted_build_leaves_the_pointer_as_it_was(
     portal.build()
     before = portal.files()
 
-    def fail(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as broken:
-        broken.setattr(SiteFolder, "finish", fail)
+        broken.setattr(SiteFolder, "finish", _interrupted)
         with pytest.raises(KeyboardInterrupt):
             portal.build()
     assert portal.files() == before
     assert portal.build().number == 3
     assert portal.files().keys() == before.keys()
+
+
+def test_after_a_generation_of_which_much_is_new_the_next_one_links_nothing(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "MANY", 1)
+    monkeypatch.setattr("pipelines.portal.dependencies.AGAIN", 0)
+    portal.publish()
+    for first in (True, False):
+        assert portal.build(anew=not first).number == (1 if first else 3)
+        newest = portal.files()
+        with monkeypatch.context() as without:
+            without.delattr(os, "link")
+            assert portal.build().made == 0
+        assert portal.files() == newest
+        portal.publish(run=f"2026010{3 if first else 4}T030405Z-0a1b2c3d")
+    portal.build()
+    grown = portal.files()
+    portal.build(anew=True)
+    assert portal.files() == grown
+
+
+@pytest.mark.parametrize("step", ["begin", "_reused", "_place"])
+def test_one_that_ends_while_it_prepares_the_next_has_been_built(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    monkeypatch.setattr(build, "MANY", 1)
+    portal.publish()
+    portal.build()
+    prepare = SiteFolder.prepare_next
+
+    def fails(site: SiteFolder, newest: SiteState) -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(SiteFolder, step, _interrupted)
+            prepare(site, newest)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SiteFolder, "prepare_next", fails)
+        with pytest.raises(KeyboardInterrupt):
+            portal.build(now=NOW + timedelta(days=1), anew=True)
+    assert portal.twin()["made"].startswith("2026-01-06")
+    there = portal.files()
+    assert portal.build(now=NOW + timedelta(days=1)).number == 3
+    assert portal.files() == there
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_folder_of_something_else_is_left_alone(portal: BuiltPortal, tmp_path: Path) -> None:
