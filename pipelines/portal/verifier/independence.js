@@ -45,9 +45,14 @@ export function needSense(policy) {
 
 /** Return what is compared of a name in law: equal for two spellings of one name. */
 function legalBody(name) {
-  const folded = name.normalize("NFKC").toUpperCase().toLowerCase().replaceAll("ς", "σ");
+  const folded = [...name.normalize("NFKC")].map(caseless).join("");
   const seen = folded.normalize("NFKD").replace(UNSEEN, "");
   return [...seen].map((letter) => LATIN.get(letter) ?? letter).join("");
+}
+
+/** Fold the case of one character as Unicode does: to small letters, but not of `ı` to `i`. */
+function caseless(character) {
+  return character === "ı" ? character : character.toLowerCase().toUpperCase().toLowerCase();
 }
 
 /** Return how many regions there are if each operator counts for one region alone. */

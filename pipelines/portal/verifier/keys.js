@@ -27,6 +27,7 @@ const EIGHT = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826
 const SMALL_ORDER = [0n, 1n, EIGHT, FIELD - EIGHT, FIELD - 1n];
 const OTHER_KEYS =
   /^(?:ecdsa ecdsa-sha2-nistp(?:256|384|521)|rsa rsa[a-z0-9-]+|ml-dsa ml-dsa-[0-9/]+)$/;
+const BLANKS = /^[\t-\r ]+|[\t-\r ]+$/g;
 const IMPORTED = new Map();
 
 /** Return an Ed25519 key of 32 bytes, under securesystemslib's default key id; throws `Wrong`. */
@@ -92,7 +93,7 @@ async function keyOfJson(bytes, what) {
     "PEM for Ed25519, or a known type",
   );
   need(typeof keyval.public === "string", `${what} is malformed`, "another value", "PEM");
-  const found = await readPublicKey(utf8(`${keyval.public.trim()}\n`), what);
+  const found = await readPublicKey(utf8(`${keyval.public.replace(BLANKS, "")}\n`), what);
   need(found.keytype === keytype, `${what} is of another type than it says`, null, keytype);
   if (found.scheme !== scheme) throw otherType(what, scheme);
   return { ...found, keyid, text: `${canonical(plain)}\n` };

@@ -154,7 +154,7 @@ def _node(schema: Node, *, exact: bool) -> Node:
     if node.get("pattern") == _DIGEST:
         node["pattern"] = _PLAIN_DIGEST  # as all digests are written; people may write a prefix
     if "\\s" in node.get("pattern", ""):
-        node["pattern"] = node["pattern"].replace("\\s", "\\s\\x85")  # as Unicode has it
+        node["pattern"] = node["pattern"].replace("\\s", "\\p{White_Space}")  # as Unicode has it
     if (reference := rest.pop("$ref", None)) is not None:
         node["ref"] = reference.rpartition("/")[2]
     if rest.pop("format", None) == "date-time":

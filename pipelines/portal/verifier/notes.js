@@ -21,7 +21,7 @@ const MAX_SIGNATURES = 64;
 const MAX_NAME = 512;
 const EMPTY_ROOT = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="; // SHA-256 of nothing
 const CONTROL = /[\u0000-\u0009\u000b-\u001f]/;
-const BLANK = /[\s\u0085\u001c-\u001f]/u;
+const BLANK = /[\p{White_Space}\u001c-\u001f]/u; // as Python has it
 const DASH = "\u2014";
 
 /** Return a key of notes: a name, an algorithm, and an Ed25519 key; throws `Wrong`. */

@@ -169,6 +169,17 @@ def policies() -> Iterator[tuple[str, Data]]:
     for name, key in (("ecdsa", ecdsa_key(1, "any")), ("rsa", rsa_key())):
         reviewer = {"name": "eve", "key": key}
         yield f"a-reviewer-with-an-{name}-key", draft(reviewers=[*draft()["reviewers"], reviewer])
+    sharp, undotted = "\N{LATIN CAPITAL LETTER SHARP S}", "\N{LATIN SMALL LETTER DOTLESS I}"
+    for one, other in (("Gross AG", f"Gro{sharp} AG"), ("Isik AS", f"Is{undotted}k AS")):
+        data = draft()
+        data["operators"][0]["legal"], data["operators"][1]["legal"] = one, other
+        yield ascii(f"{one} and {other}"), data
+    for blank in ("\n ", "\xa0", "\ufeff"):
+        key = json.loads(ecdsa_key(1, "any"))
+        key["keyval"]["public"] = blank + key["keyval"]["public"]
+        reviewer = {"name": "eve", "key": f"{canonical_json(key).decode()}\n"}
+        data = draft(reviewers=[*draft()["reviewers"], reviewer])
+        yield f"a-key-behind-{blank!a}", data
     for name, (lines, _) in test_quorum.BAD.items():
         yield f"quorum {name}", draft(witnesses=lines)
     for path in places(draft()):
@@ -242,7 +253,15 @@ def chain_cases() -> Iterator[Case]:
 def checkpoint_cases() -> Iterator[Case]:
     own, outside = log().key, witness().key
     known = LogIdentity.of(own, outside)
-    every = {"good": corpus.GOOD, **{name: data for name, (data, _) in corpus.NOTES.items()}}
+    more = {  # of which a bundle needs to know nothing
+        ascii(name): corpus.GOOD + f"\N{EM DASH} {name} AAAAAAAA\n".encode()
+        for name in ("other", "a\ufeff", "a\u180e", "a\x85", "a\xa0", "a\u2028")
+    }
+    every = {
+        "good": corpus.GOOD,
+        **more,
+        **{name: data for name, (data, _) in corpus.NOTES.items()},
+    }
     for name, data in every.items():
         args = (known.origin, str(own), str(outside))
         yield case(name, "checkpoint", data, lambda d=data: open_checkpoint(d, known), *args)
