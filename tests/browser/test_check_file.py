@@ -87,6 +87,27 @@ def test_another_file_is_not(
     assert answer(page) == word
 
 
+def test_an_answer_that_comes_late_does_not_stand_in_for_that_about_another_file(
+    portal: Portal, visitor: Visitor, tmp_path: Path
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page = visitor.open(portal.url(CHECK))
+    page.route("**/asia/*.bundle.tar", hold)
+    with page.expect_request("**/asia/*.bundle.tar"):
+        chosen(page, tmp_path, GOOD)
+    chosen(page, tmp_path, ALTERED)
+    assert answer(page) == "Unknown file"
+    with page.expect_response("**/asia/*.bundle.tar"):
+        held.pop().continue_()
+    page.unroute("**/asia/*.bundle.tar")
+    page.wait_for_timeout(2000)  # as long as it takes to check what had been held up
+    assert answer(page) == "Unknown file"
+
+
 def test_altered_evidence_is_refused(portal: Portal, visitor: Visitor, tmp_path: Path) -> None:
     def alter(route: Route) -> None:
         body = route.fetch().body()

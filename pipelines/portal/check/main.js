@@ -18,6 +18,7 @@ let trust = null;
 let running = null;
 let turn = 0;
 let last = null;
+let asked = 0;
 
 /** Find the portal: that of this server, or a copy in a folder beside this file. */
 async function begin() {
@@ -48,6 +49,7 @@ async function use(found) {
 async function examine(list) {
   running?.cancel();
   turn += 1;
+  asked += 1;
   const mine = turn;
   const given = await sorted(list);
   if (given.policies.length) {
@@ -96,23 +98,28 @@ function workerUrl() {
   return URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
 }
 
-/** Find and check the evidence about a digest, and show the answer. */
+/** Find and check the evidence about a digest, and show the answer, unless another one is asked for. */
 async function judge(...about) {
   const [name, sha256, bundles] = about;
+  const trusted = trust; // a visitor can give another policy meanwhile
+  asked += 1;
+  const mine = asked;
   last = about;
-  if (!trust) return showFault("no-policy");
-  const told = { name, sha256, policy: trust.policy, results: [] };
-  if (trust.compared === false) {
+  if (!trusted) return showFault("no-policy");
+  const told = { name, sha256, policy: trusted.policy, results: [] };
+  if (trusted.compared === false) {
     return showAnswer({ ...told, answer: REFUSED, reason: "other-policy" });
   }
   const wanted = bundles.length ? bundles.map((bytes) => ({ bytes })) : await found(sha256);
+  if (mine !== asked) return null;
   if (!wanted) return showFault("no-portal-here");
   if (!wanted.length) return showAnswer({ ...told, answer: UNKNOWN, reason: "unknown" });
   const results = [];
-  for (const one of wanted) results.push(await checked(one, { name, sha256 }));
-  const counted = trust.compared || !offline;
+  for (const one of wanted) results.push(await checked(one, { name, sha256 }, trusted));
+  if (mine !== asked) return null;
+  const counted = trusted.compared || !offline;
   const answers = [...new Set(results.map((one) => one.release))].map((release) =>
-    answerOf(results.filter((one) => one.release === release), trust.policy, counted),
+    answerOf(results.filter((one) => one.release === release), trusted.policy, counted),
   );
   const worst = [DIFFERENT, REFUSED, REPRODUCED, UNPROVEN].find((one) => answers.some((a) => a.answer === one));
   const facts = answers.find((one) => one.answer === worst);
@@ -133,13 +140,13 @@ async function found(sha256) {
 }
 
 /** Fetch a bundle if need be, and check it. */
-async function checked(one, file) {
+async function checked(one, file, { policies, fingerprint }) {
   const about = { center: one.center, release: one.release, artefact: one.artefact };
   try {
     if (!one.bytes && !one.path) return { ...about, answer: UNPROVEN, why: text("no-bundle") };
     const bytes = one.bytes ?? (await portal.bundle(one.path));
     const bases = await Promise.all((one.bases ?? []).map((path) => portal.bundle(path)));
-    const options = { policies: trust.policies, fingerprint: trust.fingerprint, files: [file], bases };
+    const options = { policies, fingerprint, files: [file], bases };
     const result = await check(bytes, options);
     const said = { center: result.center ?? one.center, release: result.release ?? one.release };
     const [link, page] = [one.path, one.page].map((path) => (path && !offline ? address(portal.root, path) : null));
