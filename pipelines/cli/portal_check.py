@@ -21,7 +21,6 @@ _NOTE = "a portal can leave bundles out: what other centers found is not known f
 
 def check_portal(file: Path, policy: bytes, address: str) -> NoReturn:
     """Print what the bundles about a file at a portal prove under a signed policy, and exit."""
-    from builders.core.digest import digest_file
     from pipelines.portal.remote_check import Portal, check_at_portal
 
     with Portal(address) as portal, screen() as sink:
@@ -33,18 +32,14 @@ def check_portal(file: Path, policy: bytes, address: str) -> NoReturn:
             count=lambda done, total: sink.step(file.name, f"bundle {done + 1} of {total}"),
         )
         sink.done(file.name, f"{len(found.bundles)} bundles checked")
-    digest = str(digest_file(file))
-    show(
-        {"file": file.name, "sha256": digest, **found.to_dict()},
-        *_lines(file.name, digest, found),
-    )
+    show({"file": file.name, **found.to_dict()}, *_lines(file.name, found))
     sys.exit(found.exit_code)
 
 
-def _lines(name: str, digest: str, found: PortalCheck) -> Iterator[str]:
+def _lines(name: str, found: PortalCheck) -> Iterator[str]:
     undecided = "NOT PROVEN" if found.bundles else "UNKNOWN"
     yield f"{answer(found.exit_code, undecided)}: {name}"
-    yield shortened(f"  sha256 {digest}")
+    yield shortened(f"  sha256 {found.sha256}")
     if not found.bundles:
         yield f"  {found.portal} lists no bundle about it"
         return

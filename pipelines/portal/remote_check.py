@@ -130,6 +130,8 @@ class PortalCheck:
     """What the bundles of a portal prove of a file."""
 
     portal: str
+    sha256: Digest
+    """Of the file, as it was looked up."""
     bundles: tuple[CheckedBundle, ...]
     left_out: int
     """Bundles that were not fetched, since there are too many."""
@@ -150,6 +152,7 @@ class PortalCheck:
         """Return it for `--json`."""
         return {
             "portal": self.portal,
+            "sha256": str(self.sha256),
             "bundles": [one.to_dict() for one in self.bundles],
             "left_out": self.left_out,
             "consensus": [{"release": release, **one.to_dict()} for release, one in self.consensus],
@@ -272,6 +275,7 @@ def check_at_portal(
         checked.append(_checked(one.path, data, trust, result, digest))
     return PortalCheck(
         portal=portal.address,
+        sha256=digest,
         bundles=tuple(checked),
         left_out=len(listed) - len(taken),
         consensus=tuple(join_bundles(checked, trusted)),

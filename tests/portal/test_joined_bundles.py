@@ -47,7 +47,9 @@ def checked(*bundles: CheckedBundle, left_out: int = 0, **rules: Any) -> PortalC
     kinds = {Kind.RULESET: replace(shared, k=3)}
     policy = replace(EMPTY_POLICY, consensus=PolicyRules(**vars(shared), kinds=kinds))
     found = tuple(join_bundles(bundles, policy))
-    return PortalCheck(portal="x", bundles=bundles, left_out=left_out, consensus=found)
+    return PortalCheck(
+        portal="x", sha256=SHIPPED, bundles=bundles, left_out=left_out, consensus=found
+    )
 
 
 @pytest.mark.parametrize(

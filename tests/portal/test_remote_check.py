@@ -257,6 +257,26 @@ def test_the_command_says_what_is_proved(folder: AskedPortal) -> None:
     assert (ended.exit_code, ended.stdout.splitlines()[0]) == (2, f"UNKNOWN: {FILE.name}")
 
 
+def test_the_digest_that_is_told_is_that_of_the_bytes_that_were_looked_up(
+    folder: AskedPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the file is replaced while the portal answers."""
+    file, get = tmp_path / FILE.name, Portal.get
+    file.write_bytes(FILE.read_bytes())
+
+    def replace(portal: Portal, path: str, limit: int) -> bytes:
+        file.write_bytes(b"replaced")
+        return get(portal, path, limit)
+
+    monkeypatch.setattr(Portal, "get", replace)
+    words = ["--portal", str(folder.folder), "--policy", str(EXAMPLE / "policy.dsse.json")]
+    ended = CliRunner(env={"SAMEBITS_HOME": str(tmp_path)}).invoke(
+        check, [str(file), *words, "--json"]
+    )
+    told = json.loads(ended.stdout)
+    assert told["sha256"] == Digest.of(FILE.read_bytes()).hex
+
+
 def test_a_portal_and_stores_are_not_asked_at_once(folder: AskedPortal) -> None:
     ended = folder.command("--peer", "local=x")
     assert isinstance(ended.exception, UsageError)
