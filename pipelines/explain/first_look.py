@@ -49,13 +49,8 @@ def look_at(
 
 
 def may_differ_in_rules(name: str, look: Look) -> bool:
-    """Say by name and content of what differs whether it is worth comparing as rules."""
-    members = look.diff.members
-    if members is None:
-        return may_hold_rules(name)
-    paths = [one.path for one in members.changed]
-    paths += [one.path for one in (*members.added, *members.removed)]
-    return look.rules and any(map(may_hold_rules, paths))
+    """Say whether what differs is worth comparing as rules; of no archives, by their name."""
+    return look.rules if look.diff.members is not None else may_hold_rules(name)
 
 
 class FirstLooks:

@@ -46,7 +46,7 @@ from pipelines.judge.difference import (
     MetadataField,
     QuickDiff,
 )
-from pipelines.rules.rule_files import HEAD, may_be_rules
+from pipelines.rules.rule_files import HEAD, may_be_rules, may_hold_rules
 
 MOST_SECONDS = 60.0
 MEMBER_LIMITS = ArchiveLimits(members=50_000, text=16 << 20, set_aside=64 << 20)
@@ -70,8 +70,8 @@ class Look(FrozenModel):
     """What two files show at once."""
 
     diff: QuickDiff
-    rules: bool = True
-    """Whether a file in them that differs may have detection rules; of no archives always."""
+    rules: bool = False
+    """Whether a file in these archives that differs may have detection rules."""
 
 
 @dataclass
@@ -228,7 +228,7 @@ def quick_diff(
         meaning = Meaning()
         if with_fields:
             meaning.read(pairs, left.time)
-        rules = members is None or not members.complete or _may_differ_in_rules(*listed)
+        rules = members is not None and _may_differ_in_rules(members, *listed)
     fields, left_out = meaning.fields()
     fields = (*islice(_unread(*listed), SHOWN), *fields)[:SHOWN]
     cut = members is not None and (members.capped or not members.complete)
@@ -250,7 +250,12 @@ def quick_diff(
     return Look(diff=diff, rules=rules)
 
 
-def _may_differ_in_rules(one: Listing, other: Listing) -> bool:
+def _may_differ_in_rules(members: MemberDiff, one: Listing, other: Listing) -> bool:
+    """Say so by the names of what differs, then by its content, where all of that is known."""
+    differing = (*members.changed, *members.added, *members.removed)
+    named = any(may_hold_rules(fact.path) for fact in differing)
+    if not named or not members.complete:
+        return named
     for side, against in ((one, other), (other, one)):
         for key, member in side.members.items():
             same = key in against.members and _same_content(member, against.members[key])
