@@ -22,6 +22,7 @@ from pipelines.cli.terminal import counted, show, tell, wants_json, warn
 from pipelines.evidence.errors import EXIT_REFUSED
 
 if TYPE_CHECKING:
+    from builders.recipe.recipe import LoadedRecipe
     from pipelines.cli.source import SinceApproval
     from pipelines.evidence.publickey import PublicKey
     from pipelines.evidence.release_name import ReleaseName
@@ -68,12 +69,13 @@ def approve(session: Session, *, diff: bool, **given: Any) -> None:
       samebits review approve netbase/6.5.yaml \\
           --key alice.key --reviewer alice --diff
     """
+    from builders.recipe.recipe import load_recipe
     from pipelines.cli.source import SinceApproval
 
-    key = options.open_key(given["key_file"]).public
-    since = SinceApproval(given["recipe"], session, given["reviewer"], key)
+    key, loaded = options.open_key(given["key_file"]).public, load_recipe(given.pop("recipe"))
+    since = SinceApproval(loaded, session, given["reviewer"], key)
     since.compare(shown=diff)
-    _decide("approve", session, since=since, **given)
+    _decide("approve", session, loaded, since=since, **given)
 
 
 @command.command()
@@ -85,14 +87,16 @@ def withdraw(session: Session, **given: Any) -> None:
     Example:
       samebits review withdraw netbase/6.5.yaml --key alice.key --reviewer alice
     """
-    _decide("withdraw", session, **given)
+    from builders.recipe.recipe import load_recipe
+
+    _decide("withdraw", session, load_recipe(given.pop("recipe")), **given)
 
 
 def _decide(
     word: str,
     session: Session,
+    loaded: LoadedRecipe,
     *,
-    recipe: Path,
     key_file: Path,
     reviewer: str,
     prepared: Path | None,
@@ -100,17 +104,16 @@ def _decide(
     since: SinceApproval | None = None,
 ) -> None:
     from builders.core.yamlfile import read_text
-    from builders.recipe.recipe import load_recipe
     from builders.recipe.scope import scope_lines
     from pipelines.evidence.statements.people import Decision
     from pipelines.infer.trial import head_notes
     from pipelines.policy.reviews.review_records import sign_reviews
     from pipelines.review.prepared import Prepared, remove_signed
-    from pipelines.verify.review_subject import recipe_subject
+    from pipelines.verify.review_subject import loaded_subject
 
     decision, private = Decision(word), options.open_key(key_file)
     plan = Prepared.read(prepared) if prepared else None
-    subject = recipe_subject(recipe, session)
+    subject = loaded_subject(loaded, session)
     if plan is not None:
         plan.require(subject, reviewer)
         if plan.says != decision:
@@ -121,11 +124,11 @@ def _decide(
         lines.append(f"  source    {source.source_digest}  {about}")
     lines.append(f"  claim     {subject.claim}")
     lines.append(f"  scope     {subject.scope}")
-    lines += [f"            {line}" for line in scope_lines(load_recipe(recipe).recipe)]
+    lines += [f"            {line}" for line in scope_lines(loaded.recipe)]
     lines.append(f"  reviewer  {reviewer}, key {private.public.keyid}")
     lines += since.lines() if since else []
-    if head_notes(read_text(recipe)):
-        lint = f"`samebits recipe lint {recipe}` shows which values were inferred"
+    if head_notes(read_text(loaded.path)):
+        lint = f"`samebits recipe lint {loaded.path}` shows which values were inferred"
         lines.append(f"  draft     the recipe is a draft: {lint}")
     tell(*lines)
     if decision is Decision.WITHDRAW:

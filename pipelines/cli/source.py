@@ -259,13 +259,14 @@ def _stat_line(change: SourceChange) -> bytes:
 class SinceApproval:
     """What changed since the last approved version of a product, for who approves the next."""
 
-    def __init__(self, recipe: Path, session: Session, reviewer: str, key: PublicKey) -> None:
+    def __init__(
+        self, loaded: LoadedRecipe, session: Session, reviewer: str, key: PublicKey
+    ) -> None:
         """Look for the last version that `reviewer`, with `key`, or one of the policy approved."""
-        from builders.recipe.recipe import load_recipe
         from pipelines.policy.reviews.review_records import stored_reviews
         from pipelines.verify.last_approved import last_approved
 
-        self._session, self._current = session, load_recipe(recipe)
+        self._session, self._current = session, loaded
         keys = _reviewers(session)
         keys.setdefault(reviewer, []).append(key)
         self.release = last_approved(self._current, session, stored_reviews(session.store), keys)

@@ -67,7 +67,11 @@ def review_subject(what: str, session: Session) -> ReviewSubject:
 
 def recipe_subject(path: Path, session: Session) -> ReviewSubject:
     """Fetch the inputs of a recipe and read its sources; raises `UsageError`, `RebuildError`."""
-    loaded = load_recipe(path)
+    return loaded_subject(load_recipe(path), session)
+
+
+def loaded_subject(loaded: LoadedRecipe, session: Session) -> ReviewSubject:
+    """Do the same for a recipe that is read: whoever shows it shows what is signed."""
     job = Job(loaded=loaded, center=session.center.id, run=new_run_id(), folder=session.workdir)
     return subject_of(
         loaded, session, steps.source_facts(session, job, steps.fetch_inputs(session, job))

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from builders.images.provide import ProvidedImage
+from pipelines.cli.review import approve
 from pipelines.evidence.privatekey import create_key
 from pipelines.evidence.publickey import read_public_key
+from pipelines.verify import review_subject
+from pipelines.verify.review_subject import ReviewSubject
 from tests.command import Ended, samebits
 from tests.lab import write_recipe
 from tests.policy.world import ALPHA, draft, signed_bytes, signed_file
@@ -84,6 +88,27 @@ def test_what_is_approved_is_shown_first_and_asked(office: Office) -> None:
     for word in ("source", "claim", "file:source.c, sha256", "reviewer  ada, key"):
         assert word in asked.err
     assert office.standing()[1]["counted"] == []
+
+
+def test_a_recipe_that_changes_meanwhile_is_shown_as_it_is_signed(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the scope covers is told of the very recipe whose scope is signed."""
+    hides = write_recipe(office.recipe.parent, [["true"]], by_products=["*.hidden"])
+    real = review_subject.subject_of
+
+    def changed(*words: Any) -> ReviewSubject:
+        found = real(*words)
+        write_recipe(office.recipe.parent, [["true"]])
+        return found
+
+    monkeypatch.setattr(review_subject, "subject_of", changed)
+    words = ["--key", str(office.folder / "ada.key"), "--reviewer", "ada", "--yes"]
+    ended = CliRunner(env={"SAMEBITS_HOME": str(office.home)}).invoke(
+        approve, [str(hides), *words, "--center", str(office.file)]
+    )
+    assert ended.exit_code == 0, ended.output
+    assert "built and not judged: *.hidden" in ended.stderr
 
 
 def test_approve_list_withdraw(office: Office) -> None:
