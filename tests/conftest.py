@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gc
 import io
+import os
+import shutil
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +19,9 @@ from hypothesis import settings
 
 from builders.images.provide import ProvidedImage, ensure_image
 from pipelines.center.center import Center
+from pipelines.storage.files import held
 from pipelines.verify.session import Session
+from tests.command import environment_of
 from tests.processes import FilesTogether, place_in_order
 
 if TYPE_CHECKING:
@@ -29,6 +35,13 @@ settings.load_profile("patient")
 """How long an example may take depends on the machine and on what else it does."""
 
 Maker = Callable[..., bytes]
+_START_PREFECT = """
+import sys
+from pathlib import Path
+from pipelines.flows.server import EmbeddedServer
+with EmbeddedServer(Path(sys.argv[1])) as server:
+    server.wait()
+"""
 
 MARKERS = {
     "engine": {"build_image", "own", "library"},
@@ -142,6 +155,38 @@ def session(center: Center) -> Iterator[Session]:
     session = Session(center)
     yield session
     session.engine.close()
+
+
+@pytest.fixture(scope="session")
+def started_prefect(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a Prefect server that has started and ended, made once for all processes.
+
+    Making its database takes longer than all else that happens until a server answers.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, new = shared / "prefect", shared / "new-prefect"
+    with held(shared / "prefect.lock"):
+        if not folder.exists():
+            command = [sys.executable, "-c", _START_PREFECT, str(new)]
+            subprocess.run(command, env=environment_of(new), check=True, timeout=300)
+            new.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prefect_at_home(home: Path, started_prefect: Path) -> None:
+    """Let a Prefect server have been in the home of the session before."""
+    if not (home / "prefect").exists():
+        shutil.copytree(started_prefect, home / "prefect")
+
+
+@pytest.fixture
+def home_with_prefect(tmp_path: Path, started_prefect: Path) -> Path:
+    """A home of its own, in which a Prefect server has been before."""
+    shutil.copytree(started_prefect, tmp_path / "home/prefect")
+    return tmp_path / "home"
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "center run worker": ("pipelines/services/supervisor.py", "service_command(center, WORKER"),
     "center prune": ("tests/nightly/test_prune.py", '("center", "prune", *words'),
     "center deploy": ("tests/flows/test_center.py", 'stand.run("center", "deploy", "--json")'),
-    "reap": ("tests/verify/test_faults.py", 'samebits("reap", "--json", home=own_home)'),
+    "reap": ("tests/verify/test_faults.py", 'samebits("reap", "--json", home=home)'),
     "bench corpus": ("tests/infer/test_corpus.py", "measure("),
     "bench log": ("tests/log/test_log_bench.py", "figures"),
     "bench looks": ("tests/judge/test_attacks.py", "looks.measure("),

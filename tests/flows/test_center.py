@@ -183,6 +183,7 @@ def test_another_program_at_the_port_is_named(stand: Stand, tmp_path: Path) -> N
     assert "another program listens" in ended.err
 
 
+@pytest.mark.usefixtures("prefect_at_home")
 def test_a_night_without_a_center_that_stands_runs_here(
     home: Path, tmp_path: Path, build_image: ProvidedImage
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -21,11 +22,12 @@ from tests.lab import write_recipe
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def api(tmp_path_factory: pytest.TempPathFactory, started_prefect: Path) -> Iterator[str]:
     """A server that was there before the command, as a center has one."""
     before = {name: value for name, value in os.environ.items() if name.startswith("PREFECT_")}
+    folder = shutil.copytree(started_prefect, tmp_path_factory.mktemp("server") / "prefect")
     try:
-        with EmbeddedServer(tmp_path_factory.mktemp("prefect")) as server:
+        with EmbeddedServer(folder) as server:
             server.wait()
             assert server.url is not None
             yield server.url
@@ -127,6 +129,7 @@ def lasting(value: Any) -> Any:
     return [lasting(one) for one in value] if isinstance(value, list) else value
 
 
+@pytest.mark.usefixtures("prefect_at_home")
 def test_flows_and_the_plain_steps_give_the_same_reports(
     home: Path, tmp_path: Path, build_image: ProvidedImage
 ) -> None:

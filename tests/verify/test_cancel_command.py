@@ -22,9 +22,13 @@ def begun(home: Path, release: str | None = None, *, center: str = "local") -> l
 
 @pytest.mark.parametrize("flow", [[], ["--flow"]], ids=["in-process", "flow"])
 def test_one_of_two_runs_is_cancelled_and_then_the_other(
-    session: Session, tmp_path: Path, build_image: ProvidedImage, flow: list[str]
+    session: Session,
+    tmp_path: Path,
+    home_with_prefect: Path,
+    build_image: ProvidedImage,
+    flow: list[str],
 ) -> None:
-    home, engine = tmp_path / "home", session.engine
+    home, engine = home_with_prefect, session.engine
     limits = {"time": "5min", "memory": "128MiB"}
     recipes = [write_recipe(tmp_path / n, SLEEP, limits=limits) for n in ("one", "two")]
     with started("verify", "--json", *flow, *recipes, home=home) as process:
@@ -66,9 +70,9 @@ def test_a_run_that_was_killed_loses_its_container(
 
 
 def test_a_night_at_a_prompt_is_cancelled_from_another(
-    session: Session, tmp_path: Path, build_image: ProvidedImage
+    session: Session, home_with_prefect: Path, build_image: ProvidedImage
 ) -> None:
-    home, center = slow_night(tmp_path)
+    home, center = home_with_prefect, slow_night(home_with_prefect)
     with started("nightly", "--center", center, home=home) as process:
         wait_until(lambda: bool(running(session.engine, home)))
         (night,) = begun(home, center="lab")

@@ -71,15 +71,16 @@ def assert_nothing_left(engine: Engine, home: Path) -> None:
 @pytest.mark.parametrize("command", ["rebuild", "verify", "verify --flow"])
 def test_an_interrupted_command_leaves_nothing(
     session: Session,
-    own_home: Path,
+    home_with_prefect: Path,
     sleeper: Path,
     tmp_path: Path,
     command: str,
     number: signal.Signals,
 ) -> None:
+    home = home_with_prefect
     words = ["--out", str(tmp_path / "out")] if command == "rebuild" else []
-    with started(*command.split(), sleeper, *words, home=own_home) as process:
-        wait_until(lambda: bool(running(session.engine, own_home)))
+    with started(*command.split(), sleeper, *words, home=home) as process:
+        wait_until(lambda: bool(running(session.engine, home)))
         children = children_of(process.pid)
         interrupt(process, number)
         ended = finish(process)
@@ -87,14 +88,14 @@ def test_an_interrupted_command_leaves_nothing(
         ended.assert_clear()
         if command != "rebuild":
             assert "samebits: cancelling, and removing what was begun" in ended.err
-        assert_nothing_left(session.engine, own_home)
-        assert not list(own_home.rglob("report.json")), "nothing was found"
+        assert_nothing_left(session.engine, home)
+        assert not list(home.rglob("report.json")), "nothing was found"
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
 
 
-def slow_night(folder: Path) -> tuple[Path, Path]:
-    """Set up a center with three slow releases, one a shard; return its home and its file."""
-    home, recipes, center = folder / "home", folder / "recipes", folder / "center.yaml"
+def slow_night(home: Path) -> Path:
+    """Set up a center with three slow releases, one a shard; return its file."""
+    recipes, center = home.parent / "recipes", home.parent / "center.yaml"
     shutil.copytree(RELEASES.parent / "images", recipes / "images")
     for name in ("one", "two", "three"):
         write_recipe(recipes / "releases/lab" / name, SLEEP, limits={"time": "5min"})
@@ -103,13 +104,13 @@ def slow_night(folder: Path) -> tuple[Path, Path]:
         "night: {shard: 1}\nlimits: {concurrency: 1}\n"
     )
     samebits("center", "init", "--center", center, home=home)
-    return home, center
+    return center
 
 
 def test_an_interrupted_night_begins_no_other_shard(
-    session: Session, tmp_path: Path, build_image: ProvidedImage
+    session: Session, home_with_prefect: Path, build_image: ProvidedImage
 ) -> None:
-    home, center = slow_night(tmp_path)
+    home, center = home_with_prefect, slow_night(home_with_prefect)
     with started("nightly", "--center", center, home=home) as process:
         wait_until(lambda: bool(running(session.engine, home)))
         interrupt(process, signal.SIGINT)
@@ -123,31 +124,32 @@ def test_an_interrupted_night_begins_no_other_shard(
 
 
 def test_a_killed_command_is_cleared_away_by_reap(
-    session: Session, own_home: Path, sleeper: Path
+    session: Session, home_with_prefect: Path, sleeper: Path
 ) -> None:
-    with started("verify", "--flow", sleeper, home=own_home) as process:
-        wait_until(lambda: bool(running(session.engine, own_home)))
-        living = running(session.engine, own_home)
+    home = home_with_prefect
+    with started("verify", "--flow", sleeper, home=home) as process:
+        wait_until(lambda: bool(running(session.engine, home)))
+        living = running(session.engine, home)
         servers = children_of(process.pid)
         assert servers, "Prefect's server runs beside the command"
-        first = samebits("reap", "--json", home=own_home).document()
+        first = samebits("reap", "--json", home=home).document()
         assert first["folders"] == []
-        assert running(session.engine, own_home) == living, "a living run is not touched"
+        assert running(session.engine, home) == living, "a living run is not touched"
         process.kill()
         finish(process)
-        assert mounts_below(own_home), "a killed run leaves its scratch mounted"
+        assert mounts_below(home), "a killed run leaves its scratch mounted"
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in servers))
-        reaped = samebits("reap", "--json", home=own_home).document()
+        reaped = samebits("reap", "--json", home=home).document()
         assert (len(reaped["containers"]), len(reaped["folders"])) == (1, 1)
-        assert_nothing_left(session.engine, own_home)
-    odd = own_home / "runs" / "odd" / "lock"
+        assert_nothing_left(session.engine, home)
+    odd = home / "runs" / "odd" / "lock"
     odd.parent.mkdir()
     odd.symlink_to(odd)
-    again = samebits("reap", home=own_home)
+    again = samebits("reap", home=home)
     assert again.code == 2
     assert again.out.startswith("not removed: odd: [Errno 40] Too many levels of symbolic links")
     assert "removed 0 containers, 0 folders of runs" in again.out
-    assert samebits("reap", "--json", home=own_home).document()["failed"][0]["name"] == "odd"
+    assert samebits("reap", "--json", home=home).document()["failed"][0]["name"] == "odd"
 
 
 def test_no_engine_is_one_message(own_home: Path) -> None:

@@ -176,6 +176,7 @@ def test_without_a_flow_it_does_not_import_prefect(
     assert "prefect was imported" in ended.err
 
 
+@pytest.mark.usefixtures("prefect_at_home")
 def test_a_build_of_chance_is_two_containers_even_with_results_persisted(
     home: Path, tmp_path: Path, build_image: ProvidedImage
 ) -> None:
