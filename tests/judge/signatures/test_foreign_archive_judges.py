@@ -22,20 +22,22 @@ REFUSED = {
 }
 """What we take and they do not, and why."""
 
-FILES: dict[str, tuple[bytes, bytes, PinnedSignature]] = {
-    **{f"{name}.apk": (one[0], one[2], one[1]) for name, one in test_apk.GOOD.items()},
-    **{f"{name}.jar": (one[0], one[2], one[1]) for name, one in test_jar.GOOD.items()},
-    **{
-        f"{name}.{trick.pins.format}": (trick.shipped(), trick.ours, trick.pins)
-        for name, trick in (apk_tricks.TRICKS | jar_tricks.TRICKS).items()
-    },
-}
-"""Shipped file, ours, and who has to sign."""
+
+def files() -> dict[str, tuple[bytes, bytes, PinnedSignature]]:
+    """Return each shipped file with ours, and who has to sign."""
+    return {
+        **{f"{name}.apk": (one[0], one[2], one[1]) for name, one in test_apk.GOOD.items()},
+        **{f"{name}.jar": (one[0], one[2], one[1]) for name, one in test_jar.GOOD.items()},
+        **{
+            f"{name}.{trick.pins.format}": (trick.shipped(), trick.ours, trick.pins)
+            for name, trick in (apk_tricks.TRICKS | jar_tricks.TRICKS).items()
+        },
+    }
 
 
 def test_what_we_take_the_tools_of_the_vendors_take_too(tmp_path: Path) -> None:
-    paths = []
-    for number, (name, (shipped, _, _)) in enumerate(FILES.items()):
+    made, paths = files(), []
+    for number, (name, (shipped, _, _)) in enumerate(made.items()):
         paths.append(tmp_path / f"{number}{Path(name).suffix}")
         paths[-1].write_bytes(shipped)
     run = subprocess.run(
@@ -43,15 +45,15 @@ def test_what_we_take_the_tools_of_the_vendors_take_too(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
     lines = run.stdout.splitlines()
-    assert len(lines) == len(FILES)
+    assert len(lines) == len(made)
     theirs = {
         name
-        for (name, (_, _, pins)), line in zip(FILES.items(), lines, strict=True)
+        for (name, (_, _, pins)), line in zip(made.items(), lines, strict=True)
         if line and set(line.split()) <= set(map(str, pins.signers))
     }
     ours = {
         name
-        for name, (shipped, own, pins) in FILES.items()
+        for name, (shipped, own, pins) in made.items()
         if isinstance(grafted(shipped, pins, own), Graft)
     }
     assert ours - theirs == REFUSED.keys()
