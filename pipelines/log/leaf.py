@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-from builders.core.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_plain_json
 from pipelines.log.errors import LogError
 from pipelines.log.merkle import leaf_hash
 
@@ -65,7 +65,7 @@ class _Placed:
         for name, value in vars(self).items():
             plain = value.hex if isinstance(value, Digest) else value
             fields[_JSON_NAMES.get(name, name)] = plain
-        return canonical_json(fields)
+        return canonical_plain_json(fields)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ is not signed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipelines.evidence.strictbase64 import encode_base64
 from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint, open_checkpoint
@@ -49,7 +50,7 @@ class LogProof:
                 got=f"{len(self.extra)} bytes",
                 expected=f"1 to {MAX_EXTRA} bytes, or no extra line",
             )
-        Note.parse(self.checkpoint)
+        _check_note(self.checkpoint)
 
     @classmethod
     def parse(cls, data: bytes) -> LogProof:
@@ -105,3 +106,8 @@ class LogProof:
             root=signed.checkpoint.root,
         )
         return signed
+
+
+@lru_cache(8)  # many proofs lead to the same few checkpoints
+def _check_note(checkpoint: bytes) -> None:
+    Note.parse(checkpoint)
