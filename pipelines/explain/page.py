@@ -21,6 +21,7 @@ def pages(*folders: Path) -> Environment:
         undefined=StrictUndefined,
         autoescape=True,
         finalize=_visible,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -15,8 +15,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import BytecodeCache, Environment
+from jinja2 import BytecodeCache, Environment, nodes
 from jinja2.bccache import Bucket
+from jinja2.ext import InternationalizationExtension
+from jinja2.parser import Parser
 from markupsafe import Markup
 
 from builders.core.digest import Digest
@@ -26,7 +28,7 @@ from pipelines.portal.content_security import META_POLICY
 from pipelines.portal.navigation import NAVIGATION
 from pipelines.portal.portal_page import TWIN, PortalPage
 from pipelines.portal.site_file import SiteFile
-from pipelines.portal.translation import ENGLISH, LANGUAGES, translations
+from pipelines.portal.translation import ENGLISH, LANGUAGES, catalog_files, translations
 from pipelines.storage.files import create
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -39,53 +41,62 @@ def index_file(language: str) -> str:
 
 
 class _Compiled(BytecodeCache):
-    """Templates that were compiled for one language, and are the same in each.
+    """Templates that were compiled for one language.
 
     As Python keeps modules, they are kept beside their source, if this user may write there.
     """
 
-    def __init__(self) -> None:
-        self._code: dict[str, bytes] = {}
+    def __init__(self, language: str) -> None:
+        self._language = language
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Give a template its code, if it is known."""
-        name = _compiled_name(bucket)
         with suppress(OSError):
-            code = self._code.get(name) or (_CACHE / name).read_bytes()
-            bucket.bytecode_from_string(code)
+            bucket.bytecode_from_string((_CACHE / self._name(bucket)).read_bytes())
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep the code of a template."""
-        name, code = _compiled_name(bucket), bucket.bytecode_to_string()
-        self._code[name] = code
         if not sys.dont_write_bytecode:
             with suppress(OSError):
                 _CACHE.mkdir(exist_ok=True)
-                create(_CACHE / name, code, mode=0o644)
+                create(_CACHE / self._name(bucket), bucket.bytecode_to_string(), mode=0o644)
 
-
-def _compiled_name(bucket: Bucket) -> str:
-    """Return a name that a template has with this source, and under these settings, alone."""
-    told = f"{bucket.key} {bucket.checksum} {_settings()}"
-    return f"{Digest.of(told.encode()).hex[:32]}.{sys.implementation.cache_tag}.jinja"
+    def _name(self, bucket: Bucket) -> str:
+        """Return a name that a template has with this source, and under these settings, alone."""
+        told = f"{bucket.key} {bucket.checksum} {_settings(self._language)}"
+        return f"{Digest.of(told.encode()).hex[:32]}.{sys.implementation.cache_tag}.jinja"
 
 
 @cache
-def _settings() -> str:
-    """Return what compiled templates depend on beside their source."""
-    code = (Path(one).read_bytes() for one in (__file__, explain_page.__file__))
-    return f"{version('jinja2')} {Digest.of(b''.join(code))}"
+def _settings(language: str) -> str:
+    """Return what templates that are compiled for a language depend on beside their source."""
+    used = [Path(__file__), Path(explain_page.__file__), *catalog_files(language)]
+    told = Digest.of(b"".join(one.read_bytes() for one in used))
+    return f"{version('jinja2')} {language} {told}"
 
 
-_COMPILED = _Compiled()
+class _Translated(InternationalizationExtension):
+    """Translates a text without variables once, when its template is compiled."""
+
+    def parse(self, parser: Parser) -> nodes.Node | list[nodes.Node]:
+        """Parse a text to be translated."""
+        gettext: Any = self.environment.globals["gettext"]
+        node = super().parse(parser)
+        match node:
+            case nodes.Output(nodes=[nodes.MarkSafeIfAutoescape(expr=nodes.Call() as call)]):
+                match call:
+                    case nodes.Call(node=nodes.Name(name="gettext"), args=[nodes.Const() as text]):
+                        data = nodes.TemplateData(gettext(text.value))
+                        return nodes.Output([data], lineno=node.lineno)
+        return node
 
 
 @cache
 def environment(language: str, folders: tuple[Path, ...] = (_TEMPLATES,)) -> Environment:
     """Return what fills the templates of the folders in a language."""
     made = explain_page.pages(*folders)
-    made.add_extension("jinja2.ext.i18n")
-    made.bytecode_cache = _COMPILED
+    made.add_extension(_Translated)
+    made.bytecode_cache = _Compiled(language)
     made.policies["ext.i18n.trimmed"] = True
     translated = translations(language)
     made.globals.update(gettext=translated.gettext, ngettext=translated.ngettext)

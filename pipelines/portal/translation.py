@@ -25,10 +25,15 @@ def translatable(text: str) -> str:
     return text
 
 
+def catalog_files(language: str) -> list[Path]:
+    """Return the files of a language; none for English."""
+    return sorted((LOCALE / language).glob("*.po"))
+
+
 def catalogs(language: str) -> dict[Path, Catalog]:
-    """Return the catalogs of a language by their files; none for English."""
+    """Return the catalogs of a language by their files."""
     found = {}
-    for path in sorted((LOCALE / language).glob("*.po")):
+    for path in catalog_files(language):
         with path.open("rb") as stream:
             found[path] = read_po(stream, locale=language)
     return found

@@ -77,7 +77,6 @@ def test_templates_are_compiled_once_for_all_processes(
 
     def rendered() -> str:
         """Render as a new process would."""
-        monkeypatch.setattr(rendering, "_COMPILED", rendering._Compiled())
         rendering.environment.cache_clear()
         return rendering.environment("en", (tmp_path,)).get_template("one.j2").render(number=1)
 
@@ -89,5 +88,13 @@ def test_templates_are_compiled_once_for_all_processes(
     monkeypatch.setattr(rendering, "version", lambda _: "another version of Jinja")
     assert [rendered(), rendered()] == ["1 of two"] * 2
     rendering._settings.cache_clear()
+    monkeypatch.setattr(rendering, "catalog_files", lambda _: [source])
+    assert [rendered(), rendered()] == ["1 of two"] * 2
+    rendering._settings.cache_clear()
     rendering.environment.cache_clear()
-    assert len(compiled) == 3
+    assert len(compiled) == 4
+
+
+def test_a_text_without_variables_is_translated_when_its_template_is_compiled() -> None:
+    compiled = environment("de").compile("{% trans %}none{% endtrans %}", raw=True)
+    assert "'keine'" in compiled
