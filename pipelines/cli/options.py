@@ -175,18 +175,19 @@ def stored(function: Function) -> Function:
     )(function)
 
 
-def center(function: Function, *, reads: bool = False) -> Function:
+def center(function: Function, *, reads: bool = False, inputs: bool = False) -> Function:
     """Add `--center` and `--store`, and call the command with a `Session` as its first argument.
 
-    With `reads`, its parser jail starts at once: it imports what it needs while we do.
+    With `reads`, its parser jail starts at once: it imports what it needs while we do. With
+    `inputs`, that reads inputs alone.
     """
 
     @functools.wraps(function)
     def run(center: Center, **given: Any) -> Any:
         from builders.jail.parser_jail import ParserJail
-        from pipelines.verify.readers import READERS
+        from pipelines.verify.readers import INPUT_READERS, READERS
 
-        jail = ParserJail(READERS)
+        jail = ParserJail(INPUT_READERS if inputs else READERS)
         if reads:
             jail.start()
         from pipelines.verify.session import Session  # heavy
@@ -205,6 +206,11 @@ def common(function: Function) -> Function:
 def common_reading(function: Function) -> Function:
     """Add what `common` adds to a command that reads foreign files."""
     return json(center(function, reads=True))
+
+
+def common_of_inputs(function: Function) -> Function:
+    """Add what `common` adds to a command that reads inputs, and no other foreign files."""
+    return json(center(function, inputs=True))
 
 
 def file(*names: str, metavar: str = "FILE", **settings: Any) -> Callable[[Function], Function]:

@@ -44,7 +44,7 @@ def _decision(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what `approve` and `withdraw` take."""
     text = "The name in the center's policy."
     function = click.option("--yes", is_flag=True, help="Sign without asking.")(
-        options.common(function)
+        options.common_of_inputs(function)
     )
     function = click.option("--reviewer", required=True, metavar="NAME", help=text)(function)
     function = options.prepared(options.key("reviewer")(function))

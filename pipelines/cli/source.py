@@ -53,7 +53,7 @@ def command() -> None:
 @options.file("--out", required=True, metavar="DIR", help="The new folder.")
 @_open_option
 @options.offline
-@options.common
+@options.common_of_inputs
 def get(session: Session, release: str, out: Path, *, opened: bool) -> None:
     """Unpack exactly the source tree that a review of RELEASE names into a new folder.
 
@@ -165,7 +165,7 @@ def _reviews(source: ReleaseSource, loaded: LoadedRecipe, session: Session) -> l
 @_open_option
 @options.raw
 @options.offline
-@options.common
+@options.common_of_inputs
 def diff(
     session: Session, before: str, after: str, *, stat: bool, text: bool, opened: bool, raw: bool
 ) -> None:

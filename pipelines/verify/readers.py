@@ -1,9 +1,13 @@
 """Which readers the jail of a session has. Names alone: it starts before anything is imported."""
 
-READERS = (
+INPUT_READERS = (
     "builders.inputs.archive_member:MEMBER",
     "builders.inputs.source_archive:ARCHIVE",
     "builders.locators.dsc:COMPANIONS",
+)
+"""Those of inputs: a jail with these alone starts in half the time."""
+READERS = (
+    *INPUT_READERS,
     "builders.packing.repack:REPACK",
     "pipelines.explain.packing.recover:PACKING",
     "pipelines.explain.quickdiff:LOOK",
