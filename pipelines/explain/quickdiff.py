@@ -252,8 +252,9 @@ def quick_diff(
 
 def _may_differ_in_rules(members: MemberDiff, one: Listing, other: Listing) -> bool:
     """Say so by the names of what differs, then by its content, where all of that is known."""
-    differing = (*members.changed, *members.added, *members.removed)
-    named = any(may_hold_rules(fact.path) for fact in differing)
+    paths = [one.path for one in members.changed]
+    paths += [one.path for one in (*members.added, *members.removed)]
+    named = any(map(may_hold_rules, paths))
     if not named or not members.complete:
         return named
     for side, against in ((one, other), (other, one)):
