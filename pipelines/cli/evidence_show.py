@@ -35,7 +35,7 @@ _PIECE = 1 << 16
 @click.option("--log", is_flag=True, help="Print the build log, and nothing else.")
 @options.raw
 @options.wide
-@options.common_of_inputs
+@options.common
 def show_(
     session: Session,
     release: ReleaseName,

@@ -145,7 +145,7 @@ def test_a_night_is_cancelled_from_elsewhere_and_up_does_not_bring_it_back(
 ) -> None:
     names = six(stand)
     asked = stand.ask_night()
-    wait_until(lambda: stand.builds_night(asked, engine))
+    wait_until(lambda: stand.builds_night(asked, engine) and stand.settled())
     night = night_of(stand.api.get(f"/flow_runs/{asked}"))
     ended = stand.run("cancel", night, "--json")
     assert (ended.code, ended.document()["state"]) == (0, "cancelled"), ended.err + stand.logs()
@@ -179,7 +179,7 @@ def test_a_night_whose_process_died_is_not_gone_on_with_once_it_is_cancelled(
     """All workers are killed, so that no process is left to tell its shards."""
     six(stand)
     asked = stand.ask_night()
-    wait_until(lambda: stand.builds_night(asked, engine))
+    wait_until(lambda: stand.builds_night(asked, engine) and stand.settled())
     night = night_of(stand.api.get(f"/flow_runs/{asked}"))
     stand.kill_workers()
     with ThreadPoolExecutor(1) as pool:
@@ -198,7 +198,7 @@ def test_a_night_that_is_cancelled_in_prefect_while_all_workers_are_dead_is_not_
 ) -> None:
     six(stand)
     asked = stand.ask_night()
-    wait_until(lambda: stand.builds_night(asked, engine))
+    wait_until(lambda: stand.builds_night(asked, engine) and stand.settled())
     night = night_of(stand.api.get(f"/flow_runs/{asked}"))
     stand.kill_workers()
     stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING"})
@@ -216,7 +216,6 @@ def test_a_night_that_has_not_begun_never_does_once_it_is_cancelled(
     stand: Stand, engine: Engine
 ) -> None:
     six(stand)
-    wait_until(stand.settled)
     stand.kill_workers()
     asked = stand.ask("nightly")
     night = night_of(stand.api.get(f"/flow_runs/{asked}"))
@@ -291,11 +290,15 @@ def test_one_run_of_a_night_is_cancelled_and_the_night_goes_on(
 
 
 def six(stand: Stand) -> list[str]:
-    """Make six endless releases the only ones: three shards, of which one has to wait."""
+    """Make six endless releases the only ones: three shards, of which one has to wait.
+
+    What runs besides has ended: it may take as long as such a build.
+    """
     stand.only(robustness_share=0)
     names = [f"night-{number}" for number in range(6)]
     for name in names:
         stand.release(name, "sleep 280")
+    wait_until(stand.settled)
     return names
 
 

@@ -117,7 +117,6 @@ class Stand:
             (len(shards), len(running)) == (3, 3)
             and all((locks / run).exists() for run in running)
             and self.builds(engine)
-            and self.settled()
         )
 
     def reap(self) -> None:

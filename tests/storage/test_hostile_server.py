@@ -43,7 +43,7 @@ def test_a_server_that_sends_nothing_or_little_is_left(
 ) -> None:
     store = opened(attack)
     store.budget.seconds = 1
-    with pytest.raises(BudgetError, match="no answer in"):
+    with pytest.raises(BudgetError, match=r"no answer in|seconds of reading"):  # a slow start
         store.get(KEY, 1 << 20)
     with pytest.raises(BudgetError):
         store.get(KEY, 1 << 20)
