@@ -75,7 +75,13 @@ class ParserJail:
         outputs: Sequence[BinaryIO] = (),
         seconds: float | None = None,
     ) -> R:
-        """Return what `reader` makes of `files`; see `Jail.run`."""
+        """Return what `reader` makes of `files`; see `Jail.run`.
+
+        Raises `LookupError` for a reader that this jail was not made with.
+        """
+        if reader.name not in self._names:  # a mistake of ours, which nobody is to pass over
+            message = f"the jail has no reader {reader.name}"
+            raise LookupError(message)
         limits = reader.limits
         request = exchange.JailRequest(
             reader=reader.name,

@@ -94,7 +94,7 @@ def test_an_encoded_copy_is_found_in_the_jail(jail: ParserJail, how: str) -> Non
 
 def test_an_input_that_the_jail_cannot_read_is_not_searched() -> None:
     """Nothing of it counts as read, and no verdict comes of it."""
-    jail = ParserJail(["pipelines.judge.copied:NONE"])
+    jail = ParserJail(["pipelines.judge.copied:CONTENTS", "pipelines.judge.copied:NONE"])
     content = b"an input"
     file = CheckedInput(
         role=Role.DEPENDENCY,
