@@ -1,9 +1,12 @@
 """A verification beside a bare `docker run` of the same build steps, in turn.
 
-Timed in each round are the bare container, the verification in this process, the flow, and the
-command `samebits verify` as a whole process, of this checkout and of earlier commits. What the
-second costs above the first is samebits' own share; what the third costs above the second is
-Prefect's. Each commit has a home of its own.
+Timed in each round are the bare container, the verification in this process, the flow, the command
+`samebits verify` as a whole process, of this checkout and of earlier commits, and the bare
+container once more. What the second costs above the bare ones is samebits' own share; what the
+third costs above the second is Prefect's. Each commit has a home of its own.
+
+A machine becomes slower and faster by several percent within minutes. So what is between the two
+bare containers, whose mean counts, is timed in one order and in the other by turns.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -49,8 +53,8 @@ class _Quiet:
         """Show nothing."""
 
 
-_Round = tuple[float, float, float, dict[str, Started]]
-"""Seconds of the bare container, the verification and the flow; the command by commit."""
+_Round = tuple[float, dict[str, Started]]
+"""Seconds of the bare container; the verification, the flow, and the command by commit."""
 
 
 def measure(
@@ -92,15 +96,10 @@ def _measure(
         for path in paths:
             rounds = []
             for number in range(pairs + 1):
-                bare = _bare(path, session)
-                plain = _timed_plain(path, session)
-                start = time.perf_counter()
-                verify_release(str(path))
-                flow = time.perf_counter() - start
-                commands = {tree.name: _timed_command(path, tree) for tree in trees}
+                one = _round(path, session, verify_release, trees, backward=number % 2 == 0)
                 if number:  # the first round warms caches, vaults and images
-                    rounds.append((bare, plain, flow, commands))
-            releases[path.parent.name] = _figures(rounds)
+                    rounds.append(one)
+            releases[path.parent.name] = _figures(rounds, [tree.name for tree in trees])
     return {
         "pairs": pairs,
         "startup_seconds": {
@@ -111,34 +110,59 @@ def _measure(
     }
 
 
-def _figures(rounds: list[_Round]) -> dict[str, Any]:
-    bare, plain, flow, commands = (list(column) for column in zip(*rounds, strict=True))
+def _round(
+    path: Path,
+    session: Session,
+    flow: Callable[[str], object],
+    trees: Sequence[Tree],
+    *,
+    backward: bool,
+) -> _Round:
+    """Time everything once, and the bare container twice; `backward` is the order between these."""
+    runs: dict[str, Callable[[], Started]] = {
+        "verify": partial(_timed, partial(verify_recipe, session, path)),
+        "flow": partial(_timed, partial(flow, str(path))),
+        **{tree.name: partial(_timed_command, path, tree) for tree in trees},
+    }
+    before = _bare(path, session)
+    found = {name: runs[name]() for name in ([*runs][::-1] if backward else runs)}
+    return (before + _bare(path, session)) / 2, found
+
+
+def _timed(run: Callable[[], object]) -> Started:
+    start, busy = time.perf_counter(), time.process_time()
+    run()
+    seconds, cpu = time.perf_counter() - start, time.process_time() - busy
+    return Started(seconds=seconds, cpu=cpu, code=0)
+
+
+def _figures(rounds: list[_Round], commits: Sequence[str]) -> dict[str, Any]:
+    bare = [seconds for seconds, _ in rounds]
+    plain, flow = ([run[name].seconds for _, run in rounds] for name in ("verify", "flow"))
     return {
         "bare_seconds": spread(bare),
         "verify_seconds": spread(plain),
         "flow_seconds": spread(flow),
-        "flow_to_bare_ratio": round(median(f / b for b, _, f, _ in rounds), 3),
-        "flow_above_bare_seconds": round(median(f - b for b, _, f, _ in rounds), 3),
-        "own_share_seconds": round(median(p - b for b, p, *_ in rounds), 3),
-        "prefect_share_seconds": round(median(f - p for _, p, f, _ in rounds), 3),
-        "commands": {name: _command_figures(rounds, name) for name in commands[0]},
+        "flow_to_bare_ratio": round(median(f / b for b, f in zip(bare, flow, strict=True)), 3),
+        "flow_above_bare_seconds": _above(bare, flow),
+        "own_share_seconds": _above(bare, plain),
+        "prefect_share_seconds": _above(plain, flow),
+        "commands": {name: _command_figures(rounds, name) for name in commits},
     }
 
 
+def _above(low: Iterable[float], high: Iterable[float]) -> float:
+    return round(median(h - one for one, h in zip(low, high, strict=True)), 3)
+
+
 def _command_figures(rounds: list[_Round], commit: str) -> dict[str, Any]:
-    pairs = [(bare, commands[commit]) for bare, _, _, commands in rounds]
+    pairs = [(bare, run[commit]) for bare, run in rounds]
     return {
         "seconds": spread([done.seconds for _, done in pairs]),
         "cpu_seconds": spread([done.cpu for _, done in pairs]),
         "to_bare_ratio": round(median(done.seconds / bare for bare, done in pairs), 3),
         "above_bare_seconds": round(median(done.seconds - bare for bare, done in pairs), 3),
     }
-
-
-def _timed_plain(path: Path, session: Session) -> float:
-    start = time.perf_counter()
-    verify_recipe(session, path)
-    return time.perf_counter() - start
 
 
 def _timed_command(path: Path, tree: Tree) -> Started:
