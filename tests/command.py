@@ -169,11 +169,15 @@ def interrupt(process: subprocess.Popen[str], number: signal.Signals) -> None:
 
 
 def wait_until(holds: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
-    """Return once something holds; fails when it does not come."""
-    until = time.monotonic() + seconds
+    """Return once something holds; fails when it does not come.
+
+    Looking costs whoever is asked, a server of Prefect most: the longer it takes, the rarer it is.
+    """
+    began = time.monotonic()
     while not holds():
-        assert time.monotonic() < until, "it did not come"
-        time.sleep(0.05)
+        waited = time.monotonic() - began
+        assert waited < seconds, "it did not come"
+        time.sleep(min(max(waited / 10, 0.05), 0.5))
 
 
 def children_of(pid: int) -> list[int]:
