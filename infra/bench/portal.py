@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -65,6 +66,7 @@ def _run(centers: ThreeCenters, night: int, releases: Sequence[int]) -> None:
         for center in CENTERS:
             centers.crosscheck(center, run, releases)
         centers.witness()
+    os.sync()  # or the build would pay for that: it has its own files written to the disk
 
 
 def _another_version(folder: Path) -> Path:
