@@ -290,7 +290,7 @@ def test_one_run_of_a_night_is_cancelled_and_the_night_goes_on(
 
 
 def six(stand: Stand) -> list[str]:
-    """Make six endless releases the only ones: three shards, of which one has to wait.
+    """Make six endless releases the only ones: three shards, of which one should have to wait.
 
     What runs besides has ended: it may take as long as such a build.
     """
