@@ -53,6 +53,8 @@ class _Quiet:
         """Show nothing."""
 
 
+_IN_PROCESS, _AS_FLOW = "in process", "as a flow"
+"""Names of what is timed beside commands, whose names are those of commits and have no blank."""
 _Round = tuple[float, dict[str, Started]]
 """Seconds of the bare container; the verification, the flow, and the command by commit."""
 
@@ -120,8 +122,8 @@ def _round(
 ) -> _Round:
     """Time everything once, and the bare container twice; `backward` is the order between these."""
     runs: dict[str, Callable[[], Started]] = {
-        "verify": partial(_timed, partial(verify_recipe, session, path)),
-        "flow": partial(_timed, partial(flow, str(path))),
+        _IN_PROCESS: partial(_timed, partial(verify_recipe, session, path)),
+        _AS_FLOW: partial(_timed, partial(flow, str(path))),
         **{tree.name: partial(_timed_command, path, tree) for tree in trees},
     }
     before = _bare(path, session)
@@ -138,12 +140,12 @@ def _timed(run: Callable[[], object]) -> Started:
 
 def _figures(rounds: list[_Round], commits: Sequence[str]) -> dict[str, Any]:
     bare = [seconds for seconds, _ in rounds]
-    plain, flow = ([run[name].seconds for _, run in rounds] for name in ("verify", "flow"))
+    plain, flow = ([run[name].seconds for _, run in rounds] for name in (_IN_PROCESS, _AS_FLOW))
     return {
         "bare_seconds": spread(bare),
         "verify_seconds": spread(plain),
         "flow_seconds": spread(flow),
-        "flow_to_bare_ratio": round(median(f / b for b, f in zip(bare, flow, strict=True)), 3),
+        "flow_to_bare_ratio": _ratio(bare, flow),
         "flow_above_bare_seconds": _above(bare, flow),
         "own_share_seconds": _above(bare, plain),
         "prefect_share_seconds": _above(plain, flow),
@@ -155,13 +157,18 @@ def _above(low: Iterable[float], high: Iterable[float]) -> float:
     return round(median(h - one for one, h in zip(low, high, strict=True)), 3)
 
 
+def _ratio(low: Iterable[float], high: Iterable[float]) -> float:
+    return round(median(h / one for one, h in zip(low, high, strict=True)), 3)
+
+
 def _command_figures(rounds: list[_Round], commit: str) -> dict[str, Any]:
-    pairs = [(bare, run[commit]) for bare, run in rounds]
+    bare, done = [seconds for seconds, _ in rounds], [run[commit] for _, run in rounds]
+    seconds = [one.seconds for one in done]
     return {
-        "seconds": spread([done.seconds for _, done in pairs]),
-        "cpu_seconds": spread([done.cpu for _, done in pairs]),
-        "to_bare_ratio": round(median(done.seconds / bare for bare, done in pairs), 3),
-        "above_bare_seconds": round(median(done.seconds - bare for bare, done in pairs), 3),
+        "seconds": spread(seconds),
+        "cpu_seconds": spread([one.cpu for one in done]),
+        "to_bare_ratio": _ratio(bare, seconds),
+        "above_bare_seconds": _above(bare, seconds),
     }
 
 
