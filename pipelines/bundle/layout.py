@@ -48,6 +48,18 @@ MAX_MEMBERS = 25_000
 MAX_NAME = 100
 _END = bytes(2 * BLOCK)
 _MAX_SIZE = 8**11
+_HEADER = b"".join(
+    (
+        b"%b",  # name
+        b"0000644\0" + b"0000000\0" * 2,  # mode, user, group
+        b"%b\0",  # size
+        b"%011o\0" % 0,  # time
+        b"%06o\0 ",  # the sum of all bytes, in which it counts as eight spaces
+        b"0".ljust(101, b"\0"),  # a regular file, no link
+        b"ustar\x0000".ljust(BLOCK - 257, b"\0"),
+    )
+)
+_HEADER_SUM = sum(_HEADER % (b"", b"", 0)) - sum(b"%06o\0 " % 0) + sum(b" " * 8)
 MEDIA_TYPE = "application/vnd.samebits.bundle.v2+tar"
 MAX_BUNDLE = 256 << 20
 MAX_CARD = 64 << 10
@@ -249,18 +261,9 @@ def _header(name: str, size: int) -> bytes:
     raw = name.encode("ascii")
     if not 0 < len(raw) <= MAX_NAME or not 0 <= size < _MAX_SIZE:
         raise ValueError(f"cannot be a member of a bundle: {name!r}, {size} bytes")
-    header = b"".join(
-        (
-            raw.ljust(100, b"\0"),
-            b"0000644\0" + b"0000000\0" * 2,  # mode, user, group
-            b"%011o\0" % size,
-            b"%011o\0" % 0,  # time
-            b" " * 8,  # the checksum, as it is counted
-            b"0".ljust(101, b"\0"),  # a regular file, no link
-            b"ustar\x0000".ljust(BLOCK - 257, b"\0"),
-        )
-    )
-    return header[:148] + b"%06o\0 " % sum(header) + header[156:]
+    octal = b"%011o" % size
+    total = _HEADER_SUM + sum(raw) + sum(octal)
+    return _HEADER % (raw.ljust(100, b"\0"), octal, total)
 
 
 def _read_header(block: bytes, offset: int) -> tuple[str, int]:
