@@ -69,7 +69,7 @@ def base_run(finding: CenterFinding) -> RunName | None:
 def base_path(release: ReleaseName, base: RunName) -> str:
     """Return where the bundle of a run is that judged a base of an update to `release`."""
     of = Digest.of(str(base.release).encode()).hex[:16]
-    return f"{_folder(release, base.center)}bases/{base.run}-{of}.bundle.tar"
+    return _path(release, base.center, f"{base.run}-base-{of}")
 
 
 def base_runs(read: ReleaseFindings) -> dict[str, RunName]:
@@ -83,13 +83,14 @@ def _bundle(release: ReleaseName, finding: CenterFinding) -> PublishedBundle:
     return PublishedBundle(
         center=center,
         run=finding.run,
-        path=f"{_folder(release, center)}{segment(finding.run)}.bundle.tar",
+        path=_path(release, center, finding.run),
         bases=(base_path(release, base),) if base else (),
     )
 
 
-def _folder(release: ReleaseName, center: str) -> str:
-    return f"bundles/{release_path(release).removeprefix('releases/')}{segment(center)}/"
+def _path(release: ReleaseName, center: str, run: str) -> str:
+    folder = f"bundles/{release_path(release).removeprefix('releases/')}"
+    return f"{folder}{segment(center)}-{segment(run)}.bundle.tar"
 
 
 def file_rows(read: ReleaseFindings, files: Collection[str]) -> str:

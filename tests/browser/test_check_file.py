@@ -217,7 +217,7 @@ def test_a_bundle_and_a_policy_are_enough(portal: Portal, visitor: Visitor, tmp_
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(portal.current / NAME, alone)
-    bundles = sorted((portal.current / "bundles/acme/agent/6.4").glob("*/*.bundle.tar"))
+    bundles = sorted((portal.current / "bundles/acme/agent/6.4").glob("*.bundle.tar"))
     assert len(bundles) == 3
     policy = next((portal.current / "policy").glob("*.dsse.json"))
     # There is no portal in its folder, for which it looks first.

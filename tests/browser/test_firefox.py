@@ -143,7 +143,7 @@ def test_an_altered_bundle_is_refused(portal: Portal, firefox: Firefox, tmp_path
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(portal.current / NAME, alone)
-    bundle, other, _ = sorted((portal.current / "bundles/acme/agent/6.4").glob("*/*.bundle.tar"))
+    bundle, other, _ = sorted((portal.current / "bundles/acme/agent/6.4").glob("*.bundle.tar"))
     policy = next((portal.current / "policy").glob("*.dsse.json"))
     altered = tmp_path / "altered.bundle.tar"
     altered.write_bytes(bundle.read_bytes().replace(b"IDENTICAL", b"iDENTICAL", 1))

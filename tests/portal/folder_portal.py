@@ -11,7 +11,7 @@ from tests.command import DATA
 
 EXAMPLE = Path(__file__).parents[2] / "infra/docs/example"
 FILE = DATA / "archives/netbase_6.5_all.deb"
-BUNDLE = "bundles/debian/netbase/6.5/local/run.bundle.tar"
+BUNDLE = "bundles/debian/netbase/6.5/local-run.bundle.tar"
 
 
 class FolderPortal:

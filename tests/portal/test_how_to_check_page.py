@@ -24,8 +24,8 @@ RUN, BASE = "20260102T030405Z-0a1b2c3d", "20260101T030405Z-00000001"
 BUNDLE = PublishedBundle(
     center="europe",
     run=RUN,
-    path=f"bundles/a/t/1%3A0/europe/{RUN}.bundle.tar",
-    bases=(f"bundles/a/t/0%3A9/europe/{BASE}.bundle.tar",),
+    path=f"bundles/a/t/1%3A0/europe-{RUN}.bundle.tar",
+    bases=(f"bundles/a/t/1%3A0/europe-{BASE}.bundle.tar",),
 )
 
 
@@ -65,7 +65,7 @@ def test_names_of_others_are_quoted_for_a_shell(policy: SignedPolicy) -> None:
 
 def test_a_bundle_is_fetched_where_the_portal_has_it(policy: SignedPolicy) -> None:
     fetch, base, check = page_of(policy, "tool.deb").commands["bundle"]
-    assert fetch.endswith(f'"$PORTAL/bundles/a/t/1%253A0/europe/{RUN}.bundle.tar"')
+    assert fetch.endswith(f'"$PORTAL/bundles/a/t/1%253A0/europe-{RUN}.bundle.tar"')
     assert shlex.split(check)[3] == shlex.split(fetch)[3] == f"europe-{RUN}.bundle.tar"
     assert f"--base=europe-{BASE}.bundle.tar" in shlex.split(check)
     assert shlex.split(base)[3] == f"europe-{BASE}.bundle.tar"

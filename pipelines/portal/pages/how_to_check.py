@@ -181,8 +181,8 @@ def _checked(bundle: PublishedBundle) -> str:
 
 
 def _file(path: str) -> str:
-    """Return the name that a bundle is given here: center and run are its last folders."""
-    return quote("-".join(path.split("/")[-2:]))
+    """Return the name that a bundle has, of center and run."""
+    return quote(path.rpartition("/")[2])
 
 
 def _rebuild(release: ReleaseName | None, files: list[str]) -> Iterator[str]:
