@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pipelines.audit.center_finding import Excluded, ExclusionReason
 from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError, short
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
-from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
+from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.statements.acknowledgement import (
     Acknowledgement,
@@ -117,7 +117,7 @@ def _signed_by_operator(policy: Policy, source: Source, verified: VerifiedStatem
         return True
     key = policy.operator(verified.center.operator).key
     with suppress(SignatureError, EvidenceError, *OBJECT_ERRORS):
-        envelope = Envelope.from_bytes(source.get(verified.ref.name, MAX_ENVELOPE))
+        envelope = source.record(verified.ref.name).envelope
         return envelope.digest() == verified.pae and bool(verify_envelope(envelope, [key]))
     return False
 

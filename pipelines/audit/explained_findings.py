@@ -6,6 +6,7 @@ like every statement of a center, and must be about the very comparison that it 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from pipelines.audit.center_audit import center_prefix
 from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionReason
 from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError, short
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
-from pipelines.evidence.dsse import MAX_ENVELOPE
+from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt
 from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
@@ -68,7 +69,8 @@ def _read(
     reader: StatementReader, source: Source, key: str, finding: CenterFinding
 ) -> ExplainedFinding | Excluded | None:
     try:
-        source.get(key, MAX_ENVELOPE)
+        with suppress(EvidenceError):  # the reader says what is wrong with it
+            source.record(key)
     except NotFoundError:
         raise
     except OBJECT_ERRORS as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from builders.core.digest import Digest
@@ -25,6 +25,9 @@ from pipelines.log.log_reader import LogReader
 from pipelines.log.notekey import NoteKey
 from pipelines.log.tile_reader import LogSource
 from pipelines.policy import Policy
+
+_KEPT = 128
+"""Releases of a center of which the leaves are kept, for who asks again soon."""
 
 
 class _KnownLog(NamedTuple):
@@ -70,6 +73,7 @@ class LogIndex:
         self._reports: dict[str, Reports] = {}
         self._absences: dict[str, dict[NoteKey, Absent]] = {}
         self._signed: dict[str, list[SignedCheckpoint]] | None = None
+        self._about = lru_cache(_KEPT)(self._read_about)
 
     def read_ahead(self) -> None:
         """Read the logs of all centers, side by side: first what their witnesses have kept."""
@@ -152,6 +156,9 @@ class LogIndex:
 
     def about(self, center: str, release: str) -> LoggedRelease:
         """Return what the center's log has about the runs of a release; raises as above."""
+        return self._about(center, release)
+
+    def _read_about(self, center: str, release: str) -> LoggedRelease:
         with self._whole(center) as log:
             found = log.leaves.about(release)
         return found if log.end is None else found.before(log.end)

@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from heapq import nlargest
 from itertools import islice
-from typing import TypeVar
+from threading import Lock
+from typing import NamedTuple, TypeVar
 
 from builders.core.errors import NotFoundError, SamebitsError, StoreError
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.storage.bounded import BoundedStore, BudgetError
+from pipelines.storage.names import is_mutable
 from pipelines.storage.store import DamagedError, ReadableStore, Store, TooLargeError
 
 OBJECT_ERRORS = (DamagedError, TooLargeError, NotFoundError)
@@ -24,6 +27,8 @@ OBJECT_ERRORS = (DamagedError, TooLargeError, NotFoundError)
 
 _SHORT = 160
 _PATIENCE = 0.02  # seconds a job in which a peer that is quick is done, before the next is begun
+_KEPT, _KEPT_SIZE = 256, 16 << 10
+"""Records of a center that are kept for who reads them again, and the most bytes of one."""
 _T = TypeVar("_T")
 
 
@@ -33,6 +38,13 @@ class UnreachableError(StoreError):
 
 class BehindError(UnreachableError):
     """A center has more than the budget of this round lets it send; another round goes on."""
+
+
+class Record(NamedTuple):
+    """A signed statement, as a store has it; nothing is verified yet."""
+
+    data: bytes
+    envelope: Envelope
 
 
 @dataclass(kw_only=True)
@@ -47,11 +59,29 @@ class Source:
     store: ReadableStore
     peer: bool = False
     _failure: UnreachableError | None = field(default=None, init=False)
+    _kept: dict[str, Record] = field(default_factory=dict, init=False, repr=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def get(self, key: str, limit: int) -> bytes:
         """Return an object; raises one of `OBJECT_ERRORS`, or `UnreachableError`."""
         with self._reachable():
             return self.store.get(key, limit)
+
+    def record(self, key: str) -> Record:
+        """Return a signed record; small ones that were read last are not read again.
+
+        Raises one of `OBJECT_ERRORS`, `UnreachableError`, `MalformedError`.
+        """
+        if known := self._kept.get(key):
+            return known
+        data = self.get(key, MAX_ENVELOPE)
+        found = Record(data, Envelope.from_bytes(data))
+        if len(data) <= _KEPT_SIZE and not is_mutable(key):
+            with self._lock:
+                while len(self._kept) >= _KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[key] = found
+        return found
 
     def names(self, prefix: str, *, limit: int) -> list[str]:
         """Return the names below a folder; raises `UnreachableError`, also for over `limit`."""

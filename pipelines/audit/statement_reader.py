@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from builders.core.digest import Digest
 from pipelines.audit.center_finding import CenterInfo, Excluded, ExclusionReason, StatementRef
 from pipelines.audit.logged_release import LoggedRelease
-from pipelines.audit.source import OBJECT_ERRORS, short
+from pipelines.audit.source import OBJECT_ERRORS, Record, short
 from pipelines.audit.witnessed import Witnessed
-from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
+from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.authorship import made_by
@@ -63,8 +63,8 @@ class RecordSource(Protocol):
     def center(self) -> str:
         """The id of the center."""
 
-    def get(self, key: str, limit: int) -> bytes:
-        """Return a record; raises one of `OBJECT_ERRORS`, or `UnreachableError`."""
+    def record(self, key: str) -> Record:
+        """Return a record; raises `EvidenceError`, `UnreachableError`, one of `OBJECT_ERRORS`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ def read_record(  # noqa: PLR0911  # one return for each reason
     """
     excluded = partial(Excluded, center=source.center, record=key)
     try:
-        envelope = Envelope.from_bytes(source.get(key, MAX_ENVELOPE))
+        envelope = source.record(key).envelope
         signers = _signers(envelope, member)
         if not signers:
             return excluded(**_not_its_own(envelope, centers))

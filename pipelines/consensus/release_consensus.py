@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypedDict
@@ -61,7 +61,7 @@ class ConsensusView:
     public_only: bool = False
     """Whether no proof of work is checked with what the center has built: that is private."""
 
-    @property
+    @cached_property
     def own(self) -> OwnSource:
         """The center itself."""
         return OwnSource(center=self.center, store=self.store)

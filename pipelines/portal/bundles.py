@@ -19,7 +19,7 @@ from pipelines.bundle import layout
 from pipelines.bundle.export import leaf_members
 from pipelines.bundle.layout import Bundle, CenterCard, KeyEntry
 from pipelines.consensus.release_consensus import ReleaseFindings
-from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
+from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.reader import SUFFIX
@@ -39,7 +39,7 @@ MAX_RECORDS = 2_000
 """Records of one run; a run with more has no bundle in the portal."""
 MAX_PUBLISHED = 16 << 20
 """Bytes of a bundle; a larger one is exported by hand."""
-_KEPT_BUNDLES, _KEPT_HASHES = 16, 1 << 14
+_KEPT_BUNDLES, _KEPT_HASHES, _KEPT_CARDS = 16, 1 << 14, 64
 
 
 class BundleMaker:
@@ -54,6 +54,7 @@ class BundleMaker:
         self._policy = policy
         self._logs = logs
         self._trees: dict[str, _Tree | None] = {}
+        self._card = lru_cache(_KEPT_CARDS)(self._made_card)
         self.waiting: set[ReleaseName] = set()
         """Releases of which a run could not be read, or is not cosigned in one checkpoint yet."""
 
@@ -91,11 +92,12 @@ class BundleMaker:
             self.waiting.add(name.release)
 
     def _made(self, source: Source, tree: _Tree | None, name: RunName) -> bytes | None:
-        statements = {
-            f"{layout.STATEMENTS}{record}": source.get(name.prefix + record, MAX_ENVELOPE)
+        records = {
+            f"{layout.STATEMENTS}{record}": source.record(name.prefix + record)
             for record in _records(source, name)
         }
-        envelopes = {key: Envelope.from_bytes(data) for key, data in statements.items()}
+        statements = {key: record.data for key, record in records.items()}
+        envelopes = {key: record.envelope for key, record in records.items()}
         own = {envelope.digest(): key for key, envelope in envelopes.items()}
         key, places = self._signer(name.center, envelopes), self._places(name, own)
         if key is None or not places:
@@ -114,8 +116,11 @@ class BundleMaker:
 
     def _places(self, name: RunName, own: Mapping[Digest, str]) -> list[int]:
         """Return the indexes of the leaves of a run; none if a statement is not logged."""
-        found = [self._logs.index_of(name.center, digest) for digest in own]
         logged = self._logs.about(name.center, str(name.release))
+        results = logged.results
+        found = [
+            results[one] if one in results else self._logs.index_of(name.center, one) for one in own
+        ]
         places = [index for index in found if index is not None]
         if len(places) < len(found):
             return []
@@ -127,7 +132,7 @@ class BundleMaker:
         keys = (known.key for known in self._policy.center(center).keys)
         return next((key for key in keys if key.keyid in used), None)
 
-    def _card(self, center: str, statements: PublicKey) -> dict[str, bytes]:
+    def _made_card(self, center: str, statements: PublicKey) -> dict[str, bytes]:
         """Return the members that say who rebuilt, by the policy."""
         member = self._policy.center(center)
         keys = {"log": member.log.key.public, "statements": statements}

@@ -13,6 +13,7 @@ from builders.core.enums import Outcome
 from pipelines.audit.center_finding import Excluded, ExclusionReason
 from pipelines.audit.logged_release import LoggedCommitment
 from pipelines.audit.run_findings import RunFindings, run_findings
+from pipelines.audit.source import Record
 from pipelines.audit.statement_reader import VerifiedStatement, read_record
 from pipelines.audit.witnessed import Witnessed
 from pipelines.bundle import layout
@@ -188,9 +189,9 @@ class OpenedBundle:
         """Return the id of the center."""
         return self.card.id
 
-    def get(self, key: str, limit: int) -> bytes:  # noqa: ARG002  # no member is larger
+    def record(self, key: str) -> Record:
         """Return a record."""
-        return self.bundle.members[key]
+        return Record(self.bundle.members[key], self.envelopes[key])
 
     def index_of(self, center: str, pae: Digest) -> int | None:  # noqa: ARG002  # there is one
         """Return the index of a statement's leaf, None without it."""
