@@ -22,6 +22,9 @@ from builders.core.errors import NotFoundError, StoreConflictError, StoreError
 from builders.inputs.vault import ByteStore
 from pipelines.storage.names import Visibility, content_digest
 
+_SMALL = 64 << 10
+"""Bytes that most objects do not have, of those that are read whole."""
+
 
 class TooLargeError(StoreError):
     """An object is larger than the limit of its reader."""
@@ -100,7 +103,9 @@ def conflict(key: str, *, got: str, expected: str) -> StoreConflictError:
 
 def read_whole(key: str, stream: BinaryIO, limit: int) -> bytes:
     """Return a small object; raises `TooLargeError` above `limit` bytes, and `DamagedError`."""
-    data = stream.read(limit + 1)
+    data = stream.read(min(limit, _SMALL) + 1)
+    if len(data) > _SMALL:  # else room for all of the limit would take longer than to read it
+        data += stream.read(limit + 1 - len(data))
     check_limit(key, len(data), limit)
     if content_digest(key):
         check_content(key, Digest.of(data))
