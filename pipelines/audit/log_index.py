@@ -38,6 +38,8 @@ class _KnownLog(NamedTuple):
     reader: LogReader | None = None
     end: int | None = None
     """Where the log ended with a fork: no later leaf is one of it."""
+    upgraded_at: int | None = None
+    """The index of the first result in a later format than the first."""
 
 
 @contextmanager
@@ -150,8 +152,10 @@ class LogIndex:
         Raises `LogError` for a log that cannot be trusted, `UnreachableError` for one that cannot
         be read.
         """
-        with self._whole(center) as log:
-            index = log.leaves.index_of(pae)
+        log = self._log(center)
+        index = log.leaves.index_of(pae)
+        if index is None:
+            self._require_whole(center, log)
         return None if index is None or (log.end is not None and index >= log.end) else index
 
     def about(self, center: str, release: str) -> LoggedRelease:
@@ -177,8 +181,7 @@ class LogIndex:
 
         None for a log without one; raises as above.
         """
-        with self._whole(center) as log:
-            return log.leaves.upgraded_at
+        return self._log(center).upgraded_at
 
     def releases(self, center: str, start: int = 0) -> frozenset[str]:
         """Return the release keys of the leaves of a center's log from `start` on.
@@ -197,7 +200,7 @@ class LogIndex:
         """
         with self._whole(center) as log:
             ends = (log.witnessed.size, log.witnessed.overdue)
-            upgraded = log.leaves.upgraded_at
+            upgraded = log.upgraded_at
             return (-1 if upgraded is None else upgraded, *log.leaves.mark(release, *ends))
 
     def marks(self, center: str) -> Callable[[str], tuple[int, ...]]:
@@ -206,7 +209,7 @@ class LogIndex:
         Of whichever kind it is, such as an explanation, or when that is witnessed; raises as above.
         """
         with self._whole(center) as log:
-            size, upgraded = log.witnessed.size, log.leaves.upgraded_at
+            size, upgraded = log.witnessed.size, log.upgraded_at
             found = log.leaves.marks(size, log.witnessed.overdue)
 
         def marks(release: str) -> tuple[int, ...]:
@@ -229,12 +232,16 @@ class LogIndex:
 
     @contextmanager
     def _whole(self, center: str) -> Iterator[_KnownLog]:
-        """Give the log for a question, and require that all leaves that were read are still kept.
-
-        Another process may have cleared them: the answer would leave out what the log has.
-        """
+        """Give the log for a question, and require that it was whole."""
         log = self._log(center)
         yield log
+        self._require_whole(center, log)
+
+    def _require_whole(self, center: str, log: _KnownLog) -> None:
+        """Require that all leaves that were read are still kept; raises `UnreachableError`.
+
+        Another process may have cleared them: an answer would leave out what the log has.
+        """
         kept, expected = len(log.leaves), log.reader.size if log.reader else 0
         if kept < expected:
             raise UnreachableError(
@@ -280,7 +287,7 @@ class LogIndex:
             reader = LogReader(source, log)
             witnessed = witnessed_part(reader, self._policy, center, [*signed, *seen])
             leaves.read(reader, resolution.settles if resolution else lambda _: False)
-            return _KnownLog(leaves, witnessed, reader, end)
+            return _KnownLog(leaves, witnessed, reader, end, leaves.upgraded_at)
 
         with _reachable(center):
             with suppress(ReadAgainError):  # others have kept more: the newest checkpoint tells

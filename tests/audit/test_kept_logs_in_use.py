@@ -95,7 +95,6 @@ def test_of_fewer_leaves_than_were_read_nothing_is_answered(
     for question in (
         lambda: logs.index_of("east", Digest.of(b"598")),
         lambda: logs.about("east", RELEASE),
-        lambda: logs.upgraded_at("east"),
         lambda: logs.mark("east", RELEASE),
     ):
         with pytest.raises(UnreachableError, match="got 0 leaves of the 600"):
