@@ -194,7 +194,7 @@ def _build_after(
         logged=logged.names,
     )
     site.finish(writer, state)
-    if len(due) >= MANY:
+    if before is not None and len(due) >= MANY:
         site.prepare_next(state)
     return BuiltSite(
         place=site.root,

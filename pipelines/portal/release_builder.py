@@ -60,7 +60,7 @@ class ReleaseBuilder:
         self, *, depends: Dependencies, writer: SiteWriter, number: int, now: datetime
     ) -> None:
         """Build for the generation `number`."""
-        self._depends, self._writer, self._number, self._now = depends, writer, number, now
+        self._depends, self.writer, self._number, self._now = depends, writer, number, now
         view = depends.view
         self._bundles = BundleMaker(view.sources, view.policy.policy, depends.logs)
         self._rounds: dict[str, int] = {}
@@ -116,7 +116,7 @@ class ReleaseBuilder:
             folders=self._depends.folders,
         )
         parts = [part for contents in RELEASE_PARTS for part in contents(facts)]
-        files = self._writer.make(files_of(parts), previous)
+        files = self.writer.make(files_of(parts), previous)
         unread = [e for e in joined.consensus.excluded if e.reason in _UNREAD]
         kept = KeptRelease(
             release=str(release),

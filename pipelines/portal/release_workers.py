@@ -94,7 +94,7 @@ def build_releases(
     waiting: deque[Future[list[BuiltRelease]]] = deque()
     while batches or waiting:
         while batches and len(waiting) < _WAITING:
-            waiting.append(pool.submit(_build, batches.popleft()))
+            waiting.append(pool.submit(_build, batches.popleft(), builder.writer.prepared))
         if batches and not waiting[0].done():
             yield from builder.build(batches.popleft())
         else:
@@ -136,6 +136,7 @@ def _builder() -> ReleaseBuilder:
     )
 
 
-def _build(due: Sequence[DueRelease]) -> list[BuiltRelease]:
+def _build(due: Sequence[DueRelease], prepared: Path | None) -> list[BuiltRelease]:
+    _Begun.writer.prepared = prepared
     builder = _Begun.builder or _builder()  # raises once more why it is not ready
     return list(builder.build(due))

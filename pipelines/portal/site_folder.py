@@ -3,6 +3,7 @@
     format  lock  current -> generations/<n>  generations/<n>/...
     states/<n>.json    what it was made from (`pipelines.portal.site_state`)
     states/<n>.files   the texts of its parts (`pipelines.portal.site_writer`), a blank line between
+    building/...  prepared/...  a generation that is made, and what the next one is made from
 
 A generation is made from the one before the current one, which nobody is led to any more: what has
 not changed since is left there, what the current one has already is linked, the rest is written.
@@ -82,13 +83,20 @@ class SiteFolder:
         """The folder in which a generation is made."""
         return self.root / "building"
 
+    @property
+    def prepared(self) -> Path:
+        """The folder that gets all files of one from nothing, too: the next is made from it."""
+        return self.root / "prepared"
+
     def begin(self, before: SiteState | None) -> SiteWriter:
-        """Begin a generation after the one `before`, which is the newest."""
+        """Begin a generation after the one `before`, which is the newest; None is from nothing."""
         building = self.building
         shutil.rmtree(building, ignore_errors=True)
+        shutil.rmtree(self.prepared, ignore_errors=True)
         if before is None:
             building.mkdir()
-            return SiteWriter(folder=building)
+            self.prepared.mkdir()
+            return SiteWriter(folder=building, prepared=self.prepared)
         there = self._reused(building)
         building.mkdir(exist_ok=True)
         untouched = {*before.parts} & {*there}
@@ -100,7 +108,7 @@ class SiteFolder:
         )
 
     def finish(self, writer: SiteWriter, state: SiteState) -> None:
-        """Make what was written the newest generation, and remove all older ones but the last.
+        """Make what was written the newest generation, and remove all older ones but one.
 
         Raises `LookupError` for a file of two parts.
         """
@@ -111,13 +119,15 @@ class SiteFolder:
         link.unlink(missing_ok=True)
         link.symlink_to(Path("generations", str(state.number)))
         link.replace(self.current)
+        if writer.prepared:
+            self._rename(writer.prepared, state.number - 1, state.parts)
         for old in [one for one in self._numbers() if one not in {state.number, state.number - 1}]:
             shutil.rmtree(self._generation(old), ignore_errors=True)
             self._state_file(str(old)).unlink(missing_ok=True)
             self._files_list(str(old)).unlink(missing_ok=True)
 
     def prepare_next(self, newest: SiteState) -> None:
-        """Have the generation before the `newest` one as that is, also where there was none.
+        """Have the generation before the `newest` one as that is.
 
         So the next generation, which is made from it, need not link what has changed until now.
         """
@@ -130,10 +140,14 @@ class SiteFolder:
         """Make what was written the generation `number`, with the list of its files."""
         writer.remove_others()
         _sync(writer.folder)  # or a crash could leave empty files that are taken for good ones
+        self._rename(writer.folder, number, parts)
+
+    def _rename(self, made: Path, number: int, parts: Iterable[str]) -> None:
         for folder in ("generations", "states"):
             (self.root / folder).mkdir(exist_ok=True)
         shutil.rmtree(self._generation(number), ignore_errors=True)
-        writer.folder.rename(self._generation(number))
+        self._state_file(str(number)).unlink(missing_ok=True)
+        made.rename(self._generation(number))
         replace(self._files_list(str(number)), "\n\n".join(parts).encode())
 
     def _reused(self, building: Path) -> list[str]:

@@ -43,6 +43,8 @@ class SiteWriter:
     folder: Path
     current: Path | None = None
     """The generation before, whose files are linked."""
+    prepared: Path | None = None
+    """A folder that gets a link to each of them."""
     untouched: set[str] = field(default_factory=set)
     """The parts that the folder still has as the generation before has them."""
     there: dict[str, str] = field(default_factory=dict)
@@ -109,21 +111,30 @@ class SiteWriter:
         if self.there.pop(path, None) == digest:
             return
         self._make_folder(path.rpartition("/")[0])
-        target = Path(f"{self.folder}/{path}")
         try:
-            self._place(path, target, data)
+            self._place(path, data)
         except FileExistsError:  # it may be linked elsewhere, too
-            target.unlink()
-            self._place(path, target, data)
+            for root in self._roots:
+                (root / path).unlink(missing_ok=True)
+            self._place(path, data)
 
-    def _place(self, path: str, target: Path, data: bytes | None) -> None:
+    @property
+    def _roots(self) -> list[Path]:
+        return [self.folder, self.prepared] if self.prepared else [self.folder]
+
+    def _place(self, path: str, data: bytes | None) -> None:
+        target = f"{self.folder}/{path}"
         if data is None:
             os.link(f"{self.current}/{path}", target)
         else:
-            with target.open("xb") as stream:
-                stream.write(data)
+            with open(target, "xb", buffering=0) as file:  # noqa: PTH123  # once for each file
+                while data:
+                    data = data[file.write(data) :]
+        if self.prepared:
+            os.link(target, f"{self.prepared}/{path}")
 
     def _make_folder(self, folder: str) -> None:
         if folder not in self._folders:
-            (self.folder / folder).mkdir(parents=True, exist_ok=True)
+            for root in self._roots:
+                (root / folder).mkdir(parents=True, exist_ok=True)
             self._folders.add(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -130,6 +131,7 @@ def test_one_that_ends_while_it_prepares_the_next_has_been_built(
     monkeypatch.setattr(build, "MANY", 1)
     portal.publish()
     portal.build()
+    monkeypatch.setattr("pipelines.portal.dependencies.code_digest", lambda: "another version")
     prepare = SiteFolder.prepare_next
 
     def fails(site: SiteFolder, newest: SiteState) -> None:
@@ -140,11 +142,34 @@ def test_one_that_ends_while_it_prepares_the_next_has_been_built(
     with monkeypatch.context() as broken:
         broken.setattr(SiteFolder, "prepare_next", fails)
         with pytest.raises(KeyboardInterrupt):
-            portal.build(now=NOW + timedelta(days=1), anew=True)
+            portal.build(now=NOW + timedelta(days=1))
     assert portal.twin()["made"].startswith("2026-01-06")
     there = portal.files()
     assert portal.build(now=NOW + timedelta(days=1)).number == 3
     assert portal.files() == there
+
+
+def test_one_that_ends_before_what_it_prepared_is_in_place_has_been_built(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.publish()
+    rename = SiteFolder._rename
+
+    def fails(site: SiteFolder, made: Path, *more: Any) -> None:
+        if made == site.prepared:
+            raise KeyboardInterrupt
+        rename(site, made, *more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SiteFolder, "_rename", fails)
+        with pytest.raises(KeyboardInterrupt):
+            portal.build()
+    there = portal.files()
+    assert f"{RELEASE_PAGE}index.html" in there
+    assert (portal.out / "prepared").exists()
+    assert portal.build().number == 2
+    assert portal.files().keys() == there.keys()
+    assert not (portal.out / "prepared").exists()
 
 
 def _interrupted(*_: object) -> None:

@@ -96,10 +96,12 @@ def made(folder: Path, text: str, *more: str) -> SiteFolder:
     """Make a generation of which every file but one says which it is of."""
     site = SiteFolder(folder)
     with site.locked():
-        writer = site.begin(site.state())
+        before = site.state()
+        writer = site.begin(before)
         pages = {f"pages/{number}.html": f"{text} {number}" for number in range(FILES)}
         others = {path: path for path in ("assets/portal.css", *more)}
-        files = writer.make(SiteFile(p, t.encode()) for p, t in (pages | others).items())
+        made_of = (SiteFile(p, t.encode()) for p, t in (pages | others).items())
+        files = writer.make(made_of, before.files if before else "")
         number = site.next_number()
         now = datetime(2026, 1, 5, tzinfo=UTC)
         site.finish(writer, SiteState(number=number, made=now, files=files))

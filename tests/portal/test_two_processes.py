@@ -80,7 +80,7 @@ def test_the_other_process_reads_no_log_before_it_is_told_to(
     release_workers._begin(other)
     assert not read
     release_workers._get_ready()
-    assert release_workers._build([]) == []
+    assert release_workers._build([], None) == []
     assert read == ["logs"]
 
 
@@ -96,7 +96,7 @@ def test_why_the_other_process_cannot_read_the_logs_is_told(
     monkeypatch.setattr(LogIndex, "read_ahead", fails)
     monkeypatch.setattr(release_workers, "_die_with_parent", lambda: None)
     release_workers._begin(other)
-    for step in (release_workers._get_ready, lambda: release_workers._build([])):
+    for step in (release_workers._get_ready, lambda: release_workers._build([], None)):
         with pytest.raises(StoreError, match="the logs cannot be read"):
             step()
 
