@@ -40,9 +40,10 @@ def _vendor(lines: Sequence[ReleaseLine]) -> Iterator[_Part]:
 
 
 def _product(lines: Sequence[ReleaseLine]) -> Iterator[_Part]:
-    page = product_page(lines)
+    ordered = by_version(lines)
+    page = product_page(ordered)
     yield page
-    yield SiteFile(f"{page.path}strip.svg", strip_image(by_version(lines)))
+    yield SiteFile(f"{page.path}strip.svg", strip_image(ordered))
 
 
 def _unchanged(facts: SiteFacts) -> dict[str, list[KeptPath]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cmp_to_key
 from itertools import pairwise
+from operator import itemgetter
 from typing import Annotated, ClassVar, Literal
 
 from debian.debian_support import Version
@@ -80,11 +80,7 @@ def by_version(lines: Iterable[ReleaseLine]) -> list[ReleaseLine]:
             known.append((Version(line.version), line))
         except ValueError:
             other.append(line)
-    return other + [line for _, line in sorted(known, key=cmp_to_key(_compared))]
-
-
-def _compared(one: tuple[Version, ReleaseLine], two: tuple[Version, ReleaseLine]) -> int:
-    return int(one[0] > two[0]) - int(one[0] < two[0])
+    return other + [line for _, line in sorted(known, key=itemgetter(0))]
 
 
 def _regressions(rows: Iterable[ReleaseRow]) -> Iterator[Regression]:
