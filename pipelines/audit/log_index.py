@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 from builders.core.digest import Digest
@@ -25,9 +25,6 @@ from pipelines.log.log_reader import LogReader
 from pipelines.log.notekey import NoteKey
 from pipelines.log.tile_reader import LogSource
 from pipelines.policy import Policy
-
-_KEPT = 128
-"""Releases of a center of which the leaves are kept, for who asks again soon."""
 
 
 class _KnownLog(NamedTuple):
@@ -75,7 +72,6 @@ class LogIndex:
         self._reports: dict[str, Reports] = {}
         self._absences: dict[str, dict[NoteKey, Absent]] = {}
         self._signed: dict[str, list[SignedCheckpoint]] | None = None
-        self._about = lru_cache(_KEPT)(self._read_about)
 
     def read_ahead(self) -> None:
         """Read the logs of all centers, side by side: first what their witnesses have kept."""
@@ -160,9 +156,6 @@ class LogIndex:
 
     def about(self, center: str, release: str) -> LoggedRelease:
         """Return what the center's log has about the runs of a release; raises as above."""
-        return self._about(center, release)
-
-    def _read_about(self, center: str, release: str) -> LoggedRelease:
         with self._whole(center) as log:
             found = log.leaves.about(release)
         return found if log.end is None else found.before(log.end)
@@ -287,7 +280,9 @@ class LogIndex:
             reader = LogReader(source, log)
             witnessed = witnessed_part(reader, self._policy, center, [*signed, *seen])
             leaves.read(reader, resolution.settles if resolution else lambda _: False)
-            return _KnownLog(leaves, witnessed, reader, end, leaves.upgraded_at)
+            known = _KnownLog(leaves, witnessed, reader, end, leaves.upgraded_at)
+            self._require_whole(center, known)
+            return known
 
         with _reachable(center):
             with suppress(ReadAgainError):  # others have kept more: the newest checkpoint tells

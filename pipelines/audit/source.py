@@ -28,7 +28,7 @@ OBJECT_ERRORS = (DamagedError, TooLargeError, NotFoundError)
 _SHORT = 160
 _PATIENCE = 0.02  # seconds a job in which a peer that is quick is done, before the next is begun
 _KEPT, _KEPT_SIZE = 256, 16 << 10
-"""Records of a center that are kept for who reads them again, and the most bytes of one."""
+"""Records of a center that are kept for who reads them again soon, and the most bytes of one."""
 _T = TypeVar("_T")
 
 
@@ -59,8 +59,8 @@ class Source:
     store: ReadableStore
     peer: bool = False
     _failure: UnreachableError | None = field(default=None, init=False)
-    _kept: dict[str, Record] = field(default_factory=dict, init=False, repr=False)
-    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+    _kept: dict[str, Record] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def get(self, key: str, limit: int) -> bytes:
         """Return an object; raises one of `OBJECT_ERRORS`, or `UnreachableError`."""
@@ -68,7 +68,7 @@ class Source:
             return self.store.get(key, limit)
 
     def record(self, key: str) -> Record:
-        """Return a signed record; small ones that were read last are not read again.
+        """Return a signed record; small ones are not read again soon, as nobody replaces them.
 
         Raises one of `OBJECT_ERRORS`, `UnreachableError`, `MalformedError`.
         """

@@ -39,7 +39,7 @@ from pipelines.verify.session import Session
 Count = Callable[[int, int], None]
 """Is told how many releases are made, of how many."""
 MANY = 1000
-"""Releases that were made from which on the next generation is prepared."""
+"""Releases that were made anew from which on the next generation is prepared."""
 
 
 @dataclass(frozen=True, kw_only=True)

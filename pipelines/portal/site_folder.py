@@ -8,7 +8,8 @@
 A generation is made from the one before the current one, which nobody is led to any more: what has
 not changed since is left there, what the current one has already is linked, the rest is written.
 So a generation costs what has changed, and each is a plain folder that any web server can serve.
-After one of which much is new, the one before it is made the same at once: the next costs no more.
+After one of which much is new, the one before it is made the same at once, and after one from
+nothing there is one that is the same: the next costs no more.
 """
 
 from __future__ import annotations
@@ -122,9 +123,7 @@ class SiteFolder:
         if writer.prepared:
             self._rename(writer.prepared, state.number - 1, state.parts)
         for old in [one for one in self._numbers() if one not in {state.number, state.number - 1}]:
-            shutil.rmtree(self._generation(old), ignore_errors=True)
-            self._state_file(str(old)).unlink(missing_ok=True)
-            self._files_list(str(old)).unlink(missing_ok=True)
+            self._remove(old)
 
     def prepare_next(self, newest: SiteState) -> None:
         """Have the generation before the `newest` one as that is.
@@ -145,10 +144,15 @@ class SiteFolder:
     def _rename(self, made: Path, number: int, parts: Iterable[str]) -> None:
         for folder in ("generations", "states"):
             (self.root / folder).mkdir(exist_ok=True)
-        shutil.rmtree(self._generation(number), ignore_errors=True)
-        self._state_file(str(number)).unlink(missing_ok=True)
+        self._remove(number)
         made.rename(self._generation(number))
         replace(self._files_list(str(number)), "\n\n".join(parts).encode())
+
+    def _remove(self, number: int) -> None:
+        """Remove a generation; its list first, which could be taken for that of another one."""
+        self._files_list(str(number)).unlink(missing_ok=True)
+        self._state_file(str(number)).unlink(missing_ok=True)
+        shutil.rmtree(self._generation(number), ignore_errors=True)
 
     def _reused(self, building: Path) -> list[str]:
         """Turn the newest generation but the current one into `building`; return its parts."""

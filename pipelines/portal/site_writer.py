@@ -44,7 +44,7 @@ class SiteWriter:
     current: Path | None = None
     """The generation before, whose files are linked."""
     prepared: Path | None = None
-    """A folder that gets a link to each of them."""
+    """A folder that gets a link to each file of the generation, too."""
     untouched: set[str] = field(default_factory=set)
     """The parts that the folder still has as the generation before has them."""
     there: dict[str, str] = field(default_factory=dict)

@@ -91,7 +91,9 @@ def test_of_fewer_leaves_than_were_read_nothing_is_answered(
 ) -> None:
     logs = index_of_east(store, KeptLogs(tmp_path / "kept"))
     assert logs.index_of("east", Digest.of(b"598")) == 598
+    upgraded = logs.upgraded_at("east")
     KeptLogs(tmp_path / "kept").of(KEY).clear()
+    assert logs.upgraded_at("east") == upgraded, "that was read with the log"
     for question in (
         lambda: logs.index_of("east", Digest.of(b"598")),
         lambda: logs.about("east", RELEASE),

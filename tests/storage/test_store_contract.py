@@ -134,6 +134,14 @@ def test_a_reader_is_never_given_more_than_it_asked_for(store: Store) -> None:
         store.get(KEY, 4)
 
 
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 200_000])
+def test_what_is_read_whole_is_read_to_its_end(store: Store, size: int) -> None:
+    store.put_record(KEY, data := os.urandom(size))
+    assert store.get(KEY, size) == store.get(KEY, 1 << 24) == data
+    with pytest.raises(TooLargeError, match=f"at most {size - 1} bytes"):
+        store.get(KEY, size - 1)
+
+
 def test_names_come_in_order_of_their_bytes(store: Store) -> None:
     names = [
         "a",
