@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from hashlib import sha256
 
 from builders.core.digest import Digest
 
@@ -11,10 +11,9 @@ TAG = 16
 """Bytes of a tag."""
 
 
-@lru_cache(16)  # each log is asked about the same release
 def tag_of(text: str) -> bytes:
     """Return the tag of a release: the first bytes of its SHA-256."""
-    return bytes.fromhex(Digest.of(text.encode()).hex)[:TAG]
+    return sha256(text.encode()).digest()[:TAG]
 
 
 def run_tag(run: str) -> bytes:

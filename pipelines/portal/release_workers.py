@@ -32,7 +32,7 @@ KNOWN = 400
 MANY = 40
 """Releases that are due from which on it builds some of them."""
 _BATCHES, _SMALLEST, _LARGEST = 24, 4, 100
-"""Of many releases: how many batches are made, and the releases of one."""
+"""A batch is one of so many of the releases that are left; the fewest and the most of one."""
 _WAITING = 2
 """Batches that the other process has at hand."""
 _PR_SET_PDEATHSIG = 1
@@ -89,17 +89,22 @@ def build_releases(
             pool.shutdown(wait=False)
         yield from builder.build(due)
         return
-    size = min(max(len(due) // _BATCHES, _SMALLEST), _LARGEST)
-    batches = deque(due[start : start + size] for start in range(0, len(due), size))
+    left = deque(due)
     waiting: deque[Future[list[BuiltRelease]]] = deque()
-    while batches or waiting:
-        while batches and len(waiting) < _WAITING:
-            waiting.append(pool.submit(_build, batches.popleft(), builder.writer.prepared))
-        if batches and not waiting[0].done():
-            yield from builder.build(batches.popleft())
+    while left or waiting:
+        while left and len(waiting) < _WAITING:
+            waiting.append(pool.submit(_build, _batch(left), builder.writer.prepared))
+        if left and not waiting[0].done():
+            yield from builder.build(_batch(left))
         else:
             yield from waiting.popleft().result()
     pool.shutdown(wait=False)
+
+
+def _batch(left: deque[DueRelease]) -> list[DueRelease]:
+    """Take the next batch; they become smaller, so that both processes end at the same time."""
+    size = min(max(len(left) // _BATCHES, _SMALLEST), _LARGEST)
+    return [left.popleft() for _ in range(min(size, len(left)))]
 
 
 class _Begun:
