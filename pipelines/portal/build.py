@@ -157,7 +157,9 @@ def _build_after(
     names = {str(name): name for name in named}
     names |= {name: ReleaseName.parse(name) for name in logged.names if name not in names}
     due: list[DueRelease] = [
-        (names[name], kept[name].files if name in kept else "") for name in depends.due(names, kept)
+        (names[name], kept[name].files if name in kept else "")
+        # In the order of the log, of which a bundle of leaves is so read once.
+        for name in sorted(depends.due(names, kept), key=lambda name: depends.place(names[name]))
     ]
     builder = ReleaseBuilder(depends=depends, writer=writer, number=number, now=now)
     built: dict[str, bytes] = {}

@@ -36,6 +36,8 @@ AGAIN = 10
 """Unchanged releases that are joined in a generation all the same."""
 WATCHED = (REVIEWS, "public/comments/")
 """Folders of which each part of a release may watch one below."""
+_LAST = 2
+"""The number in a mark of a log (`KeptLog.marks`, after where it was upgraded)."""
 _SOURCES = frozenset({".py", ".j2", ".po", ".css", ".js", ".svg"})
 
 
@@ -104,6 +106,11 @@ class Dependencies:
         """Return what the log of each center has about a release, in numbers."""
         name = str(release)
         return {center: marks(name) for center, marks in self._marks.items()}
+
+    def place(self, release: ReleaseName) -> int:
+        """Return the last leaf about the runs of a release in the center's log; -1 for none."""
+        mark = self._marks[self.view.center](str(release)) or ()
+        return mark[_LAST] if len(mark) > _LAST else -1
 
     @cached_property
     def _marks(self) -> dict[str, Callable[[str], tuple[int, ...] | None]]:
