@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 from filelock import FileLock
@@ -14,6 +14,7 @@ from filelock import FileLock
 from builders.core.errors import StoreError
 from pipelines.audit.log_index import LogIndex
 from pipelines.portal import release_workers
+from pipelines.portal.release_builder import BuiltRelease, DueRelease, ReleaseBuilder
 from pipelines.portal.release_workers import OtherProcess, other_process
 from pipelines.portal.site_file import KeptPath, SiteFile
 from pipelines.portal.site_folder import SiteFolder
@@ -52,6 +53,27 @@ def test_two_processes_build_what_one_does(
         assert portal.files() == alone
     here = {path for path in files_in(*written) if path.startswith("releases/")}
     assert here < {path for path in alone if path.startswith("releases/")}, "some are made there"
+
+
+def test_releases_are_built_in_the_order_of_the_log(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then leaves that stand beside each other are read once."""
+    folder = portal.centers.root / "recipes/releases/acme/tool"
+    for version in ("3.0", "1.1", "2.0"):
+        (folder / f"{version}.yaml").write_text(TEXT.replace('"1.0"', f'"{version}"'))
+        run = f"20260102T030405Z-0a1b2c{version[0]}d"
+        portal.centers.publish("europe", release=f"acme/tool@{version}", run=run)
+    built, build = [], ReleaseBuilder.build
+
+    def noted(builder: ReleaseBuilder, due: Iterable[DueRelease]) -> Iterator[BuiltRelease]:
+        for one in build(builder, due):
+            built.append(one.release)
+            yield one
+
+    monkeypatch.setattr(ReleaseBuilder, "build", noted)
+    portal.build()
+    assert built == [f"acme/tool@{version}" for version in ("1.0", "3.0", "1.1", "2.0")]
 
 
 def test_two_parts_that_write_one_file_end_the_build(
