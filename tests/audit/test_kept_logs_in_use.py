@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,21 @@ def test_of_fewer_leaves_than_were_read_nothing_is_answered(
     ):
         with pytest.raises(UnreachableError, match="got 0 leaves of the 600"):
             question()
+
+
+def test_a_log_of_which_nothing_is_kept_once_it_was_read_answers_nothing(
+    store: MemoryStore, log: LogWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = KeptLog.read
+
+    def cleared(kept: KeptLog, *more: Any) -> None:
+        read(kept, *more)
+        kept.clear()
+
+    monkeypatch.setattr(KeptLog, "read", cleared)
+    logs = index_of_east(store, KeptLogs(tmp_path / "kept"))
+    with pytest.raises(UnreachableError, match="got 0 leaves of the 600"):
+        logs.upgraded_at("east")
 
 
 def overwritten(folder: Path, page: int, kept: KeptLog) -> None:
