@@ -27,11 +27,17 @@ class StalledStore(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.released = Event()
+        self.asked, self.released = Event(), Event()
 
     def get(self, key: str, limit: int) -> bytes:
+        self.asked.set()
         self.released.wait(30)
         return super().get(key, limit)
+
+    def spend(self, budget: PeerBudget) -> None:
+        """Let the time of `budget` be over once this was asked."""
+        assert self.asked.wait(30)
+        budget.seconds = 0.0
 
 
 class EndlessStore(MemoryStore):
@@ -68,14 +74,16 @@ def test_a_store_that_answers_is_read_as_it_is() -> None:
 def test_a_call_that_hangs_is_left_and_the_store_is_read_again_when_it_has_ended() -> None:
     store = StalledStore()
     store.put_record(KEY, b"z")
-    bounded = BoundedStore(store, PeerBudget(seconds=0.05))
+    bounded = BoundedStore(store, PeerBudget(seconds=60))
+    hangs = bounded.begin(lambda: bounded.get(KEY, 9))
+    store.spend(bounded.budget)
     with pytest.raises(BudgetError, match="no answer in"):
-        bounded.get(KEY, 9)
+        bounded.result(hangs)
+    bounded.budget.seconds = 60
     bounded.budget.renew()
     with pytest.raises(BudgetError, match="a call that has not ended"):
         bounded.get(KEY, 9)
     store.released.set()
-    bounded.budget.seconds = 20
     wait_for_end(bounded)
     bounded.budget.renew()
     assert bounded.get(KEY, 9) == b"z"
@@ -84,9 +92,12 @@ def test_a_call_that_hangs_is_left_and_the_store_is_read_again_when_it_has_ended
 def test_work_that_is_left_reads_nothing_more() -> None:
     store = StalledStore()
     store.put_record(KEY, b"z")
-    bounded = BoundedStore(store, PeerBudget(seconds=0.05))
+    bounded = BoundedStore(store, PeerBudget(seconds=60))
+    hangs = bounded.begin(lambda: [bounded.get(KEY, 9) for _ in range(1000)])
+    store.spend(bounded.budget)
     with pytest.raises(BudgetError, match="no answer"):
-        bounded.run(lambda: [bounded.get(KEY, 9) for _ in range(1000)])
+        bounded.result(hangs)
+    bounded.budget.seconds = 60  # what is left behind ends though there is time
     store.released.set()
     wait_for_end(bounded)
     assert len([call for call, _ in store.calls if call == "get"]) == 1
@@ -95,16 +106,17 @@ def test_work_that_is_left_reads_nothing_more() -> None:
 def test_what_waits_behind_a_call_that_hangs_is_never_begun() -> None:
     store = StalledStore()
     store.put_record(KEY, b"z")
-    bounded = BoundedStore(store, PeerBudget(seconds=0.05))
+    bounded = BoundedStore(store, PeerBudget(seconds=60))
     begun: list[str] = []
     first = bounded.begin(lambda: bounded.get(KEY, 9))
     second = bounded.begin(partial(begun.append, "second"))
+    store.spend(bounded.budget)
     for waits in (partial(bounded.result, second), partial(bounded.result, first)):
         with pytest.raises(BudgetError, match="no answer"):
             waits()
     store.released.set()
     wait_for_end(bounded)
-    bounded.budget.seconds = 20
+    bounded.budget.seconds = 60
     bounded.budget.renew()
     assert bounded.get(KEY, 9) == b"z"
     assert begun == []
