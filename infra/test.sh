@@ -65,7 +65,8 @@ for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze
     rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpg=gpg gpgv=gpgv sqv=sqv \
     strip-nondeterminism=strip-nondeterminism yara=yara suricata=suricata clamscan=clamav \
     rpmbuild=rpm makedeltarpm=deltarpm ed=ed bsdiff=bsdiff xdelta3=xdelta3 zstd=zstd \
-    ostree=ostree spamassassin=spamassassin chromium=chromium firefox-esr=firefox-esr; do
+    ostree=ostree spamassassin=spamassassin firefox-esr=firefox-esr \
+    chromium-headless-shell=chromium-headless-shell; do
     command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
 done
 ldconfig -p | grep -q 'libmodsecurity\.so\.3' || missing+=(libmodsecurity3t64)

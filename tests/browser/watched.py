@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, Request, Response, expect, sync_playwright
 
-CHROMIUM = Path("/usr/bin/chromium")
-"""Of Debian's package: no other browser is looked for."""
+CHROMIUM = Path("/usr/bin/chromium-headless-shell")
+"""Of Debian's package: the engine without windows, which takes a third less time."""
 _ARGUMENTS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nobody else can be asked
     "--disable-gpu",
