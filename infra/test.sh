@@ -53,37 +53,41 @@ if [ "${1-}" = --fast ]; then
     exit "$failed"
 fi
 
+# Programs that tests of services check the host's files and signed ones with, a token for keys, and
+# two browsers; samebits itself never calls them.
+install_programs() {
+    local missing=() pair
+    [ -d /usr/share/modsecurity-crs ] || missing+=(modsecurity-crs)
+    [ -d /usr/share/fonts/truetype/dejavu ] || missing+=(fonts-dejavu-core)
+    for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze=systemd \
+        sbverify=sbsigntool osslsigncode=osslsigncode apksigner=apksigner \
+        javac=default-jdk-headless sigtool=clamav \
+        rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpg=gpg gpgv=gpgv sqv=sqv \
+        strip-nondeterminism=strip-nondeterminism yara=yara suricata=suricata clamscan=clamav \
+        rpmbuild=rpm makedeltarpm=deltarpm ed=ed bsdiff=bsdiff xdelta3=xdelta3 zstd=zstd \
+        ostree=ostree spamassassin=spamassassin firefox-esr=firefox-esr \
+        chromium-headless-shell=chromium-headless-shell; do
+        command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
+    done
+    ldconfig -p | grep -q 'libmodsecurity\.so\.3' || missing+=(libmodsecurity3t64)
+    if [ "${#missing[@]}" -gt 0 ]; then
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            "${missing[@]}" > /dev/null
+    fi
+    # Sigma's checker, capa and Firefox's driver are no Debian packages, and their libraries are
+    # none of ours.
+    if ! cmp -s infra/judges.txt .venv/judges/judges.txt; then
+        .venv/bin/python -m venv --clear .venv/judges
+        .venv/judges/bin/pip install -q --no-deps --require-hashes --only-binary :all: \
+            -r infra/judges.txt
+        cp infra/judges.txt .venv/judges/
+    fi
+}
+
 bash infra/bootstrap.sh
-# Programs that the tests check the host's files and signed ones with, a token for keys, and two
-# browsers; samebits itself never calls them.
-missing=()
-[ -d /usr/share/modsecurity-crs ] || missing+=(modsecurity-crs)
-[ -d /usr/share/fonts/truetype/dejavu ] || missing+=(fonts-dejavu-core)
-for pair in docker-compose=docker-compose softhsm2-util=softhsm2 systemd-analyze=systemd \
-    sbverify=sbsigntool osslsigncode=osslsigncode apksigner=apksigner \
-    javac=default-jdk-headless sigtool=clamav \
-    rpmkeys=rpm rauc=rauc unsquashfs=squashfs-tools gpg=gpg gpgv=gpgv sqv=sqv \
-    strip-nondeterminism=strip-nondeterminism yara=yara suricata=suricata clamscan=clamav \
-    rpmbuild=rpm makedeltarpm=deltarpm ed=ed bsdiff=bsdiff xdelta3=xdelta3 zstd=zstd \
-    ostree=ostree spamassassin=spamassassin firefox-esr=firefox-esr \
-    chromium-headless-shell=chromium-headless-shell; do
-    command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
-done
-ldconfig -p | grep -q 'libmodsecurity\.so\.3' || missing+=(libmodsecurity3t64)
-if [ "${#missing[@]}" -gt 0 ]; then
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        "${missing[@]}" > /dev/null
-fi
-# Sigma's checker, capa and Firefox's driver are no Debian packages, and their libraries are none of
-# ours.
-if ! cmp -s infra/judges.txt .venv/judges/judges.txt; then
-    .venv/bin/python -m venv --clear .venv/judges
-    .venv/judges/bin/pip install -q --no-deps --require-hashes --only-binary :all: \
-        -r infra/judges.txt
-    cp infra/judges.txt .venv/judges/
-fi
 if [ $# -gt 0 ] && [ "$1" != --with-demo ]; then
+    install_programs
     check_style_and_imports
     .venv/bin/mypy
     check_names
@@ -120,6 +124,7 @@ run_beside &
 beside=$!
 set +m
 trap 'kill -- -"$beside" 2> /dev/null || true; rm -rf "$scratch" "$services_scratch"' EXIT
+install_programs  # which waits for networks and disks
 failed=0
 run_demo "$@" && run_tests_with_services || failed=1
 wait "$beside" || failed=1
