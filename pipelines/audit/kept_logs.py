@@ -9,7 +9,7 @@ go on in another round, and a log that tells another story in a later round is f
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, RLock
@@ -37,6 +37,8 @@ from pipelines.log.writer_cache import remove_cache
 _TRIES = 16
 MAX_LEAVES = 1 << 24
 """Leaves of one log that are kept, in some 3 GB."""
+_AT_ONCE = 2048
+"""Leaves that are kept in one step: each step writes most pages of the index of digests anew."""
 _NOTHING = b""
 _UNKNOWN = b"?"
 _RESULTS = frozenset(ComparisonStatement.PREDICATE_TYPES + AttemptStatement.PREDICATE_TYPES)
@@ -205,9 +207,10 @@ class KeptLog:
             self.clear()
             kept = None
         self._keep(kept, note, len(self), [])
-        for start, leaves, hashes in reader.entries(len(self)):
-            fields = [read_fields(*leaf) for leaf in zip(leaves, hashes, strict=True)]
-            self._keep(note, note, start, fields)
+        start = len(self)
+        for leaves in _read_fields(reader.entries(start)):
+            self._keep(note, note, start, leaves)
+            start += len(leaves)
 
     def _keep(
         self, before: bytes | None, note: bytes, start: int, leaves: list[LeafFields]
@@ -322,6 +325,25 @@ class KeptLogs:
         except ReadAgainError:
             pass  # it was cleared
         return found
+
+
+def _read_fields(
+    bundles: Iterable[tuple[int, list[bytes], list[bytes]]],
+) -> Iterator[list[LeafFields]]:
+    """Yield the fields of the leaves of bundles, of some at once; what fails does so after them."""
+    read: list[LeafFields] = []
+    failed: Exception | None = None
+    try:
+        for _, leaves, hashes in bundles:
+            read += map(read_fields, leaves, hashes)
+            if len(read) >= _AT_ONCE:
+                yield read
+                read = []
+    except Exception as error:  # noqa: BLE001  # raised below
+        failed = error
+    yield read
+    if failed is not None:
+        raise failed
 
 
 def _continues(known: Checkpoint, reader: LogReader) -> bool:

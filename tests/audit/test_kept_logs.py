@@ -286,12 +286,18 @@ def test_a_log_that_could_not_be_read_whole_is_read_on_the_next_time(
     assert after > 5, "there was something to fail"
 
 
-def test_a_first_reading_completes_over_rounds(store: MemoryStore, log: LogWriter) -> None:
+@pytest.mark.parametrize("at_once", [1, 500, 2048])
+def test_a_first_reading_completes_over_rounds(
+    store: MemoryStore, log: LogWriter, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("pipelines.audit.kept_logs._AT_ONCE", at_once)
+    monkeypatch.setattr("pipelines.audit.kept_logs._TRIES", 1)
     log.append(entries(range(600, 1600)))
     kept, rounds = KeptLogs(), 0
     bounded = BoundedStore(store, PeerBudget(size=250_000))
     while True:
         rounds += 1
+        assert rounds < 100, "each round keeps what it has read"
         bounded.budget.renew()
         try:
             read(kept, bounded)
