@@ -27,6 +27,7 @@ from pipelines.portal.release_workers import (
     build_releases,
     get_ready,
     other_process,
+    read_logs_of_all,
 )
 from pipelines.portal.site_changes import Changes
 from pipelines.portal.site_folder import SiteFolder
@@ -134,6 +135,8 @@ def _build(
         current=site.current.resolve(),
     )
     with other_process(other, len(named)) as pool:
+        if not site.current.exists():  # much of the logs may be new, too
+            read_logs_of_all(view, pool)
         depends = Dependencies.now(view)
         get_ready(pool)
         with _kept(site, anew=anew) as before:

@@ -20,6 +20,7 @@ from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
 
+from pipelines.audit.log_index import LogIndex
 from pipelines.center.center import Center
 from pipelines.consensus.release_consensus import ConsensusView
 from pipelines.portal.dependencies import Dependencies
@@ -66,6 +67,18 @@ def other_process(other: OtherProcess, known: int) -> Iterator[ProcessPoolExecut
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def read_logs_of_all(view: ConsensusView, pool: ProcessPoolExecutor | None) -> None:
+    """Read the logs of all centers, each in one of the two processes; what is read is kept.
+
+    What is wrong with a log is told when it is used. Without another process nothing is read yet.
+    """
+    if pool is not None:
+        centers = [one.center for one in view.sources]
+        there = pool.submit(_read_logs, centers[1::2])
+        _keep_logs(view, centers[::2])
+        there.result()
 
 
 def get_ready(pool: ProcessPoolExecutor | None) -> None:
@@ -126,6 +139,15 @@ def _begin(other: OtherProcess) -> None:
 
 def _die_with_parent() -> None:
     CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _read_logs(centers: Sequence[str]) -> None:
+    _keep_logs(_Begun.view, centers)
+
+
+def _keep_logs(view: ConsensusView, centers: Sequence[str]) -> None:
+    sources = {one.center: one for one in view.sources if one.center in centers}
+    LogIndex(sources, view.policy.policy, view.kept, view.sources).read_ahead()
 
 
 def _get_ready() -> None:

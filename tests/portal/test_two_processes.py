@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from builders.core.errors import StoreError
 from pipelines.audit.log_index import LogIndex
 from pipelines.portal import release_workers
 from pipelines.portal.release_builder import BuiltRelease, DueRelease, ReleaseBuilder
-from pipelines.portal.release_workers import OtherProcess, other_process
+from pipelines.portal.release_workers import OtherProcess, other_process, read_logs_of_all
 from pipelines.portal.site_file import KeptPath, SiteFile
 from pipelines.portal.site_folder import SiteFolder
 from pipelines.portal.site_writer import SiteWriter, files_in
@@ -104,6 +105,37 @@ def test_the_other_process_reads_no_log_before_it_is_told_to(
     release_workers._get_ready()
     assert release_workers._build([], None) == []
     assert read == ["logs"]
+
+
+def test_each_log_is_read_by_one_of_the_processes_and_known_to_both(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.publish()
+    center = portal.centers.center("europe")
+    shutil.rmtree(center.home / "cache")
+    monkeypatch.setattr(release_workers, "KNOWN", 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    other = OtherProcess(center=center, now=NOW, number=1, folder=portal.out, current=portal.out)
+    read, begin = [], LogIndex.read_ahead
+
+    def noted(logs: LogIndex) -> None:
+        begin(logs)
+        read.append([*logs._logs])
+
+    monkeypatch.setattr(LogIndex, "read_ahead", noted)
+    with other_process(other, 1) as pool, portal.centers.session("europe") as session:
+        view = session.consensus_view(NOW)
+        read_logs_of_all(view, pool)
+    assert read == [["europe"]]
+    for one in view.policy.policy.centers:
+        assert len(view.kept.of(one.log.key)) > 0, one.id
+
+
+def test_without_another_process_no_log_is_read_ahead(portal: BuiltPortal) -> None:
+    with portal.centers.session("europe") as session:
+        view = session.consensus_view(NOW)
+        read_logs_of_all(view, None)
+        assert view.kept.size == 0
 
 
 def test_why_the_other_process_cannot_read_the_logs_is_told(
