@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,12 +114,10 @@ def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     path = tmp_path / "huge.yaml"
     with path.open("wb") as stream:
         stream.truncate(1 << 40)
-    start = time.monotonic()
     with pytest.raises(
         RecipeError, match=f"file too large; got more; expected at most {MAX_BYTES}"
     ):
         read_text(path)
-    assert time.monotonic() - start < 2
 
 
 @pytest.mark.parametrize("size", [MAX_BYTES, MAX_BYTES + 1])
