@@ -85,7 +85,7 @@ if [ "$(cat "$venv/.samebits-pins" 2> /dev/null)" != "$pins" ] || ! [ -x "$venv/
         --no-deps --only-binary :all: -r "$root/infra/requirements.txt" \
         || fail "pip could not install infra/requirements.txt: check this machine's pip configuration"
     # On all processors, as pip does not; some packages have files for later versions of Python alone.
-    "$venv/bin/python" -m compileall -qq -j 0 "$venv/lib" || true
+    "$venv/bin/python" -W ignore -m compileall -qq -j 0 "$venv/lib" || true
     PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
         --no-deps --no-build-isolation --no-index --editable "$root" || fail "samebits itself could not be installed"
     printf '%s\n' "$pins" > "$venv/.samebits-pins"

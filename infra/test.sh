@@ -53,7 +53,7 @@ if [ "${1-}" = --fast ]; then
     exit "$failed"
 fi
 
-# Programs that tests of services check the host's files and signed ones with, a token for keys, and
+# Programs that tests marked `host` check the host's files and signed ones with, a token for keys, and
 # two browsers; samebits itself never calls them.
 install_programs() {
     local missing=() pair

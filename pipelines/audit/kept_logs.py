@@ -9,6 +9,7 @@ go on in another round, and a log that tells another story in a later round is f
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,8 +38,11 @@ from pipelines.log.writer_cache import remove_cache
 _TRIES = 16
 MAX_LEAVES = 1 << 24
 """Leaves of one log that are kept, in some 3 GB."""
-_AT_ONCE = 2048
-"""Leaves that are kept in one step: each step writes most pages of the index of digests anew."""
+_AT_ONCE, _SECONDS = 2048, 0.25
+"""Leaves after which those that were read are kept, and after which time where fewer came.
+
+Each step writes most pages of the index of digests anew.
+"""
 _NOTHING = b""
 _UNKNOWN = b"?"
 _RESULTS = frozenset(ComparisonStatement.PREDICATE_TYPES + AttemptStatement.PREDICATE_TYPES)
@@ -206,8 +210,8 @@ class KeptLog:
                 )
             self.clear()
             kept = None
-        self._keep(kept, note, len(self), [])
         start = len(self)
+        self._keep(kept, note, start, [])
         for leaves in _read_fields(reader.entries(start)):
             self._keep(note, note, start, leaves)
             start += len(leaves)
@@ -330,18 +334,23 @@ class KeptLogs:
 def _read_fields(
     bundles: Iterable[tuple[int, list[bytes], list[bytes]]],
 ) -> Iterator[list[LeafFields]]:
-    """Yield the fields of the leaves of bundles, of some at once; what fails does so after them."""
+    """Yield the fields of the leaves of bundles, of many or after a while.
+
+    An error is raised once what was read before it is yielded.
+    """
     read: list[LeafFields] = []
     failed: Exception | None = None
+    began = time.monotonic()
     try:
         for _, leaves, hashes in bundles:
             read += map(read_fields, leaves, hashes)
-            if len(read) >= _AT_ONCE:
+            if len(read) >= _AT_ONCE or time.monotonic() - began >= _SECONDS:
                 yield read
-                read = []
+                read, began = [], time.monotonic()
     except Exception as error:  # noqa: BLE001  # raised below
         failed = error
-    yield read
+    if read:
+        yield read
     if failed is not None:
         raise failed
 

@@ -133,7 +133,7 @@ def _begin(other: OtherProcess) -> None:
     """Open the view of the center in this process, which lives no longer than its parent."""
     _die_with_parent()
     _Begun.other, _Begun.builder = other, None
-    _Begun.view = replace(Session(other.center).consensus_view(other.now), public_only=True)
+    _Begun.view = _opened_view()
     _Begun.writer = SiteWriter(folder=other.folder, current=other.current)
 
 
@@ -141,8 +141,14 @@ def _die_with_parent() -> None:
     CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _opened_view() -> ConsensusView:
+    other = _Begun.other
+    return replace(Session(other.center).consensus_view(other.now), public_only=True)
+
+
 def _read_logs(centers: Sequence[str]) -> None:
-    _keep_logs(_Begun.view, centers)
+    """Read logs within budgets of their own: those for releases are still whole."""
+    _keep_logs(_opened_view(), centers)
 
 
 def _keep_logs(view: ConsensusView, centers: Sequence[str]) -> None:

@@ -309,6 +309,23 @@ def test_a_first_reading_completes_over_rounds(
     assert told(kept.of(KEY)) == told(read(KeptLogs(), store))
 
 
+def test_of_a_slow_log_what_was_read_is_kept_before_more_is_asked_for(
+    store: MemoryStore, log: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who gives up in the middle goes on from there."""
+    monkeypatch.setattr("pipelines.audit.kept_logs._SECONDS", 0)
+    kept, seen = KeptLogs(), []
+
+    class Watched(MemoryStore):
+        def get(self, key: str, limit: int) -> bytes:
+            if "entries" in key:
+                seen.append(len(kept.of(KEY)))
+            return store.get(key, limit)
+
+    read(kept, Watched())
+    assert (seen, len(kept.of(KEY))) == ([0, 256, 512], 600)
+
+
 def test_a_log_that_changes_in_the_middle_of_its_first_reading_is_found_out(
     store: MemoryStore, log: LogWriter, tmp_path: Path
 ) -> None:

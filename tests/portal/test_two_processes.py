@@ -131,11 +131,12 @@ def test_each_log_is_read_by_one_of_the_processes_and_known_to_both(
         assert len(view.kept.of(one.log.key)) > 0, one.id
 
 
-def test_without_another_process_no_log_is_read_ahead(portal: BuiltPortal) -> None:
+def test_without_another_process_no_log_is_read_ahead(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LogIndex, "read_ahead", lambda _: pytest.fail("a log is read"))
     with portal.centers.session("europe") as session:
-        view = session.consensus_view(NOW)
-        read_logs_of_all(view, None)
-        assert view.kept.size == 0
+        read_logs_of_all(session.consensus_view(NOW), None)
 
 
 def test_why_the_other_process_cannot_read_the_logs_is_told(
