@@ -309,11 +309,17 @@ def test_a_first_reading_completes_over_rounds(
     assert told(kept.of(KEY)) == told(read(KeptLogs(), store))
 
 
-def test_of_a_slow_log_what_was_read_is_kept_before_more_is_asked_for(
-    store: MemoryStore, log: LogWriter, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("at_once", "seconds"), [(2048, 0), (1, 3600)], ids=["slow", "large"])
+def test_what_was_read_of_a_log_is_kept_before_more_is_asked_for(
+    store: MemoryStore,
+    log: LogWriter,
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: int,
+    seconds: int,
 ) -> None:
     """Who gives up in the middle goes on from there."""
-    monkeypatch.setattr("pipelines.audit.kept_logs._SECONDS", 0)
+    monkeypatch.setattr("pipelines.audit.kept_logs._AT_ONCE", at_once)
+    monkeypatch.setattr("pipelines.audit.kept_logs._SECONDS", seconds)
     kept, seen = KeptLogs(), []
 
     class Watched(MemoryStore):

@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from builders.core.errors import StoreError
 from pipelines.audit.log_index import LogIndex
+from pipelines.audit.source import Source
 from pipelines.portal import release_workers
 from pipelines.portal.release_builder import BuiltRelease, DueRelease, ReleaseBuilder
 from pipelines.portal.release_workers import OtherProcess, other_process, read_logs_of_all
@@ -129,6 +130,41 @@ def test_each_log_is_read_by_one_of_the_processes_and_known_to_both(
     assert read == [["europe"]]
     for one in view.policy.policy.centers:
         assert len(view.kept.of(one.log.key)) > 0, one.id
+
+
+def test_only_for_a_first_portal_this_process_leaves_logs_to_the_other(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.publish()
+    monkeypatch.setattr(release_workers, "KNOWN", 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    read, begin = [], LogIndex.read_ahead
+
+    def noted(logs: LogIndex) -> None:
+        read.append({*logs._sources})
+        begin(logs)
+
+    monkeypatch.setattr(LogIndex, "read_ahead", noted)
+    portal.build()
+    assert read[:2] == [{"europe"}, {"europe", "asia"}]
+    read.clear()
+    portal.build()
+    assert read[0] == {"europe", "asia"}
+
+
+def test_the_other_process_reads_logs_within_budgets_of_their_own(
+    portal: BuiltPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer whose log uses one up has all of another for its releases."""
+    center = portal.centers.center("europe")
+    other = OtherProcess(center=center, now=NOW, number=1, folder=portal.out, current=portal.out)
+    monkeypatch.setattr(release_workers, "_die_with_parent", lambda: None)
+    release_workers._begin(other)
+    used: list[Source] = []
+    monkeypatch.setattr(LogIndex, "read_ahead", lambda logs: used.extend(logs._witnesses))
+    release_workers._read_logs(["asia"])
+    assert used
+    assert not {*map(id, used)} & {*map(id, release_workers._Begun.view.sources)}
 
 
 def test_without_another_process_no_log_is_read_ahead(
