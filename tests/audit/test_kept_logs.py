@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -235,28 +234,6 @@ def test_another_log_of_the_same_key_is_read_anew(
     (first,) = statements(range(1000, 1001))
     assert (len(found), found.index_of(first.pae)) == (size, 0)
     assert found.index_of(Digest.of(b"0")) is None
-
-
-@pytest.mark.parametrize("processes", [False, True], ids=["threads", "processes"])
-def test_two_that_read_at_once_keep_every_leaf_once(
-    store: MemoryStore, log: LogWriter, tmp_path: Path, *, processes: bool
-) -> None:
-    kept = KeptLogs(tmp_path / "kept")
-    read(kept, store)
-    log.append(entries(range(600, 605)))
-    also = KeptLogs(tmp_path / "kept") if processes else kept
-    other = Thread(target=read, args=(also, store))
-
-    class Meanwhile:
-        def get(self, key: str, limit: int) -> bytes:
-            if other.ident is None:
-                other.start()
-                other.join(0.2)
-            return store.get(key, limit)
-
-    assert len(read(kept, Meanwhile())) == 605
-    other.join()
-    assert told(read(also, store)) == told(read(KeptLogs(), store))
 
 
 @pytest.mark.parametrize(

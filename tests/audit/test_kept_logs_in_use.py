@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -176,3 +177,25 @@ def test_a_database_that_is_locked_is_told_and_stays(
         KeptLogs(tmp_path / "kept").of(KEY)
     other.close()
     assert len(KeptLogs(tmp_path / "kept").of(KEY)) == 600
+
+
+@pytest.mark.parametrize("processes", [False, True], ids=["threads", "processes"])
+def test_two_that_read_at_once_keep_every_leaf_once(
+    store: MemoryStore, log: LogWriter, tmp_path: Path, *, processes: bool
+) -> None:
+    kept = KeptLogs(tmp_path / "kept")
+    read(kept, store)
+    log.append(entries(range(600, 605)))
+    also = KeptLogs(tmp_path / "kept") if processes else kept
+    other = Thread(target=read, args=(also, store))
+
+    class Meanwhile:
+        def get(self, key: str, limit: int) -> bytes:
+            if other.ident is None:
+                other.start()
+                other.join(0.2)
+            return store.get(key, limit)
+
+    assert len(read(kept, Meanwhile())) == 605
+    other.join()
+    assert told(read(also, store)) == told(read(KeptLogs(), store))
